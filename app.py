@@ -1,0 +1,16 @@
+"""The frame: page config and navigation, nothing else. Start with: streamlit run app.py"""
+
+import streamlit as st
+
+st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
+
+PAGES = {
+    "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
+    "Clinic": [st.Page("pages/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose")],
+    "Evidence": [st.Page("pages/evaluate.py", title="Evidence", icon=":material/monitoring:", url_path="evidence")],
+    "Classroom": [
+        st.Page("pages/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
+    ],
+}
+
+st.navigation(PAGES).run()

@@ -1,0 +1,102 @@
+"""What pages share: cached access to runs, colours, the disclaimer, and text that is safe to show."""
+
+from __future__ import annotations
+
+import re
+
+import streamlit as st
+from streamlit.runtime.pages_manager import PagesManager
+
+from pneumo import diagnosis, runs
+from pneumo.figures import COLOURS
+from pneumo.runs import Predictions, Run
+from pneumo.schema import CLASS_NAMES, PneumoError
+
+# Streamlit takes a folder named pages for its old kind of app until st.navigation has run once in the process: a first
+# visitor who comes by a link to a page would get that page alone, without the frame. So the old kind is switched off and
+# the visit starts again, through app.py.
+if PagesManager.uses_pages_directory:
+    PagesManager.uses_pages_directory = False
+    st.rerun()
+
+SYMBOLS = {"NORMAL": "●", "PNEUMONIA": "▲"}  # a shape beside the colour, for those who see no difference
+DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagnosis or treatment may rest on it."
+
+
+@st.cache_resource(show_spinner="Loading the model ...")
+def load_run(name: str) -> Run:
+    """A run shared by all sessions; its lock keeps them apart."""
+    return runs.load(name)
+
+
+@st.cache_resource(show_spinner=False)
+def load_validation(name: str) -> Predictions:
+    """What the run said of its own validation patients."""
+    return diagnosis.validation_predictions(load_run(name))
+
+
+@st.cache_resource(show_spinner=False)
+def load_predictions(name: str) -> Predictions:
+    """What the run said of its validation and its internal test patients."""
+    return runs.read_predictions(load_run(name).folder)
+
+
+@st.cache_resource(show_spinner="Drawing the example phantoms ...")
+def phantom_examples() -> list[diagnosis.Example]:
+    """The built-in examples, the same for everyone."""
+    return diagnosis.phantom_examples()
+
+
+@st.cache_resource(show_spinner=False)
+def knows_phantoms(name: str) -> bool:
+    """Whether a run was trained on phantoms."""
+    return load_run(name).card.data.source.startswith("phantom")
+
+
+def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
+    """A selector over the runs in weights/; stops the page where there is none to use.
+
+    The default run comes first; for phantoms, a run that was trained on them, where there is one.
+    """
+    try:
+        names, default = runs.available(), runs.default_name()
+        names.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
+        name = st.selectbox(
+            "Model", names, key=key, help="Trained runs in the weights folder; the first is the default."
+        )
+        return load_run(name)
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
+
+
+def default_run() -> Run:
+    """The default run; stops the page where it cannot be used."""
+    try:
+        return load_run(runs.default_name())
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
+
+
+def plain(text: str) -> str:
+    """Text from outside with its Markdown and HTML made harmless."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$:^-])", r"\\\1", text)
+
+
+def label_html(label: str, note: str = "") -> str:
+    """A class name in its colour, with its shape. Only names of this module's table are accepted."""
+    return (
+        f'<span style="color:{COLOURS[label]};font-size:2rem;font-weight:700;line-height:1.2">'
+        f"{SYMBOLS[label]} {label}</span> {note}"
+    )
+
+
+def class_count(counts: dict[str, int]) -> str:
+    """ "1,000 NORMAL and 2,900 PNEUMONIA"."""
+    return " and ".join(f"{counts[name]:,} {name}" for name in CLASS_NAMES)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """ "93.4%", or a dash where the figure is not defined."""
+    return "–" if value is None else f"{value:.{digits}%}"

@@ -1,0 +1,352 @@
+"""The command line: python -m pneumo data | train | evaluate | predict | explain | runs.
+
+Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
+Heavy imports happen inside the commands, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from pneumo.schema import Metrics, PneumoError, encode
+
+FINE, SOME_FAILED, USAGE = 0, 1, 2
+PARTS = ("train", "validation", "test")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code."""
+    options = _parse(arguments)
+    try:
+        return options.run_command(options)
+    except PneumoError as error:
+        print(f"pneumo {options.command}: {error}", file=sys.stderr)
+        return USAGE
+    except BrokenPipeError:  # the reader (head, less) has seen enough
+        sys.stderr.close()
+        return FINE
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options. argparse takes positional lists in one place only; `train` takes key=value anywhere."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if options.command == "train" and all("=" in word and word[0] != "-" for word in rest):
+        options.overrides += rest
+        return options
+    if rest:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pneumo", description=__import__("pneumo").__doc__)
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    command = _add(commands, "data", _data, "counts, sizes, imbalance, duplicates, patients across splits")
+    command.add_argument("source", metavar="SOURCE", help="a folder, hub:<dataset id>, or phantom[:count[:seed]]")
+
+    command = _add(commands, "train", _train, "train a recipe and save a run", with_json=False)
+    command.add_argument("recipe", metavar="RECIPE", help="a recipe's name; a wrong one lists them")
+    command.add_argument(
+        "overrides", nargs="*", metavar="key=value", help="fields to change, e.g. epochs=5 image_size=64"
+    )
+    command.add_argument("--data", metavar="SOURCE", help="default: the recipe's, which is phantom")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")
+    command.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+
+    command = _add(
+        commands, "evaluate", _evaluate, "measure a run on every image of SOURCE (its test split if it has splits)"
+    )
+    command.add_argument(
+        "run", nargs="?", metavar="RUN", help="a name in weights/ or a folder; default: the default run"
+    )
+    command.add_argument("--data", required=True, metavar="SOURCE")
+    command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
+    command.add_argument("--part", choices=PARTS, help="only these patients, divided as the run's recipe did")
+
+    command = _add(commands, "predict", _predict, "one line for every file; one bad file never stops the rest")
+    command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
+    command.add_argument("--run", metavar="RUN")
+    command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
+
+    command = _add(commands, "explain", _explain, "write a heatmap over a radiograph as PNG", with_json=False)
+    command.add_argument("path", type=Path, metavar="PATH")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE")
+    command.add_argument("--run", metavar="RUN")
+    command.add_argument("--method", choices=["gradcam"], default="gradcam")
+    command.add_argument("--target", choices=["NORMAL", "PNEUMONIA"], default="PNEUMONIA", help="the class to explain")
+
+    _add(commands, "runs", _runs, "what is in weights/")
+    return parser
+
+
+def _add(
+    commands: Any, name: str, function: Callable[[argparse.Namespace], int], summary: str, *, with_json: bool = True
+) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=summary, description=summary)
+    command.set_defaults(run_command=function)
+    if with_json:
+        command.add_argument("--json", action="store_true", help="one JSON document on stdout, nothing else there")
+    return command
+
+
+def _probability(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is no probability; expected 0 to 1")
+    return value
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(encode(value), indent=2))
+
+
+def _bar(description: str, unit: str = "image") -> Callable[[int, int], None]:
+    """A progress bar on stderr for callbacks (done, total); silent where stderr is no terminal."""
+    from tqdm import tqdm
+
+    bar = tqdm(desc=description, unit=unit, leave=False, disable=None, file=sys.stderr)
+
+    def update(done: int, total: int) -> None:
+        bar.total = total
+        bar.update(done - bar.n)
+        if done == total:
+            bar.close()
+
+    return update
+
+
+# --- data -------------------------------------------------------------------------------------------------
+
+
+def _data(options: argparse.Namespace) -> int:
+    from pneumo import data
+
+    found = data.audit(data.open_source(options.source), _bar("reading"))
+    if options.json:
+        _print_json(found)
+    else:
+        _print_audit(found)
+    return SOME_FAILED if found["unreadable"] else FINE
+
+
+def _print_audit(found: dict[str, Any]) -> None:
+    print(f"{found['source']}: {found['images']} images of {found['patients']} patients ({found['licence']})")
+    for name, count in found["classes"].items():
+        print(f"  {name:<10} {count:>6}  {count / found['images']:.1%}")
+    print(f"  imbalance  {found['imbalance']:.2f} to 1")
+    print("splits:     " + ", ".join(f"{s} {sum(c.values())}" for s, c in found["splits"].items()))
+    print("subtypes:   " + ", ".join(f"{name} {n}" for name, n in found["subtypes"].items()))
+    print("sizes:      " + ", ".join(f"{s['width']}x{s['height']} ({s['images']})" for s in found["sizes"]))
+    print(
+        f"duplicates: {found['duplicate_groups']} groups, {found['duplicate_images']} images more than needed, "
+        f"{found['duplicates_with_two_labels']} with two labels"
+    )
+    print(f"patients in several splits: {found['patients_in_several_splits']}")
+    print(f"unreadable: {len(found['unreadable'])}")
+    for name, error in found["unreadable"].items():
+        print(f"  {name}: {error}")
+
+
+# --- train ------------------------------------------------------------------------------------------------
+
+
+def _train(options: argparse.Namespace) -> int:
+    from pneumo import recipes, training
+
+    overrides = list(options.overrides)
+    if options.data:
+        overrides.append(f"data.source={json.dumps(options.data)}")
+    recipe = recipes.override(recipes.get(options.recipe), overrides)
+    folder = options.out or Path("runs") / recipe.name
+    stop = _stop_on_signals()
+    try:
+        outcome = training.train(
+            recipe, folder, resume=options.resume, progress=_TrainingBar(), decoding=_bar("reading images"), stop=stop
+        )
+    except training.Interrupted:
+        print(f"stopped; the checkpoint is in {folder}. Go on with the same command and --resume", file=sys.stderr)
+        return SOME_FAILED
+    for name, error in outcome.unreadable.items():
+        print(f"left out {name}: {error}", file=sys.stderr)
+    print(
+        f"{folder}: best epoch {outcome.card.best_epoch} of {outcome.card.epochs_run}, {outcome.card.minutes} minutes"
+    )
+    for part, metrics in outcome.card.metrics.items():
+        _print_metrics(part, metrics)
+    return FINE
+
+
+def _stop_on_signals() -> threading.Event:
+    """Set by the first Ctrl-C or termination request; a second Ctrl-C stops at once."""
+    stop = threading.Event()
+
+    def request(number: int, frame: Any) -> None:
+        stop.set()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        print("\nstopping after this step, with a checkpoint ...", file=sys.stderr)
+
+    signal.signal(signal.SIGINT, request)
+    signal.signal(signal.SIGTERM, request)
+    return stop
+
+
+class _TrainingBar:
+    """Steps, images a second, time left and the loss; a line per epoch with the validation figures."""
+
+    def __init__(self) -> None:
+        from tqdm import tqdm
+
+        self.bar = tqdm(unit="step", disable=None, file=sys.stderr, leave=False)
+        self.rows = 0
+
+    def __call__(self, progress: Any) -> None:
+        self.bar.total = progress.epochs * progress.steps
+        self.bar.set_description(f"epoch {progress.epoch}/{progress.epochs}")
+        self.bar.n = (progress.epoch - 1) * progress.steps + progress.step
+        if progress.losses:
+            loss = " ".join(f"{name} {value:.3f}" for name, value in progress.losses.items())
+            self.bar.set_postfix_str(
+                f"{progress.images_per_s:.0f} images/s, {progress.seconds_left:.0f} s left, {loss}"
+            )
+        for row in progress.history[self.rows :]:
+            figures = " ".join(
+                f"{k.removeprefix('validation_')} {v:.4f}" for k, v in row.items() if k.startswith("validation_")
+            )
+            self.bar.write(f"epoch {int(row['epoch']):>3}  validation: {figures}", file=sys.stderr)
+        self.rows = len(progress.history)
+
+
+# --- evaluate ---------------------------------------------------------------------------------------------
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from pneumo import diagnosis, runs
+
+    run = runs.load(options.run)
+    found = diagnosis.evaluate(
+        run, options.data, threshold=options.threshold, part=options.part, progress=_bar("reading images")
+    )
+    for name, error in found.unreadable.items():
+        print(f"left out {name}: {error}", file=sys.stderr)
+    if options.json:
+        _print_json(
+            {"run": run.card.name, "data": found.source} | encode(found.metrics) | {"unreadable": found.unreadable}
+        )
+    else:
+        print(f"{run.card.name} on {found.source} ({found.part})")
+        _print_metrics("result", found.metrics)
+    return SOME_FAILED if found.unreadable else FINE
+
+
+def _print_metrics(title: str, metrics: Metrics) -> None:
+    print(f"{title}: n = {metrics.n} images of {metrics.patients} patients, threshold {metrics.threshold:.3f}")
+    for name in ("accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc", "brier", "ece"):
+        value, interval = getattr(metrics, name), metrics.ci95.get(name)
+        text = "not defined" if value is None else f"{value:.3f}"
+        print(f"  {name:<12} {text}" + (f"  ({interval.low:.3f} to {interval.high:.3f})" if interval else ""))
+    print("  confusion    " + ", ".join(f"{name} {count}" for name, count in metrics.confusion.items()))
+
+
+# --- predict and explain ----------------------------------------------------------------------------------
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from pneumo import diagnosis, runs
+
+    paths = diagnosis.files_below(options.paths)
+    run = runs.load(options.run)
+    threshold = run.card.point().threshold if options.threshold is None else options.threshold
+    rows, bar = [], _bar("reading", "file")
+    for done, (path, found) in enumerate(diagnosis.diagnose_files(run, paths), 1):
+        rows.append(_prediction(path, found, threshold))
+        bar(done, len(paths))
+    if options.json:
+        _print_json(rows)
+    else:
+        _print_predictions(rows)
+    return SOME_FAILED if any(row["error"] for row in rows) else FINE
+
+
+def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
+    from pneumo import diagnosis
+
+    return {
+        "path": str(path),
+        "probability": found.probability,
+        "label": None if found.error else diagnosis.label_of(found.probability, threshold),
+        "threshold": threshold,
+        "warnings": [caution.message for caution in found.cautions],
+        "error": found.error,
+    }
+
+
+def _print_predictions(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        if row["error"]:
+            print(f"{row['path']}: not read: {row['error']}")
+            continue
+        print(f"{row['path']}: {row['label']} (probability {row['probability']:.3f}, threshold {row['threshold']:.3f})")
+        for warning in row["warnings"]:
+            print(f"  note: {warning}")
+    print("For teaching and demonstration; not a medical device.", file=sys.stderr)
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from pneumo import diagnosis, figures, radiograph, runs
+
+    [path] = diagnosis.files_below([options.path])[:1] or [options.path]
+    if options.path.is_dir():
+        raise PneumoError(f"{options.path} is a folder; explain takes one file")
+    run = runs.load(options.run)
+    [(_, found)] = diagnosis.diagnose_files(run, [path])
+    if found.error:
+        print(f"{path}: {found.error}", file=sys.stderr)
+        return SOME_FAILED
+    heatmap = diagnosis.explain(run, found)[options.target]
+    runs.write(options.out, radiograph.encode_png(figures.overlay(found.radiograph.pixels, heatmap.values)))
+    evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
+    print(f"{options.out}: probability of PNEUMONIA {found.probability:.3f}{evidence}")
+    return FINE
+
+
+# --- runs -------------------------------------------------------------------------------------------------
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from pneumo import runs
+
+    rows = [_run_row(runs.read_card(runs.resolve(name)), name) for name in runs.available()]
+    if options.json:
+        _print_json(rows)
+        return FINE
+    for row in rows:
+        area = next((m["auroc"] for m in reversed(row["metrics"].values()) if m["auroc"] is not None), None)
+        print(
+            f"{row['name']:<24} {row['model']:<16} {row['parameters']:>10,} parameters  {row['image_size']} px  "
+            f"AUROC {area:.3f}{'  (default)' if row['default'] else ''}"
+        )
+    return FINE
+
+
+def _run_row(card: Any, name: str) -> dict[str, Any]:
+    from pneumo import runs
+
+    return {
+        "name": name,
+        "model": card.model,
+        "default": name == runs.default_name(),
+        "task": card.task,
+        "parameters": card.weights.parameters,
+        "size_bytes": card.weights.size_bytes,
+        "image_size": card.image.size,
+        "metrics": encode(card.metrics),
+    }

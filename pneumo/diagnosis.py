@@ -1,0 +1,267 @@
+"""The facade: a run and a radiograph give a Diagnosis. Pages and the command line come in here."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from pneumo import data, evaluation, explanation, models, phantom, radiograph, runs, transforms
+from pneumo.explanation import Heatmap
+from pneumo.figures import overlay
+from pneumo.runs import Run
+from pneumo.schema import (
+    CLASS_NAMES,
+    POSITIVE,
+    Caution,
+    Diagnosis,
+    Interval,
+    Metrics,
+    PneumoError,
+    Radiograph,
+)
+
+EXAMPLE_PATIENTS = ((3, 1), (11, 0), (24, 1), (8, 0))  # (patient, label) of the built-in phantoms
+EXAMPLE_SIZE_PX = 448
+SYNTHETIC = Caution("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture to try the model on. label: what it is known to show."""
+
+    name: str
+    data: bytes
+    label: int
+    synthetic: bool
+
+    @property
+    def label_name(self) -> str:
+        return CLASS_NAMES[self.label]
+
+
+def diagnose(run: Run, blob: bytes, name: str, *, synthetic: bool = False) -> Diagnosis:
+    """What the run says of a file's bytes. A refused file gives a Diagnosis with its error; nothing is raised."""
+    try:
+        picture = radiograph.read(blob, name)
+    except radiograph.RadiographError as error:
+        return Diagnosis(name, error=str(error))
+    if synthetic:
+        picture = Radiograph(picture.pixels, (SYNTHETIC, *picture.cautions))
+    return diagnose_radiograph(run, picture, name)
+
+
+def diagnose_radiograph(run: Run, picture: Radiograph, name: str) -> Diagnosis:
+    """What the run says of a radiograph that has been read: probability, stability, and the square it saw."""
+    seen = transforms.to_square(picture.pixels, run.card.image)
+    seen.setflags(write=False)
+    original = transforms.normalise(_as_batch(seen), run.card.image)
+    changed = transforms.normalise(transforms.variants(seen), run.card.image)
+    with run.lock, torch.inference_mode():
+        logit = models.positive_logit(run.model(original)).item()
+        others = models.positive_logit(run.model(changed)).numpy()
+    around = evaluation.calibrated(np.append(others, logit), run.card.temperature, run.card.bias)
+    return Diagnosis(
+        name=name,
+        probability=float(evaluation.calibrated(np.array([logit]), run.card.temperature, run.card.bias)[0]),
+        logit=logit,
+        stability=Interval(float(around.min()), float(around.max())),
+        radiograph=picture,
+        seen=seen,
+    )
+
+
+def _as_batch(seen: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(seen.copy())[None]
+
+
+def explain(run: Run, diagnosis: Diagnosis) -> dict[str, Heatmap]:
+    """Grad-CAM of a diagnosis for both classes, by class name."""
+    if diagnosis.seen is None:
+        raise PneumoError(f"{diagnosis.name} was refused ({diagnosis.error}); there is nothing to explain")
+    return explanation.grad_cam(run, transforms.normalise(_as_batch(diagnosis.seen), run.card.image)[0])
+
+
+def label_of(probability: float, threshold: float) -> str:
+    """The class name at a threshold: PNEUMONIA at or above it."""
+    return CLASS_NAMES[POSITIVE if probability >= threshold else 1 - POSITIVE]
+
+
+def is_indeterminate(run_band: Interval, probability: float) -> bool:
+    """Whether a probability lies where validation could not tell the classes apart."""
+    return run_band.low <= probability <= run_band.high
+
+
+def phantom_examples() -> list[Example]:
+    """The built-in examples: always there, always the same, marked synthetic."""
+    drawn = [phantom.draw(patient, 0, label, size_px=EXAMPLE_SIZE_PX, seed=7) for patient, label in EXAMPLE_PATIENTS]
+    return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, synthetic=True) for p in drawn]
+
+
+def hub_examples(count: int = 4) -> list[Example]:
+    """Real cases streamed from the hub's official test part. PneumoError without a network."""
+    rows = data.stream_hub(count=count)
+    return [Example(name, blob, label, synthetic=False) for name, blob, label in rows]
+
+
+# --- many files -------------------------------------------------------------------------------------------
+
+
+def files_below(paths: Iterable[Path]) -> list[Path]:
+    """The files themselves, and every file in the folders, in order; hidden files of folders are left out.
+
+    Raises PneumoError for a path that is not there.
+    """
+    found: list[Path] = []
+    for path in paths:
+        if not path.exists():
+            raise PneumoError(f"no file or folder {str(path)!r}")
+        inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".") if path.is_dir() else [path]
+        found += inside
+    return found
+
+
+def diagnose_files(run: Run, paths: Iterable[Path]) -> Iterator[tuple[Path, Diagnosis]]:
+    """One Diagnosis a file; files that are too large are refused unread."""
+    for path in paths:
+        yield path, _diagnose_file(run, path)
+
+
+def _diagnose_file(run: Run, path: Path) -> Diagnosis:
+    try:
+        with path.open("rb") as file:
+            blob = file.read(radiograph.MAX_BYTES + 1)
+    except OSError as error:
+        return Diagnosis(path.name, error=f"the file cannot be read: {error.strerror}")
+    return diagnose(run, blob, path.name)
+
+
+@dataclass(frozen=True, eq=False)
+class DataSetEvaluation:
+    """A run measured on a source. unreadable: error by file name."""
+
+    source: str
+    part: str
+    metrics: Metrics
+    unreadable: dict[str, str]
+
+
+def evaluate(
+    run: Run,
+    source: str,
+    *,
+    threshold: float | None = None,
+    part: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> DataSetEvaluation:
+    """The run on every image of a source, or on its test part where it has one.
+
+    part: "train", "validation" or "test" divides the source as the run's recipe did and takes that part; the split's
+    digest must then be the one in the card. threshold: the run's default operating point when left out.
+    """
+    dataset = data.open_source(source)
+    indices, taken = _choose(run, dataset, part)
+    squares = data.squares(dataset, run.card.image, progress)
+    readable = np.array([i for i in indices if i not in squares.errors], dtype=np.int64)
+    items = [dataset.items[i] for i in readable]
+    metrics = evaluation.evaluate(
+        dataset.labels[readable],
+        _probabilities(run, squares.array, readable),
+        [item.patient for item in items],
+        run.card.point().threshold if threshold is None else threshold,
+    )
+    chosen = set(indices.tolist())
+    unreadable = {dataset.items[i].name: error for i, error in squares.errors.items() if i in chosen}
+    return DataSetEvaluation(source, taken, metrics, unreadable)
+
+
+def _choose(run: Run, dataset: data.DataSet, part: str | None) -> tuple[np.ndarray, str]:
+    if part is None:
+        own = np.array([i for i, item in enumerate(dataset.items) if item.split == "test"], dtype=np.int64)
+        return (own, "its test part") if len(own) else (np.arange(len(dataset.items)), "every image")
+    parts = data.divide(dataset, run.card.recipe.data)
+    if data.split_digest(dataset, parts) != run.card.data.split_digest:
+        raise PneumoError(
+            f"{dataset.source} is not the data set {run.card.name!r} was trained on (its split has another digest), so "
+            f"its {part} patients are not known; leave out --part"
+        )
+    return parts[part], f"the run's {part} patients"
+
+
+def _probabilities(run: Run, squares: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """(len(indices),) calibrated probabilities, 64 images at a time."""
+    logits = [np.empty(0)]
+    for start in range(0, len(indices), 64):
+        batch = torch.from_numpy(squares[indices[start : start + 64]])
+        with run.lock, torch.inference_mode():
+            logits.append(models.positive_logit(run.model(transforms.normalise(batch, run.card.image))).numpy())
+    return evaluation.calibrated(np.concatenate(logits), run.card.temperature, run.card.bias)
+
+
+def validation_predictions(run: Run) -> runs.Predictions:
+    """The run's own validation patients: what its thresholds and its calibration come from."""
+    return runs.read_predictions(run.folder).part("validation")
+
+
+# --- what a page or a file shows of many ------------------------------------------------------------------
+
+
+def table(run: Run, results: Iterable[Diagnosis], threshold: float) -> list[dict[str, str | float | None]]:
+    """One row a file: file, probability, label, threshold, model, weights_sha256, warnings, error, and a short note."""
+    return [
+        {
+            "file": found.name,
+            "probability": found.probability,
+            "label": None if found.probability is None else label_of(found.probability, threshold),
+            "threshold": threshold,
+            "model": run.card.name,
+            "weights_sha256": run.card.weights.sha256,
+            "warnings": " ".join(caution.message for caution in found.cautions),
+            "error": found.error or "",
+            "note": f"Not read: {found.error}" if found.error else _note(run, found),
+        }
+        for found in results
+    ]
+
+
+def _note(run: Run, found: Diagnosis) -> str:
+    words = ["indeterminate"] if is_indeterminate(run.card.indeterminate, found.probability) else []
+    return ", ".join(words + [caution.code.replace("_", " ") for caution in found.cautions])
+
+
+def table_csv(rows: list[dict[str, str | float | None]]) -> bytes:
+    """The rows as UTF-8 CSV with a byte order mark, as spreadsheets want it."""
+    columns = ("file", "probability", "label", "threshold", "model", "weights_sha256", "warnings", "error")
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in columns])
+    return buffer.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: str | float | None) -> str:
+    """A file name that a spreadsheet would run as a formula gets an apostrophe in front."""
+    if isinstance(value, float):
+        return f"{value:.6f}"
+    text = value or ""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
+
+
+def overlays_zip(pictures: Iterable[tuple[Diagnosis, dict[str, Heatmap]]]) -> bytes:
+    """A zip with one PNG per file: the radiograph under the heatmap for PNEUMONIA; plain where it has no evidence."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
+        for number, (found, heatmaps) in enumerate(pictures, 1):
+            heat = heatmaps[CLASS_NAMES[POSITIVE]]
+            painted = overlay(found.radiograph.pixels, heat.values) if heat.has_evidence else found.radiograph.pixels
+            stem = re.sub(r"[^\w.-]+", "_", Path(found.name).stem)[:80]
+            archive.writestr(f"{number:03d}-{stem}.png", radiograph.encode_png(painted))
+    return buffer.getvalue()

@@ -1,0 +1,96 @@
+"""The registry: a builder's function name is the model's name.
+
+    @register(task="classification", family="cnn", cam_layer=lambda model: model.features[-1])
+    def pneumonia_cnn(image: ImageSpec, ...) -> nn.Module: ...
+
+Building does no I/O. Models return logits.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from pneumo.schema import ImageSpec, PneumoError, nearest
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A registered model.
+
+    builder: (image, **arguments) -> module.
+    task: the task that trains it, e.g. "classification".
+    cam_layer: the module whose output Grad-CAM weighs, found in a built model; None where it makes no sense.
+    """
+
+    name: str
+    builder: Callable[..., nn.Module]
+    task: str
+    family: str
+    summary: str
+    cam_layer: Callable[[nn.Module], nn.Module] | None
+
+
+_entries: dict[str, Entry] = {}
+
+
+def register(
+    *, task: str, family: str, cam_layer: Callable[[nn.Module], nn.Module] | None = None
+) -> Callable[[Callable[..., nn.Module]], Callable[..., nn.Module]]:
+    """Adds the builder under its own name; a second one of that name raises ValueError."""
+
+    def add(builder: Callable[..., nn.Module]) -> Callable[..., nn.Module]:
+        name = builder.__name__
+        if name in _entries:
+            raise ValueError(f"a model named {name!r} is registered already; choose another function name")
+        summary = (inspect.getdoc(builder) or "").split("\n")[0]
+        _entries[name] = Entry(name, builder, task, family, summary, cam_layer)
+        return builder
+
+    return add
+
+
+def entry(name: str) -> Entry:
+    """The registered model of that name; PneumoError with the nearest name otherwise."""
+    if name not in _entries:
+        raise PneumoError(f"no model named {name!r}{nearest(name, _entries)}; there are: {', '.join(names())}")
+    return _entries[name]
+
+
+def names(task: str | None = None) -> list[str]:
+    """Registered names in alphabetical order, of one task or of all."""
+    return sorted(name for name, item in _entries.items() if task in (None, item.task))
+
+
+def build(name: str, image: ImageSpec, **arguments: Any) -> nn.Module:
+    """A fresh model with random weights (torch's global generator). Unknown arguments raise PneumoError."""
+    builder = entry(name).builder
+    known = [key for key in inspect.signature(builder).parameters if key != "image"]
+    for key in arguments:
+        if key not in known:
+            raise PneumoError(f"model {name!r} has no argument {key!r}{nearest(key, known)}; it has: {known}")
+    return builder(image, **arguments)
+
+
+def cam_layer(name: str, model: nn.Module) -> nn.Module:
+    """The layer Grad-CAM looks at in a built model of that name."""
+    find = entry(name).cam_layer
+    if find is None:
+        raise PneumoError(f"model {name!r} has no layer for Grad-CAM; choose a convolutional classifier")
+    return find(model)
+
+
+def positive_logit(outputs: Tensor) -> Tensor:
+    """The logit of PNEUMONIA from either head: (B, 1) single logit, or (B, 2) one per class. Returns (B,)."""
+    if outputs.ndim != 2 or outputs.shape[1] not in (1, 2):
+        raise ValueError(f"expected outputs (B, 1) or (B, 2), got {tuple(outputs.shape)}")
+    return outputs[:, 0] if outputs.shape[1] == 1 else outputs[:, 1] - outputs[:, 0]
+
+
+def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
+    """Numbers learned by gradient descent; buffers such as batch norm's running statistics do not count."""
+    return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)

@@ -1,0 +1,222 @@
+"""A trained run on disk: model.safetensors, card.json, history.csv, predictions.csv.
+
+Safetensors only, no pickle. Every file is written aside and renamed, the card last, so a folder with a
+card is complete. Loading checks the card against its schema and the weights against the card's sha256.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import os
+import tempfile
+import threading
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from pneumo import models
+from pneumo.schema import PneumoError, RunCard, WeightsInfo, decode, encode, nearest
+
+SCHEMA_VERSION = 1
+WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
+HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
+DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
+PREDICTION_COLUMNS = ("name", "part", "patient", "label", "subtype", "logit", "probability")
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+class RunError(PneumoError):
+    """A run that cannot be used: names the file and the remedy."""
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A loaded run, shared between threads.
+
+    model: in eval mode, float32, on the CPU. lock: to be held around every use of the model, because hooks and
+    gradients of an explanation live on it.
+    """
+
+    card: RunCard
+    folder: Path
+    model: nn.Module
+    lock: Any = field(default_factory=threading.RLock)
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """predictions.csv by column; every array has one entry per image."""
+
+    names: np.ndarray
+    parts: np.ndarray
+    patients: np.ndarray
+    labels: np.ndarray
+    subtypes: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray
+
+    def part(self, name: str) -> Predictions:
+        """The images of one part: "validation" or "test"."""
+        chosen = self.parts == name
+        return Predictions(*(column[chosen] for column in vars(self).values()))
+
+
+def weights_folder() -> Path:
+    """The folder of shipped runs: PNEUMO_WEIGHTS, or weights/ beside the package."""
+    return Path(os.environ.get("PNEUMO_WEIGHTS") or REPOSITORY / "weights")
+
+
+def available() -> list[str]:
+    """Names of the complete runs in the weights folder, in alphabetical order."""
+    folder = weights_folder()
+    return sorted(path.parent.name for path in folder.glob(f"*/{CARD_FILE}")) if folder.is_dir() else []
+
+
+def default_name() -> str:
+    """The default run's name. RunError when the weights folder names none."""
+    path = weights_folder() / DEFAULT_FILE
+    if not path.is_file():
+        raise RunError(f"{path} is missing; it holds the name of the default run. Name a run, or restore the file")
+    return path.read_text().strip()
+
+
+def resolve(run: str | None = None) -> Path:
+    """The folder of a run given by name, by folder, or not at all (the default run)."""
+    name = run or default_name()
+    for folder in (weights_folder() / name, Path(name)):
+        if (folder / CARD_FILE).is_file():
+            return folder
+    known = available()
+    raise RunError(
+        f"no run {name!r}{nearest(name, known)}; there are: {', '.join(known) or 'none'}, or give a run's folder"
+    )
+
+
+def read_card(folder: Path) -> RunCard:
+    """The card of a run's folder, checked against the schema."""
+    path = folder / CARD_FILE
+    try:
+        plain = json.loads(_read(path))
+        if isinstance(plain, dict) and plain.get("schema_version") != SCHEMA_VERSION:
+            raise PneumoError(f"schema_version is {plain.get('schema_version')}; this version reads {SCHEMA_VERSION}")
+        # A run is called by its folder: a renamed folder is a renamed run.
+        return replace(decode(RunCard, plain), name=folder.resolve().name)
+    except (json.JSONDecodeError, UnicodeDecodeError, PneumoError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{path} does not fit its schema: {error}. Restore the file, or train the run again") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{path} is missing; restore the file, or train the run again") from None
+
+
+def load(run: str | None = None) -> Run:
+    """A run ready for inference. RunError names the file and the remedy when anything does not fit."""
+    folder = resolve(run)
+    card = read_card(folder)
+    path = folder / WEIGHTS_FILE
+    blob = _read(path)
+    digest = hashlib.sha256(blob).hexdigest()
+    if digest != card.weights.sha256:
+        raise RunError(
+            f"{path} has sha256 {digest[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
+            "are not those of this card. Restore the file (a download may have been cut short), or train again"
+        )
+    model = models.build(card.model, card.image, **card.model_args)
+    try:
+        model.load_state_dict(load_tensors(blob))
+    except (SafetensorError, RuntimeError) as error:
+        raise RunError(
+            f"{path} does not fit model {card.model!r}: {str(error).splitlines()[0]}; train again"
+        ) from error
+    return Run(card, folder, model.float().eval())
+
+
+def save(folder: Path, card: RunCard, weights: bytes, history: list[dict[str, Any]], predictions: Predictions) -> None:
+    """Writes the four files, the card last. weights: from `serialise`; card.weights: from `weights_info`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / WEIGHTS_FILE, weights)
+    write(folder / HISTORY_FILE, _history_csv(history))
+    write(folder / PREDICTIONS_FILE, _predictions_csv(predictions))
+    write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
+
+
+def serialise(state: dict[str, torch.Tensor]) -> bytes:
+    """A state dict as safetensors bytes."""
+    return save_tensors({key: value.detach().cpu().contiguous() for key, value in state.items()})
+
+
+def weights_info(blob: bytes, parameters: int) -> WeightsInfo:
+    """Hash and size of serialised weights for the card."""
+    return WeightsInfo(hashlib.sha256(blob).hexdigest(), len(blob), parameters)
+
+
+def write(path: Path, blob: bytes) -> None:
+    """Writes aside, flushes to disk and renames: under the name there is always a whole file."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        file.write(blob)
+        file.flush()
+        os.fsync(file.fileno())
+    Path(file.name).chmod(0o644)
+    Path(file.name).replace(path)
+
+
+def _history_csv(history: list[dict[str, Any]]) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.DictWriter(
+        buffer, fieldnames=list(dict.fromkeys(key for row in history for key in row)), lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()} for row in history)
+    return buffer.getvalue().encode()
+
+
+def _predictions_csv(predictions: Predictions) -> bytes:
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(PREDICTION_COLUMNS)
+    for *words, logit, probability in zip(*vars(predictions).values(), strict=True):
+        writer.writerow([*words, f"{logit:.5f}", f"{probability:.6f}"])
+    return buffer.getvalue().encode()
+
+
+def card_as_dict(card: RunCard) -> dict[str, Any]:
+    """The card as plain JSON values."""
+    return encode(card)
+
+
+def read_history(folder: Path) -> list[dict[str, float]]:
+    """history.csv: one row an epoch, epoch 0 is before training; empty cells are NaN."""
+    rows = csv.DictReader(io.StringIO(_read(folder / HISTORY_FILE).decode()))
+    return [{key: float(value) if value else float("nan") for key, value in row.items()} for row in rows]
+
+
+def read_predictions(folder: Path) -> Predictions:
+    """predictions.csv. RunError when a column is missing or a number is none."""
+    path = folder / PREDICTIONS_FILE
+    try:
+        rows = list(csv.DictReader(io.StringIO(_read(path).decode())))
+        columns = {name: [row[name] for row in rows] for name in PREDICTION_COLUMNS}
+        return Predictions(
+            *(np.array(columns[name]) for name in ("name", "part", "patient")),
+            np.array(columns["label"], dtype=np.int64),
+            np.array(columns["subtype"]),
+            np.array(columns["logit"], dtype=np.float64),
+            np.array(columns["probability"], dtype=np.float64),
+        )
+    except (KeyError, ValueError) as error:
+        raise RunError(f"{path} does not fit its schema: {error}. Restore the file, or train the run again") from error

@@ -1,0 +1,376 @@
+"""The nouns that pass between the floors: frozen dataclasses, no behaviour beyond checking themselves.
+
+Every class that is written to disk has `to_dict` and `from_dict` through `encode` and `decode` below,
+so an unknown or a missing key is found here and named.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+CLASS_NAMES = ("NORMAL", "PNEUMONIA")
+POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
+
+
+class PneumoError(ValueError):
+    """Base of the errors a user can mend: the message says what came, what was expected, and the remedy."""
+
+
+@dataclass(frozen=True)
+class Caution:
+    """Something a reader of a radiograph should know: a stable code, and a sentence for people."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, eq=False)
+class Radiograph:
+    """A decoded radiograph.
+
+    pixels: (H, W) uint8, 0 black to 255 white, white is dense (bone), read-only.
+    cautions: what was noticed while reading, in a fixed order.
+    """
+
+    pixels: np.ndarray
+    cautions: tuple[Caution, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What a model expects to see; training and serving both follow it.
+
+    size: side of the square in pixels. The aspect ratio is not kept, as in the training set.
+    mean, std: one number per channel, in units of intensity / 255.
+    interpolation: "bilinear" (antialiased) or "nearest".
+    intensity: "raw" leaves grey values alone; "stretch" maps the 1st to the 99th percentile of the
+        radiograph to 0..255, which takes the exposure out of the picture.
+    """
+
+    size: int = 128
+    channels: int = 1
+    mean: tuple[float, ...] = (0.5,)
+    std: tuple[float, ...] = (0.5,)
+    interpolation: Literal["bilinear", "nearest"] = "bilinear"
+    intensity: Literal["raw", "stretch"] = "raw"
+
+    def __post_init__(self) -> None:
+        if self.size < 8:
+            raise PneumoError(f"image.size is {self.size}; expected 8 or more pixels")
+        if len(self.mean) != self.channels or len(self.std) != self.channels:
+            raise PneumoError(
+                f"image.mean has {len(self.mean)} and image.std {len(self.std)} values for "
+                f"{self.channels} channels; give one per channel"
+            )
+        if min(self.std) <= 0:
+            raise PneumoError(f"image.std is {self.std}; every value must be above 0")
+
+
+@dataclass(frozen=True)
+class AugmentSpec:
+    """How far a training radiograph may be changed; every image draws its own values, uniformly.
+
+    Fractions are of the image side; probabilities in 0..1. The defaults change nothing.
+    """
+
+    rotation_deg: float = 0.0
+    shift: float = 0.0
+    zoom: float = 0.0  # scale drawn from [1 - zoom, 1 + zoom]
+    stretch: float = 0.0  # aspect ratio drawn from [1 - stretch, 1 + stretch]
+    shear_deg: float = 0.0
+    flip: float = 0.0  # probability of a left-right mirror
+    gamma: float = 0.0  # exponent drawn from exp(+-gamma)
+    contrast: float = 0.0  # factor drawn from [1 - contrast, 1 + contrast]
+    brightness: float = 0.0  # offset drawn from +-brightness, in units of full scale
+    equalise: float = 0.0  # probability of (partial) histogram equalisation
+    blur: float = 0.0  # probability of a Gaussian blur
+    noise: float = 0.0  # probability of Gaussian noise, sigma up to .06 of full scale
+    border: float = 0.0  # probability of painting the margins (up to 12% a side) in one grey
+    marker: float = 0.0  # probability of a bright patch near an edge, where side markers sit
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """Which radiographs a recipe is trained on, and how patients are divided.
+
+    validation, test: shares of the patients. Divided once by split_seed, never by the training seed.
+    """
+
+    source: str = "phantom"
+    validation: float = 0.15
+    test: float = 0.10
+    split_seed: int = 42
+
+    def __post_init__(self) -> None:
+        if not (0 < self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
+            raise PneumoError(
+                f"data.validation is {self.validation} and data.test {self.test}; expected shares of the "
+                "patients that leave some for training, e.g. 0.15 and 0.10"
+            )
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides a training run. The same recipe, data and seed give the same weights on a CPU.
+
+    learning_rate_min: cosine's floor and one-cycle's end, as a share of learning_rate.
+    step_epochs, gamma: StepLR and exponential; gamma multiplies the rate (exponential: over step_epochs epochs).
+    plateau_patience: epochs without a better validation loss before the rate is multiplied by gamma.
+    patience: epochs without a better criterion before training stops; 0 never stops early.
+    criterion: which validation figure picks the weights that are kept ("loss" low, the others high).
+    positive_weight: factor on the loss of PNEUMONIA images; 0 computes NORMAL / PNEUMONIA from the training part.
+    class_weights: "balanced" weighs each class by total / (2 count).
+    sampling: "shuffle" sees each image once an epoch; "balanced" draws both classes alike, with replacement.
+    ema_decay: exponential moving average of the weights per step; 0 is off.
+    clip_norm: largest gradient norm; 0 is off.
+    precision: "auto" is bfloat16 autocast where the machine computes it natively, else float32.
+    """
+
+    name: str = "custom"
+    summary: str = ""
+    task: str = "classification"
+    model: str = "pneumonia_cnn"
+    model_args: dict[str, Any] = field(default_factory=dict)
+    image: ImageSpec = ImageSpec()
+    augment: AugmentSpec = AugmentSpec()
+    data: DataSpec = DataSpec()
+    batch_size: int = 32
+    epochs: int = 15
+    optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    momentum: float = 0.9
+    nesterov: bool = False
+    schedule: Literal["constant", "plateau", "step", "exponential", "cosine", "onecycle"] = "constant"
+    learning_rate_min: float = 0.0
+    step_epochs: int = 5
+    gamma: float = 0.5
+    plateau_patience: int = 3
+    patience: int = 0
+    criterion: Literal["loss", "accuracy", "f1", "auroc"] = "auroc"
+    positive_weight: float = 1.0
+    class_weights: Literal["none", "balanced"] = "none"
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    label_smoothing: float = 0.0
+    ema_decay: float = 0.0
+    clip_norm: float = 0.0
+    precision: Literal["auto", "bf16", "float32"] = "auto"
+    channels_last: bool = True
+    seed: int = 42
+
+    def __post_init__(self) -> None:
+        for name in ("batch_size", "epochs", "step_epochs"):
+            if getattr(self, name) < 1:
+                raise PneumoError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        if self.learning_rate <= 0:
+            raise PneumoError(f"learning_rate is {self.learning_rate}; expected a number above 0, e.g. 1e-3")
+        if not 0 <= self.ema_decay < 1:
+            raise PneumoError(f"ema_decay is {self.ema_decay}; expected 0 (off) up to, not including, 1")
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A 95% interval, both ends included."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """A threshold on the calibrated probability, with the rates it had where it was chosen."""
+
+    name: str
+    title: str
+    threshold: float
+    sensitivity: float
+    specificity: float
+    n_positive: int
+    n_negative: int
+    chosen_on: str
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Figures of one run on one evaluation set at one threshold; None where they are not defined.
+
+    ci95: Wilson intervals for the rates, patient-level bootstrap for auroc, auprc, brier and ece.
+    """
+
+    n: int
+    patients: int
+    threshold: float
+    accuracy: float
+    sensitivity: float | None
+    specificity: float | None
+    precision: float | None
+    f1: float | None
+    auroc: float | None
+    auprc: float | None
+    brier: float
+    ece: float
+    confusion: dict[str, int]
+    ci95: dict[str, Interval]
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """The weights file as it was when the run was saved."""
+
+    sha256: str
+    size_bytes: int
+    parameters: int
+
+
+@dataclass(frozen=True)
+class DataInfo:
+    """What a run was trained on. split_digest identifies which image went to which part."""
+
+    source: str
+    counts: dict[str, dict[str, int]]
+    patients: dict[str, int]
+    split_digest: str
+    licence: str
+    citation: str
+
+
+@dataclass(frozen=True)
+class RunCard:
+    """card.json: everything a page says about a run comes from here.
+
+    temperature, bias: the calibrated probability is sigmoid(logit / temperature + bias).
+    """
+
+    schema_version: int
+    name: str
+    task: str
+    model: str
+    model_args: dict[str, Any]
+    image: ImageSpec
+    class_names: tuple[str, ...]
+    recipe: Recipe
+    data: DataInfo
+    metrics: dict[str, Metrics]
+    operating_points: tuple[OperatingPoint, ...]
+    default_point: str
+    indeterminate: Interval
+    temperature: float
+    bias: float
+    best_epoch: int
+    epochs_run: int
+    seed: int
+    versions: dict[str, str]
+    hardware: str
+    minutes: float
+    weights: WeightsInfo
+    intended_use: str
+    limits: tuple[str, ...]
+
+    def point(self, name: str | None = None) -> OperatingPoint:
+        """The operating point of that name; the default one without a name. Unknown names raise PneumoError."""
+        wanted = name or self.default_point
+        for point in self.operating_points:
+            if point.name == wanted:
+                return point
+        known = ", ".join(point.name for point in self.operating_points)
+        raise PneumoError(f"run {self.name!r} has no operating point {wanted!r}; it has: {known}")
+
+
+@dataclass(frozen=True, eq=False)
+class Diagnosis:
+    """What a run says of one file. Either error is set, or everything else is.
+
+    probability: calibrated probability of PNEUMONIA, 0..1. logit: before calibration.
+    stability: lowest and highest probability under small harmless changes of the picture.
+    radiograph: as read. seen: (S, S) uint8, the square the model was given.
+    """
+
+    name: str
+    error: str | None = None
+    probability: float | None = None
+    logit: float | None = None
+    stability: Interval | None = None
+    radiograph: Radiograph | None = None
+    seen: np.ndarray | None = None
+
+    @property
+    def cautions(self) -> tuple[Caution, ...]:
+        return self.radiograph.cautions if self.radiograph else ()
+
+
+def nearest(word: str, known: typing.Iterable[str]) -> str:
+    """', did you mean X?' for the closest known word, or an empty string."""
+    close = difflib.get_close_matches(word, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def encode(value: Any) -> Any:
+    """Dataclasses, tuples and dicts as plain JSON values."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, list | tuple):
+        return [encode(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): encode(item) for key, item in value.items()}
+    return value
+
+
+def decode(kind: Any, value: Any, where: str = "") -> Any:
+    """The reverse of `encode`: a value of type `kind` from plain JSON, checked.
+
+    Unknown keys, missing keys and wrong types raise PneumoError naming the place, e.g. "recipe.image.size".
+    """
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        return _decode_dataclass(kind, value, where)
+    if kind is Any:
+        return value
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in args:
+            return None
+        return decode(next(a for a in args if a is not type(None)), value, where)
+    if origin is Literal:
+        if value not in args:
+            hint = nearest(str(value), [str(a) for a in args])
+            raise PneumoError(f"{where} is {value!r}; expected one of {', '.join(map(repr, args))}{hint}")
+        return value
+    if origin is tuple:
+        if not isinstance(value, list | tuple):
+            raise PneumoError(f"{where} is {value!r}; expected a list")
+        return tuple(decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
+    if origin is dict:
+        if not isinstance(value, dict):
+            raise PneumoError(f"{where} is {value!r}; expected an object")
+        return {key: decode(args[1], item, f"{where}.{key}") for key, item in value.items()}
+    return _decode_scalar(kind, value, where)
+
+
+def _decode_scalar(kind: type, value: Any, where: str) -> Any:
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise PneumoError(f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}")
+    return value
+
+
+def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
+    if not isinstance(value, dict):
+        raise PneumoError(f"{where or kind.__name__} is {value!r}; expected an object")
+    hints = typing.get_type_hints(kind)
+    prefix = f"{where}." if where else ""
+    known = {f.name: f for f in dataclasses.fields(kind)}
+    for key in value:
+        if key not in known:
+            raise PneumoError(f"unknown key {prefix}{key}{nearest(key, known)}")
+    for name, f in known.items():
+        has_default = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
+        if name not in value and not has_default:
+            raise PneumoError(f"missing key {prefix}{name}")
+    return kind(**{key: decode(hints[key], item, f"{prefix}{key}") for key, item in value.items()})

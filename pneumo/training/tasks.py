@@ -1,0 +1,170 @@
+"""What is learned: a task names its modules, its ordered phases with their losses, and its figures.
+
+A classifier has one phase, an autoencoder one, a GAN two (discriminator, generator). The trainer knows nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pneumo import evaluation, models, transforms
+from pneumo.schema import Recipe
+
+EVALUATION_BATCH = 256  # no gradients are kept, so eight times the usual batch fits anywhere
+Batch = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One optimiser's part of a step.
+
+    loss: batch -> figures by name; "loss" is the one that is minimised, a scalar.
+    """
+
+    name: str
+    parameters: Callable[[], Iterable[nn.Parameter]]
+    loss: Callable[[Batch], dict[str, Tensor]]
+
+
+class Task(ABC):
+    """What the trainer needs to know of a learning task.
+
+    modules: everything with weights, by name; the trainer may wrap them, so losses look them up here at each step.
+    averaged: the name of the module whose weights are averaged, evaluated and kept.
+    """
+
+    modules: dict[str, nn.Module]
+    averaged: str
+
+    @abstractmethod
+    def phases(self) -> tuple[Phase, ...]:
+        """The phases of one step, in order."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Number of training images."""
+
+    @abstractmethod
+    def fetch(self, indices: list[int]) -> Batch:
+        """The raw batch for these positions in the training part, on the CPU."""
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The batch as the losses want it (augmented, normalised), on the device it comes on."""
+        return batch
+
+    def sampling_weights(self) -> np.ndarray | None:
+        """(N,) relative frequency of each training image; None draws each once an epoch."""
+        return None
+
+    @abstractmethod
+    def figures(self, predict: Callable[[Callable[[nn.Module], Tensor]], Tensor]) -> dict[str, float]:
+        """One row of the history. predict(f) runs f(averaged module) without gradients, in eval mode."""
+
+
+class ClassificationTask(Task):
+    """NORMAL against PNEUMONIA on decoded squares.
+
+    squares: (N, S, S) uint8; labels: (N,) int64; parts: indices by name, "train" and "validation" at least.
+    """
+
+    averaged = "classifier"
+
+    def __init__(
+        self, recipe: Recipe, squares: np.ndarray, labels: np.ndarray, parts: dict[str, np.ndarray], seed: int
+    ) -> None:
+        self.recipe, self.squares, self.labels, self.parts = recipe, squares, labels, parts
+        self.train_labels = labels[parts["train"]]
+        self.modules = {"classifier": models.build(recipe.model, recipe.image, **recipe.model_args)}
+        self.measured = {
+            "train": _subset(parts["train"], len(parts["validation"]), seed),
+            "validation": parts["validation"],
+        }
+        self.class_weights = self._class_weights()
+
+    def _class_weights(self) -> Tensor:
+        """(2,) factors on the loss of NORMAL and PNEUMONIA images."""
+        count = np.bincount(self.train_labels, minlength=2)
+        weights = np.ones(2)
+        if self.recipe.class_weights == "balanced":
+            weights = count.sum() / (2 * np.maximum(count, 1))
+        factor = self.recipe.positive_weight or count[0] / max(1, count[1])
+        return torch.tensor([weights[0], weights[1] * factor], dtype=torch.float32)
+
+    def __len__(self) -> int:
+        return len(self.train_labels)
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (Phase("classifier", self.modules["classifier"].parameters, self._loss),)
+
+    def fetch(self, indices: list[int]) -> Batch:
+        rows = self.parts["train"][indices]
+        return {"image": torch.from_numpy(self.squares[rows]), "label": torch.from_numpy(self.labels[rows])}
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        planes = transforms.augment(batch["image"], self.recipe.augment, generator)
+        return {"image": transforms.normalise(planes, self.recipe.image), "label": batch["label"]}
+
+    def sampling_weights(self) -> np.ndarray | None:
+        if self.recipe.sampling == "shuffle":
+            return None
+        count = np.bincount(self.train_labels, minlength=2)
+        return (1 / np.maximum(count, 1))[self.train_labels]
+
+    def _loss(self, batch: Batch) -> dict[str, Tensor]:
+        logits = models.positive_logit(self.modules["classifier"](batch["image"])).float()
+        return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
+
+    def loss(self, logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
+        """Weighted binary cross-entropy. logits, labels: (B,). Smoothed targets are s/2 and 1 - s/2."""
+        targets = labels.float() * (1 - smoothing) + smoothing / 2
+        weights = self.class_weights.to(logits.device)[labels]
+        return F.binary_cross_entropy_with_logits(logits, targets, weight=weights)
+
+    def logits(self, model: nn.Module, indices: np.ndarray, device: torch.device) -> Tensor:
+        """(len(indices),) float32 logits on the CPU."""
+        out = []
+        for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
+            images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
+            out.append(models.positive_logit(model(images)).float().cpu())
+        return torch.cat(out)
+
+    def figures(self, predict: Callable[[Callable[[nn.Module], Tensor]], Tensor]) -> dict[str, float]:
+        """Loss, accuracy, precision, recall, specificity, F1 and AUROC, without augmentation, on validation and on as
+        many fixed training images; at probability 0.5. The loss is unsmoothed."""
+        device = next(self.modules["classifier"].parameters()).device
+        row: dict[str, float] = {}
+        for part, indices in self.measured.items():
+            logits = predict(lambda model, indices=indices: self.logits(model, indices, device))
+            labels = self.labels[indices]
+            loss = float(self.loss(logits, torch.from_numpy(labels)))
+            row |= {f"{part}_{key}": value for key, value in _row(loss, labels, logits.numpy()).items()}
+        return row
+
+
+def _row(loss: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    probabilities = evaluation.calibrated(logits, 1.0)
+    found = evaluation.rates(evaluation.confusion(labels, probabilities, 0.5))
+    found = {key: math.nan if value is None else value for key, value in found.items()}
+    area = evaluation.auroc(labels, probabilities)
+    return {
+        "loss": loss,
+        "accuracy": found["accuracy"],
+        "precision": found["precision"],
+        "recall": found["sensitivity"],
+        "specificity": found["specificity"],
+        "f1": found["f1"],
+        "auroc": math.nan if area is None else area,
+    }
+
+
+def _subset(indices: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """At most `count` of the indices, the same ones for the same seed."""
+    return np.sort(np.random.default_rng(seed).permutation(indices)[:count])

@@ -1,0 +1,409 @@
+"""The one training loop, for every task.
+
+It alone owns device, precision, backward, clipping, steps, schedules, averaging, early stopping, checkpoints,
+resuming, history and progress. Every random number of step s in epoch e comes from (seed, e, s), so a resumed
+training sees the same batches, the same augmentation and the same dropout as one that was never disturbed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator, DataLoaderConfiguration
+from safetensors import safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    ExponentialLR,
+    LambdaLR,
+    LRScheduler,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
+from torch.utils.data import DataLoader, Dataset
+
+from pneumo import runs
+from pneumo.schema import PneumoError, Recipe, encode
+from pneumo.training.tasks import Batch, Task
+
+CHECKPOINT_FILE = "checkpoint.safetensors"
+# The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
+CHECKPOINT_EVERY_S = float(os.environ.get("PNEUMO_CHECKPOINT_S", "60"))
+STEP_SCHEDULES = ("cosine", "onecycle")  # these move at every step, the others at every epoch
+
+
+class Interrupted(Exception):  # noqa: N818  a state of affairs, not an error
+    """Training stopped on request; the checkpoint is written."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands, for a bar or a page. history: the rows so far, epoch 0 first."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    images_per_s: float
+    seconds_left: float
+    losses: dict[str, float]
+    history: tuple[dict[str, float], ...]
+
+
+@dataclass
+class State:
+    """What a checkpoint keeps beside tensors. epoch and step: the next ones to do."""
+
+    epoch: int = 0
+    step: int = 0
+    best_epoch: int = 0
+    best_value: float = -math.inf
+    seconds: float = 0.0
+    history: list[dict[str, float]] = field(default_factory=list)
+    sums: dict[str, float] = field(default_factory=dict)
+
+
+def derive(seed: int, *path: int | str) -> int:
+    """A seed for one place in the training, independent of every other place. 0 .. 2^63 - 1."""
+    text = "/".join(map(str, (seed, *path)))
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+class EpochBatches:
+    """A batch sampler whose order depends on (seed, epoch) alone; can start in mid-epoch."""
+
+    drop_last = True
+
+    def __init__(self, task: Task, batch_size: int, seed: int) -> None:
+        self.count, self.weights, self.seed = len(task), task.sampling_weights(), seed
+        self.batch_size = min(batch_size, self.count)
+        self.epoch, self.start = 1, 0
+
+    def __len__(self) -> int:
+        return self.count // self.batch_size  # an incomplete last batch is dropped: batch norm would see few images
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng(derive(self.seed, self.epoch, "order"))
+        order = rng.permutation(self.count)
+        if self.weights is not None:
+            order = rng.choice(self.count, self.count, p=self.weights / self.weights.sum())
+        for step in range(self.start, len(self)):
+            yield order[step * self.batch_size : (step + 1) * self.batch_size].tolist()
+
+
+class _Batches(Dataset):
+    """Hands whole batches to the DataLoader: one gather instead of thirty-two look-ups."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+
+    def __len__(self) -> int:
+        return len(self.task)
+
+    def __getitems__(self, indices: list[int]) -> Batch:
+        return self.task.fetch(indices)
+
+
+def _as_is(batch: Batch) -> Batch:
+    return batch
+
+
+class Trainer:
+    """Trains a task by a recipe. folder: where the checkpoint is kept. stop: set it to stop after the running step."""
+
+    def __init__(
+        self,
+        task: Task,
+        recipe: Recipe,
+        folder: Path,
+        *,
+        progress: Callable[[Progress], None] | None = None,
+        stop: threading.Event | None = None,
+        checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    ) -> None:
+        self.task, self.recipe, self.folder = task, recipe, folder
+        self.progress, self.stop = progress, stop or threading.Event()
+        self.checkpoint_every_s = checkpoint_every_s
+        self.accelerator = Accelerator(
+            dataloader_config=DataLoaderConfiguration(split_batches=True), cpu=not torch.cuda.is_available()
+        )
+        self.device = self.accelerator.device
+        self.bf16 = _use_bf16(recipe.precision, self.device)
+        self.state = State()
+        self._set_up()
+
+    # --- setting up ---------------------------------------------------------------------------------------
+
+    def _set_up(self) -> None:
+        task, recipe = self.task, self.recipe
+        self.batches = EpochBatches(task, recipe.batch_size, recipe.seed)
+        loader = DataLoader(_Batches(task), batch_sampler=self.batches, collate_fn=_as_is)
+        if recipe.channels_last:
+            for module in task.modules.values():
+                module.to(memory_format=torch.channels_last)
+        task.modules = {name: self.accelerator.prepare(module) for name, module in task.modules.items()}
+        self.phases = task.phases()
+        total = recipe.epochs * len(self.batches)
+        optimisers = [_optimiser(recipe, [p for p in phase.parameters() if p.requires_grad]) for phase in self.phases]
+        self.schedules = [_schedule(recipe, optimiser, total) for optimiser in optimisers]
+        self.optimisers = optimisers
+        self.loader = self.accelerator.prepare_data_loader(loader)
+        self.average = _Average(self._kept(), recipe.ema_decay) if recipe.ema_decay else None
+        self.best = _copy(self._kept().state_dict())
+
+    def _kept(self) -> nn.Module:
+        return self.accelerator.unwrap_model(self.task.modules[self.task.averaged])
+
+    # --- the loop -----------------------------------------------------------------------------------------
+
+    def fit(self, *, resume: bool = False) -> State:
+        """Trains to the end and leaves the best weights in `best`. Raises Interrupted when `stop` was set."""
+        if resume:
+            self._restore()
+        if not self.state.history:
+            self._finish_epoch()  # epoch 0: before training
+        while self.state.epoch <= self.recipe.epochs and not self._waited_enough():
+            self._train_epoch()
+            self._finish_epoch()
+        return self.state
+
+    def _train_epoch(self) -> None:
+        state, started, saved = self.state, time.monotonic(), time.monotonic()
+        self.batches.epoch, self.batches.start = state.epoch, state.step
+        first = state.step
+        for module in self.task.modules.values():
+            module.train()
+        for raw in self.loader:
+            losses = self._step(raw)
+            state.step += 1
+            self._report(losses, (state.step - first) / (time.monotonic() - started))
+            if self.stop.is_set() or time.monotonic() - saved > self.checkpoint_every_s:
+                state.seconds += time.monotonic() - started
+                started, saved, first = time.monotonic(), time.monotonic(), state.step
+                self._store()
+            if self.stop.is_set():
+                raise Interrupted
+        state.seconds += time.monotonic() - started
+
+    def _step(self, raw: Batch) -> dict[str, float]:
+        """One batch through every phase. Returns the losses as numbers."""
+        state, recipe = self.state, self.recipe
+        torch.manual_seed(derive(recipe.seed, state.epoch, state.step, self.accelerator.process_index))
+        generator = torch.Generator().manual_seed(
+            derive(recipe.seed, state.epoch, state.step, "augment", self.accelerator.process_index)
+        )
+        batch = self.task.prepare(raw, generator)
+        found: dict[str, float] = {}
+        for phase, optimiser, schedule in zip(self.phases, self.optimisers, self.schedules, strict=True):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+                losses = phase.loss(batch)
+            optimiser.zero_grad(set_to_none=True)
+            self.accelerator.backward(losses["loss"])
+            if recipe.clip_norm:
+                self.accelerator.clip_grad_norm_(phase.parameters(), recipe.clip_norm)
+            optimiser.step()
+            if recipe.schedule in STEP_SCHEDULES:
+                schedule.step()
+            found |= {f"{phase.name}.{name}": value.item() for name, value in losses.items()}
+        if self.average:
+            self.average.update(self._kept())
+        for name, value in found.items():
+            state.sums[name] = state.sums.get(name, 0.0) + value
+        return found
+
+    def _finish_epoch(self) -> None:
+        """Figures, history, best weights, schedule, checkpoint; then on to the next epoch."""
+        state, steps = self.state, max(1, len(self.batches))
+        row = {"epoch": float(state.epoch), "learning_rate": self.optimisers[0].param_groups[0]["lr"]}
+        row |= {f"step_{name}": total / steps for name, total in state.sums.items()}
+        row |= self.task.figures(self._predict)
+        state.history.append(row)
+        value = self._criterion(row)
+        if value > state.best_value or state.epoch == 0:
+            state.best_value, state.best_epoch = value, state.epoch
+            self.best = _copy(self._evaluated().state_dict())
+        if state.epoch and self.recipe.schedule not in STEP_SCHEDULES:
+            self._step_schedules(row)
+        state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
+        self._store()
+        self._report({}, 0.0)
+        if self.stop.is_set() and state.epoch <= self.recipe.epochs:
+            raise Interrupted
+
+    def _criterion(self, row: dict[str, float]) -> float:
+        """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
+        value = row[f"validation_{self.recipe.criterion}"]
+        value = -value if self.recipe.criterion == "loss" else value
+        return -math.inf if math.isnan(value) else value
+
+    def _step_schedules(self, row: dict[str, float]) -> None:
+        for schedule in self.schedules:
+            if isinstance(schedule, ReduceLROnPlateau):
+                schedule.step(row["validation_loss"])
+            else:
+                schedule.step()
+
+    def _waited_enough(self) -> bool:
+        patience = self.recipe.patience
+        return bool(patience) and self.state.epoch - 1 - self.state.best_epoch >= patience
+
+    def _evaluated(self) -> nn.Module:
+        return self.average.model if self.average else self._kept()
+
+    def _predict(self, function: Callable[[nn.Module], Tensor]) -> Tensor:
+        model = self._evaluated().eval()
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return function(model)
+
+    def _report(self, losses: dict[str, float], steps_per_s: float) -> None:
+        if not self.progress or not self.accelerator.is_main_process:
+            return
+        state, steps = self.state, len(self.batches)
+        done = (state.epoch - 1) * steps + state.step
+        left = (self.recipe.epochs * steps - done) / steps_per_s if steps_per_s else math.nan
+        rate = steps_per_s * self.batches.batch_size
+        epoch = min(state.epoch, self.recipe.epochs)
+        self.progress(Progress(epoch, self.recipe.epochs, state.step, steps, rate, left, losses, tuple(state.history)))
+
+    # --- checkpoints --------------------------------------------------------------------------------------
+
+    def _store(self) -> None:
+        """One safetensors file: tensors by name, everything else as JSON in its header. Written aside and renamed."""
+        if not self.accelerator.is_main_process:
+            return
+        tensors = {f"best.{key}": value for key, value in self.best.items()}
+        for name, module in self.task.modules.items():
+            state = self.accelerator.unwrap_model(module).state_dict()
+            tensors |= {f"module.{name}.{key}": value for key, value in state.items()}
+        if self.average:
+            tensors |= {f"average.{key}": value for key, value in self.average.model.state_dict().items()}
+        optimisers = []
+        for n, optimiser in enumerate(self.optimisers):
+            plain = optimiser.state_dict()
+            for index, entries in plain["state"].items():
+                tensors |= {
+                    f"optimiser.{n}.{index}.{key}": torch.as_tensor(v) for key, v in entries.items() if v is not None
+                }
+            optimisers.append(plain["param_groups"])
+        about = {
+            "recipe": encode(self.recipe),
+            "state": asdict(self.state),
+            "optimisers": optimisers,
+            "schedules": [schedule.state_dict() for schedule in self.schedules],
+            "average_steps": self.average.steps if self.average else 0,
+        }
+        metadata = {"pneumo": json.dumps(about)}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        plain_tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        runs.write(self.folder / CHECKPOINT_FILE, save_tensors(plain_tensors, metadata))
+
+    def _restore(self) -> None:
+        path = self.folder / CHECKPOINT_FILE
+        if not path.is_file():
+            raise PneumoError(f"nothing to resume: {path} is missing; start without --resume")
+        with safe_open(path, "pt") as file:
+            about = json.loads(file.metadata()["pneumo"])
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+        if about["recipe"] != encode(self.recipe):
+            raise PneumoError(
+                f"{path} belongs to another recipe ({_difference(about['recipe'], encode(self.recipe))}); "
+                "resume with the same settings, or choose another --out"
+            )
+        self.state = State(**about["state"])
+        self.best = _below(tensors, "best.")
+        for name, module in self.task.modules.items():
+            self.accelerator.unwrap_model(module).load_state_dict(_below(tensors, f"module.{name}."))
+        if self.average:
+            self.average.model.load_state_dict(_below(tensors, "average."))
+            self.average.steps = about["average_steps"]
+        for n, optimiser in enumerate(self.optimisers):
+            moments: dict[int, dict[str, Tensor]] = {}
+            for key, value in _below(tensors, f"optimiser.{n}.").items():
+                index, _, entry = key.partition(".")
+                moments.setdefault(int(index), {})[entry] = value
+            optimiser.load_state_dict({"state": moments, "param_groups": about["optimisers"][n]})
+        for schedule, plain in zip(self.schedules, about["schedules"], strict=True):
+            schedule.load_state_dict(plain)
+
+
+class _Average:
+    """Exponential moving average of a module's weights and buffers.
+
+    The decay grows with the steps (Tensorflow's rule), so that the first averages are not made of random weights.
+    """
+
+    def __init__(self, module: nn.Module, decay: float) -> None:
+        self.model = torch.optim.swa_utils.AveragedModel(module).module.eval()
+        self.decay, self.steps = decay, 0
+
+    @torch.no_grad()
+    def update(self, module: nn.Module) -> None:
+        self.steps += 1
+        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        mine, theirs = self.model.state_dict(), module.state_dict()
+        floats = [key for key, value in mine.items() if value.is_floating_point()]
+        torch._foreach_lerp_([mine[key] for key in floats], [theirs[key] for key in floats], 1 - decay)
+        for key in mine.keys() - set(floats):
+            mine[key].copy_(theirs[key])
+
+
+def _use_bf16(precision: str, device: torch.device) -> bool:
+    if precision != "auto":
+        return precision == "bf16"
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+
+
+def _optimiser(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    rate, decay = recipe.learning_rate, recipe.weight_decay
+    if recipe.optimiser == "sgd":
+        return torch.optim.SGD(parameters, rate, recipe.momentum, weight_decay=decay, nesterov=recipe.nesterov)
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    return kind(parameters, rate, weight_decay=decay)
+
+
+def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler | ReduceLROnPlateau:
+    floor = recipe.learning_rate * recipe.learning_rate_min
+    match recipe.schedule:
+        case "plateau":
+            return ReduceLROnPlateau(optimiser, factor=recipe.gamma, patience=recipe.plateau_patience)
+        case "step":
+            return StepLR(optimiser, recipe.step_epochs, recipe.gamma)
+        case "exponential":
+            return ExponentialLR(optimiser, recipe.gamma ** (1 / recipe.step_epochs))
+        case "cosine":
+            return CosineAnnealingLR(optimiser, max(1, steps), floor)
+        case "onecycle":
+            return OneCycleLR(optimiser, recipe.learning_rate, total_steps=max(4, steps) + 1)
+        case "constant":
+            return LambdaLR(optimiser, lambda _: 1.0)
+
+
+def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {key: value.detach().cpu().clone() for key, value in state.items()}
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+
+
+def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
+    """The first field that differs, for people."""
+    for key in old.keys() | new.keys():
+        if old.get(key) != new.get(key):
+            return f"{key} was {old.get(key)}, is {new.get(key)}"
+    return "no field differs"

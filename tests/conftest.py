@@ -1,0 +1,58 @@
+"""Fixtures every test may use. No test needs a network, a GPU, or anything outside the repository."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pneumo import diagnosis, evaluation, models, runs, training
+from pneumo.runs import Run
+from pneumo.schema import Recipe, decode, encode
+
+SIZE = 32
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """The user's cache folder is not the tests' to write to."""
+    os.environ["PNEUMO_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session")
+def small_run_folder(tmp_path_factory) -> Path:
+    """A run trained for one epoch on a few phantoms at 32 px: real in every part, good at nothing."""
+    recipe = decode(
+        Recipe,
+        encode(Recipe()) | {"image": encode(Recipe().image) | {"size": SIZE}, "epochs": 1, "batch_size": 16}
+        | {"data": encode(Recipe().data) | {"source": "phantom:120"}, "name": "small"},
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("runs") / "small"
+    training.train(recipe, folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_run(small_run_folder) -> Run:
+    return runs.load(str(small_run_folder))
+
+
+@pytest.fixture(scope="session")
+def examples() -> list[diagnosis.Example]:
+    """The built-in phantoms."""
+    return diagnosis.phantom_examples()
+
+
+@pytest.fixture
+def random_model(small_run) -> torch.nn.Module:
+    torch.manual_seed(0)
+    return models.build("pneumonia_cnn", small_run.card.image).eval()
+
+
+@pytest.fixture(scope="session")
+def scores() -> tuple[np.ndarray, np.ndarray]:
+    """300 labels and probabilities of a good but not perfect model."""
+    rng = np.random.default_rng(0)
+    labels = (rng.random(300) < 0.6).astype(np.int64)
+    return labels, evaluation.calibrated(rng.normal(4 * labels - 2, 1.5), 1.0)

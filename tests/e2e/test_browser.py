@@ -1,0 +1,131 @@
+"""The main path in a real Chromium: open, upload, move the threshold, heatmap, download. Needs a chromium on the machine."""
+
+import csv
+import io
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from pneumo import diagnosis, runs
+
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
+]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory):
+    """A running app on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    log = (tmp_path_factory.mktemp("app") / "log").open("w+")
+    app = subprocess.Popen(
+        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
+         "--server.address", "127.0.0.1"],
+        cwd=runs.REPOSITORY, stdout=log, stderr=subprocess.STDOUT,
+    )  # fmt: skip
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health")
+        yield f"http://127.0.0.1:{port}"
+        log.seek(0)
+        assert "Traceback" not in log.read()
+    finally:
+        app.terminate()
+        app.wait(20)
+
+
+def _wait(url: str) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        try:
+            urllib.request.urlopen(url, timeout=2).read()
+            return
+        except OSError:
+            time.sleep(0.2)
+    raise AssertionError(f"{url} did not answer within a minute")
+
+
+@pytest.fixture
+def page(address):
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 1000})
+        page.set_default_timeout(60_000)
+        page.errors = []
+        page.on("console", lambda message: page.errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: page.errors.append(str(error)))
+        page.goto(address)
+        yield page
+        browser.close()
+
+
+def test_from_the_door_to_the_download(page, tmp_path):
+    example = diagnosis.phantom_examples()[0]
+    (tmp_path / "mine.png").write_bytes(example.data)
+    expected = diagnosis.diagnose(runs.load(), example.data, "mine.png").probability
+
+    page.get_by_text("Open Diagnose").click()
+    page.get_by_text("Nothing uploaded yet").wait_for()
+    page.locator('input[type="file"]').first.set_input_files(str(tmp_path / "mine.png"))
+    page.get_by_text(re.compile(rf"Probability of pneumonia {expected:.3f}")).wait_for()
+
+    label = page.locator('[data-testid="stMarkdownContainer"] span', has_text=re.compile("^[●▲] "))
+    before = label.first.inner_text()
+    slider = page.locator(".st-key-diagnose-threshold input[type=range]")
+    slider.focus()
+    slider.press("Home" if before.endswith("NORMAL") else "End")
+    other = "PNEUMONIA" if before.endswith("NORMAL") else "NORMAL"
+    page.locator("span", has_text=re.compile(f"^[●▲] {other}$")).first.wait_for()
+
+    plain = page.locator('[data-testid="stImage"] img, [data-testid="stImageContainer"] img').first
+    source = plain.get_attribute("src")
+    page.locator(".st-key-diagnose-heatmap label").first.click()
+    page.get_by_text("evidence for PNEUMONIA").first.wait_for()
+    page.wait_for_function(
+        "source => document.querySelector('[data-testid=stImage] img, [data-testid=stImageContainer] img').getAttribute('src') !== source",
+        arg=source,
+    )
+
+    with page.expect_download() as download:
+        page.get_by_text("Table as CSV").click()
+    [row] = csv.DictReader(io.StringIO(open(download.value.path(), encoding="utf-8-sig").read()))  # noqa: PTH123, SIM115
+    assert row["file"] == "mine.png"
+    assert float(row["probability"]) == pytest.approx(expected, abs=1e-6)
+    assert row["label"] == other
+
+    assert page.locator('[data-testid="stException"]').count() == 0
+    assert page.errors == []
+
+
+def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 420, "height": 900})
+    for link, sign in (
+        ("Open Evidence", "Right and wrong"),
+        ("Open Classroom", "onvolution"),
+        ("Open Diagnose", "Threshold"),
+    ):
+        page.get_by_text(link).click()
+        page.get_by_text(sign).first.wait_for()
+        page.wait_for_timeout(1000)
+        assert page.locator('[data-testid="stException"]').count() == 0
+        page.go_back()
+    assert page.errors == []

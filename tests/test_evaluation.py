@@ -1,0 +1,159 @@
+"""Figures against scikit-learn, scipy and hand calculation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn import metrics as sk
+
+from pneumo import evaluation
+from pneumo.schema import PneumoError
+
+probability = st.floats(0, 1, allow_nan=False)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), probability), min_size=2, max_size=60), probability)
+def test_rates_are_scikit_learns(rows, threshold):
+    labels, probabilities = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    called = probabilities >= threshold
+    counts = evaluation.confusion(labels, probabilities, threshold)
+    assert list(counts.values()) == sk.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
+    found = evaluation.rates(counts)
+    assert found["accuracy"] == pytest.approx(sk.accuracy_score(labels, called))
+    for name, score in (("sensitivity", sk.recall_score), ("precision", sk.precision_score), ("f1", sk.f1_score)):
+        expected = score(labels, called, zero_division=np.nan)
+        assert math.isnan(expected) if found[name] is None else found[name] == pytest.approx(expected)
+    assert evaluation.brier(labels, probabilities) == pytest.approx(
+        sk.brier_score_loss(labels, probabilities, labels=[0, 1])
+    )
+
+
+def test_evaluate_has_every_figure_with_its_interval_around_it(scores):
+    labels, probabilities = scores
+    found = evaluation.evaluate(labels, probabilities, [str(i // 2) for i in range(300)], 0.5)
+    assert (found.n, found.patients) == (300, 150)
+    assert found.auroc == pytest.approx(sk.roc_auc_score(labels, probabilities))
+    assert found.auprc == pytest.approx(sk.average_precision_score(labels, probabilities))
+    for name in ("accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc", "brier"):
+        interval = found.ci95[name]
+        assert interval.low < getattr(found, name) < interval.high, name
+
+
+def test_bootstrap_draws_whole_patients(scores):
+    labels, probabilities = scores
+    one_each = evaluation.evaluate(labels, probabilities, list(map(str, range(300))), 0.5).ci95["auroc"]
+    doubled = evaluation.evaluate(
+        np.repeat(labels, 4), np.repeat(probabilities, 4), [str(i // 4) for i in range(1200)], 0.5
+    ).ci95["auroc"]
+    as_if_new = evaluation.evaluate(
+        np.repeat(labels, 4), np.repeat(probabilities, 4), list(map(str, range(1200))), 0.5
+    ).ci95["auroc"]
+    # Four copies of every patient say nothing new; counting them as new patients would halve the interval.
+    assert doubled.high - doubled.low == pytest.approx(one_each.high - one_each.low, rel=0.2)
+    assert as_if_new.high - as_if_new.low < 0.7 * (one_each.high - one_each.low)
+
+
+def test_one_class_leaves_undefined_what_is_undefined():
+    found = evaluation.evaluate(np.ones(5), np.linspace(0.1, 0.9, 5), list("abcde"), 0.5)
+    assert (found.auroc, found.auprc, found.specificity) == (None, None, None)
+    assert found.sensitivity == pytest.approx(3 / 5)
+    assert "specificity" not in found.ci95
+
+
+def test_an_empty_set_is_refused():
+    with pytest.raises(PneumoError, match="no image to evaluate"):
+        evaluation.evaluate(np.array([]), np.array([]), [], 0.5)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
+)
+def test_wilson_by_published_figures(part, whole, low, high):
+    found = evaluation.wilson(part, whole)
+    assert (round(found.low, 3), round(found.high, 3)) == (low, high)
+    assert evaluation.wilson(0, 0) is None
+
+
+def test_calibration_finds_a_known_temperature_and_bias():
+    rng = np.random.default_rng(0)
+    true = rng.normal(0, 2, 40_000)
+    labels = (rng.random(40_000) < evaluation.calibrated(true)).astype(int)
+    temperature, bias = evaluation.fit_calibration((true - 0.7) * 3, labels)
+    assert temperature == pytest.approx(3, rel=0.05)
+    assert bias == pytest.approx(0.7, abs=0.05)
+
+
+def test_calibration_keeps_the_order_and_lowers_the_error(scores):
+    labels, probabilities = scores
+    logits = 5 * np.log(probabilities / (1 - probabilities)) + 2
+    better = evaluation.calibrated(logits, *evaluation.fit_calibration(logits, labels))
+    assert (np.argsort(better, kind="stable") == np.argsort(logits, kind="stable")).all()
+    assert evaluation.ece(labels, better) < evaluation.ece(labels, evaluation.calibrated(logits))
+    assert evaluation.brier(labels, better) < evaluation.brier(labels, evaluation.calibrated(logits))
+
+
+def test_ece_by_hand():
+    labels, probabilities = np.array([0, 1, 1, 1]), np.array([0.05, 0.05, 0.95, 1.0])
+    assert evaluation.ece(labels, probabilities) == pytest.approx((abs(1 - 0.1) + abs(2 - 1.95)) / 4)
+
+
+def test_operating_points_keep_their_promises(scores):
+    labels, probabilities = scores
+    points = {p.name: p for p in evaluation.operating_points(labels, probabilities)}
+    assert points["sensitivity95"].sensitivity >= 0.95
+    assert points["specificity95"].specificity >= 0.95
+    assert points["half"].threshold == 0.5
+    false_positive, true_positive, _ = sk.roc_curve(labels, probabilities)
+    youden = points["youden"]
+    assert youden.sensitivity + youden.specificity - 1 == pytest.approx((true_positive - false_positive).max())
+    assert (youden.n_positive, youden.n_negative) == (labels.sum(), 300 - labels.sum())
+    for point in points.values():
+        found = evaluation.rates(evaluation.confusion(labels, probabilities, point.threshold))
+        assert (found["sensitivity"], found["specificity"]) == (point.sensitivity, point.specificity)
+        assert point.threshold == 0.5 or point.threshold not in probabilities
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), probability), min_size=2, max_size=40))
+def test_operating_points_and_band_for_any_scores(rows):
+    labels, probabilities = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    if len(set(labels)) < 2:
+        with pytest.raises(PneumoError, match="need NORMAL and PNEUMONIA"):
+            evaluation.operating_points(labels, probabilities)
+        return
+    assert len(evaluation.operating_points(labels, probabilities)) == 4
+    band = evaluation.indeterminate_band(labels, probabilities)
+    assert 0 <= band.low <= band.high <= 1
+
+
+def test_thresholds_read_on_other_patients_keep_their_thresholds(scores):
+    labels, probabilities = scores
+    points = evaluation.operating_points(labels[:150], probabilities[:150])
+    elsewhere = evaluation.rates_at(points, labels[150:], probabilities[150:])
+    assert [p.threshold for p in points] == [p.threshold for p in elsewhere]
+    assert [p.sensitivity for p in points] != [p.sensitivity for p in elsewhere]
+
+
+def test_similar_cases_are_the_nearest(scores):
+    labels, probabilities = scores
+    found = evaluation.similar_cases(labels, probabilities, 0.97)
+    assert found.n == evaluation.NEIGHBOURS
+    assert found.low <= 0.97 <= found.high
+    inside = (probabilities >= found.low) & (probabilities <= found.high)
+    assert labels[inside].sum() == found.positive
+
+
+@given(probability, probability, st.floats(0.001, 0.999))
+def test_predictive_values_are_bayes(sensitivity, specificity, prevalence):
+    ppv, npv = evaluation.predictive_values(sensitivity, specificity, prevalence)
+    sick, well = 1000 * prevalence, 1000 * (1 - prevalence)
+    positive, negative = sick * sensitivity + well * (1 - specificity), sick * (1 - sensitivity) + well * specificity
+    if positive > 1e-6:
+        assert ppv == pytest.approx(sick * sensitivity / positive, abs=1e-6)
+    if negative > 1e-6:
+        assert npv == pytest.approx(well * specificity / negative, abs=1e-6)
+
+
+def test_nothing_called_positive_has_no_ppv():
+    assert evaluation.predictive_values(0, 1, 0.3) == (None, 0.7)
