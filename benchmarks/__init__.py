@@ -1,1 +1,1 @@
-"""Measurements: how fast, how large, how good."""
+"""Measurements, side by side in one run: python -m benchmarks [NAME ...]. Numbers depend on the machine; ratios travel."""
