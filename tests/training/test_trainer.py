@@ -278,7 +278,7 @@ def test_two_phase_task_trains_and_resumes_to_the_same_bits(tmp_path):
 
 COMMAND = [
     sys.executable, "-m", "pneumo", "train", "first_steps", "data.source=phantom:60", "image_size=32", "batch_size=8",
-    "epochs=4", "precision=float32",
+    "precision=float32",
 ]  # fmt: skip
 
 
@@ -291,18 +291,19 @@ def start(folder, cache, *options: str) -> subprocess.Popen:
 
 
 def finish(process: subprocess.Popen) -> None:
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
 
 
 def killed_and_resumed(tmp_path, kills: int) -> None:
     """Trains once undisturbed, then with `kill -9` at random moments; the weights must be equal bit for bit."""
-    finish(start(tmp_path / "whole", tmp_path))
+    length = f"epochs={30 * kills}"  # long enough for the last kill to find it still at work
+    finish(start(tmp_path / "whole", tmp_path, length))
     rng, folder = random.Random(3), tmp_path / "killed"
     done = 0
     while done < kills and not (folder / runs.CARD_FILE).exists():
         resume = ["--resume"] if (folder / CHECKPOINT_FILE).exists() else []
-        process = start(folder, tmp_path, *resume)
+        process = start(folder, tmp_path, length, *resume)
         stamp = (folder / CHECKPOINT_FILE).stat().st_mtime_ns if resume else 0
         deadline = time.monotonic() + 60
         # Past the start-up, into the training: until a checkpoint of this process is there, then a random while.
@@ -315,7 +316,7 @@ def killed_and_resumed(tmp_path, kills: int) -> None:
         process.communicate()
         done += 1
     if not (folder / runs.CARD_FILE).exists():
-        finish(start(folder, tmp_path, *(["--resume"] if (folder / CHECKPOINT_FILE).exists() else [])))
+        finish(start(folder, tmp_path, length, *(["--resume"] if (folder / CHECKPOINT_FILE).exists() else [])))
     assert done == kills, "the training ended before the last kill; make it longer"
     assert_same(load_file(tmp_path / "whole" / runs.WEIGHTS_FILE), load_file(folder / runs.WEIGHTS_FILE))
     whole, killed = (json.loads((tmp_path / name / runs.CARD_FILE).read_text()) for name in ("whole", "killed"))
@@ -332,7 +333,7 @@ def test_killed_ten_times_and_resumed_gives_the_same_weights(tmp_path):
 
 
 def test_interrupt_leaves_a_checkpoint_and_says_how_to_go_on(tmp_path):
-    process = start(tmp_path / "run", tmp_path)
+    process = start(tmp_path / "run", tmp_path, "epochs=200")
     deadline = time.monotonic() + 60
     while not (tmp_path / "run" / CHECKPOINT_FILE).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
