@@ -114,6 +114,7 @@ HUB_SETS = {
     ),
 }
 UNKNOWN_HUB_SET = HubSet(None, None, "image", "label", "see the data set's page", "")
+HUB_TIMEOUT_S = 5.0  # a visitor is waiting
 EXAMPLES_HUB_ID = "hf-vision/chest-xray-pneumonia"
 
 
@@ -258,6 +259,21 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
         ) from error
 
 
+def _check_reachable(identifier: str) -> None:
+    """One quick question to the hub: `datasets` itself asks six times, half a minute, before it gives up."""
+    import huggingface_hub
+
+    if Path(identifier).is_dir():  # a copy on this disk
+        return
+    try:
+        huggingface_hub.HfApi().dataset_info(identifier, timeout=HUB_TIMEOUT_S)
+    except Exception as error:  # the families named in _load_hub
+        raise PneumoError(
+            f"the data set {identifier!r} could not be reached on the hub ({type(error).__name__}); check the network "
+            "connection, or use your own files or the phantoms instead"
+        ) from error
+
+
 def _hub_row(row: dict[str, Any], how: HubSet, fallback: str, identifier: str) -> tuple[str, int, bytes]:
     image, label = row.get(how.image), row.get(how.label)
     if not isinstance(image, dict) or not image.get("bytes") or label not in (0, 1):
@@ -274,6 +290,7 @@ def stream_hub(identifier: str = EXAMPLES_HUB_ID, count: int = 4) -> list[tuple[
     Raises PneumoError where the hub cannot be reached.
     """
     how = HUB_SETS.get(identifier, UNKNOWN_HUB_SET)
+    _check_reachable(identifier)
     parts = _load_hub(identifier, how, streaming=True)
     split = "test" if "test" in parts else next(iter(parts))
     shuffled = parts[split].shuffle(seed=0, buffer_size=64)

@@ -319,3 +319,14 @@ def test_a_hub_set_without_the_columns_says_which_it_has(tmp_path):
 def test_a_missing_hub_set_is_a_message():
     with pytest.raises(PneumoError, match="check the name and the network connection"):
         data.open_source("hub:/no/such/folder")
+
+
+def test_streaming_without_a_network_is_a_quick_message(monkeypatch):
+    import huggingface_hub
+
+    def refuse(self, *args, **kwargs):
+        raise ConnectionError("name or service not known")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", refuse)
+    with pytest.raises(PneumoError, match="check the network connection"):
+        data.stream_hub()

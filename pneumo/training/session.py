@@ -67,7 +67,10 @@ def train(
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
     state = trainer.fit(resume=resume)
     card = _save(recipe, folder, dataset, parts, task, trainer, state)
-    for leftover in (folder / CHECKPOINT_FILE, *folder.glob(f".{CHECKPOINT_FILE}.*")):  # a kill leaves half-written ones
+    for leftover in (
+        folder / CHECKPOINT_FILE,
+        *folder.glob(f".{CHECKPOINT_FILE}.*"),
+    ):  # a kill leaves half-written ones
         leftover.unlink(missing_ok=True)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in squares.errors.items()})
 
