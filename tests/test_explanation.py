@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import nn
 
-from pneumo import explanation, models, runs, transforms
-from pneumo.schema import ImageSpec
+from pneumo import diagnosis, explanation, models, runs, transforms
+from pneumo.schema import ImageSpec, Radiograph
 
 
 def tensors(run, count=8):
@@ -114,26 +114,33 @@ def test_every_registered_classifier_can_be_explained(name, small_run):
 
 
 def rounds_equal(run, rounds: int) -> None:
-    """Eight threads, eight pictures at once: every map must be the one computed alone."""
-    pictures = tensors(run)
-    alone = [explanation.grad_cam(run, tensor)["PNEUMONIA"].values for tensor in pictures]
+    """Eight threads, eight pictures at once: every probability and every map must be the one computed alone."""
+    rng = np.random.default_rng(1)
+    pictures = [Radiograph(rng.integers(0, 256, (64, 64), dtype=np.uint8)) for _ in range(8)]
+
+    def answer(picture: Radiograph) -> tuple[float, np.ndarray]:
+        found = diagnosis.diagnose_radiograph(run, picture, "picture")
+        return found.probability, diagnosis.explain(run, found)["PNEUMONIA"].values
+
+    alone = [answer(picture) for picture in pictures]
     together = threading.Barrier(len(pictures))
 
     def work(index: int) -> int:
         wrong = 0
         for _ in range(rounds):
             together.wait(timeout=60)
-            wrong += not np.array_equal(explanation.grad_cam(run, pictures[index])["PNEUMONIA"].values, alone[index])
+            probability, heat = answer(pictures[index])
+            wrong += probability != alone[index][0] or not np.array_equal(heat, alone[index][1])
         return wrong
 
     with ThreadPoolExecutor(len(pictures)) as pool:
         assert list(pool.map(work, range(len(pictures)))) == [0] * len(pictures)
 
 
-def test_eight_threads_see_their_own_maps(small_run):
+def test_eight_threads_see_their_own_answers(small_run):
     rounds_equal(small_run, rounds=20)
 
 
 @pytest.mark.slow
-def test_eight_threads_see_their_own_maps_two_hundred_rounds():
+def test_eight_threads_see_their_own_answers_two_hundred_rounds():
     rounds_equal(runs.load(), rounds=200)

@@ -31,7 +31,6 @@ class Entry:
     builder: Callable[..., nn.Module]
     task: str
     family: str
-    summary: str
     cam_layer: Callable[[nn.Module], nn.Module] | None
 
 
@@ -47,8 +46,7 @@ def register(
         name = builder.__name__
         if name in _entries:
             raise ValueError(f"a model named {name!r} is registered already; choose another function name")
-        summary = (inspect.getdoc(builder) or "").split("\n")[0]
-        _entries[name] = Entry(name, builder, task, family, summary, cam_layer)
+        _entries[name] = Entry(name, builder, task, family, cam_layer)
         return builder
 
     return add

@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from pneumo import data, evaluation, models, runs
-from pneumo.schema import CLASS_NAMES, DataInfo, Metrics, PneumoError, Recipe, RunCard
+from pneumo.schema import CLASS_NAMES, DataInfo, Metrics, PneumoError, Recipe, RunCard, nearest
 from pneumo.training.tasks import ClassificationTask
 from pneumo.training.trainer import CHECKPOINT_EVERY_S, CHECKPOINT_FILE, Progress, State, Trainer
 
+TASKS = {"classification": ClassificationTask}
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-learn", "pillow", "pydicom")
 INTENDED_USE = (
     "Teaching and demonstration of neural networks on chest radiographs. Not a medical device; "
@@ -55,23 +56,23 @@ def train(
     The internal test is read once, after the weights, the temperature and the thresholds are fixed.
     """
     _check_folder(folder, resume)
-    models.build(
-        recipe.model, recipe.image, **recipe.model_args
-    )  # a model that cannot be built is found before reading
+    if recipe.task not in TASKS:
+        raise PneumoError(f"no task named {recipe.task!r}{nearest(recipe.task, TASKS)}; there are: {', '.join(TASKS)}")
+    models.build(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
     dataset = data.open_source(recipe.data.source)
     squares = data.squares(dataset, recipe.image, decoding)
     parts = _readable(data.divide(dataset, recipe.data), squares.errors)
     _check_parts(dataset.labels, parts)
     torch.manual_seed(recipe.seed)
-    task = ClassificationTask(recipe, squares.array, dataset.labels, parts, recipe.seed)
+    task = TASKS[recipe.task](recipe, squares.array, dataset.labels, parts, recipe.seed)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
     state = trainer.fit(resume=resume)
     card = _save(recipe, folder, dataset, parts, task, trainer, state)
-    for leftover in (
+    for checkpoint in (
         folder / CHECKPOINT_FILE,
         *folder.glob(f".{CHECKPOINT_FILE}.*"),
     ):  # a kill leaves half-written ones
-        leftover.unlink(missing_ok=True)
+        checkpoint.unlink(missing_ok=True)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in squares.errors.items()})
 
 
