@@ -97,6 +97,11 @@ def class_count(counts: dict[str, int]) -> str:
     return " and ".join(f"{counts[name]:,} {name}" for name in CLASS_NAMES)
 
 
+def chance(probability: float) -> str:
+    """ "0.934"; never 0.000 or 1.000, which no model may claim."""
+    return "<0.001" if probability < 0.0005 else ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
+
+
 def percent(value: float | None, digits: int = 1) -> str:
     """ "93.4%", or a dash where the figure is not defined."""
     return "–" if value is None else f"{value:.{digits}%}"

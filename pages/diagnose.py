@@ -192,9 +192,13 @@ def show_table(run: Run, files: list[Example], results: list[Diagnosis], thresho
     st.subheader(f"{len(files)} {'file' if len(files) == 1 else 'files'}", divider="gray")
     rows = diagnosis.table(run, results, threshold)
     picked = st.dataframe(
-        [{key: row[key] for key in ("file", "probability", "label", "note")} for row in rows],
+        [
+            {key: row[key] for key in ("file", "probability", "note")} | {"label": row["label"] or "not read"}
+            for row in rows
+        ],
         key="diagnose.table",
         hide_index=True,
+        column_order=("file", "probability", "label", "note"),
         on_select=open_selected,
         selection_mode="single-row",
         column_config={
@@ -318,14 +322,16 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
     """Label, probability, how sure that is, and what was noticed about the file."""
     label = diagnosis.label_of(found.probability, threshold)
     st.markdown(_ui.label_html(label), unsafe_allow_html=True)
-    st.markdown(f"**Probability of pneumonia {found.probability:.3f}**, threshold {threshold:.3f} ({run.card.name})")
+    st.markdown(
+        f"**Probability of pneumonia {_ui.plain(_ui.chance(found.probability))}**, threshold {threshold:.3f} ({run.card.name})"
+    )
     st.plotly_chart(
         figures.probability_bar(found.probability, threshold, run.card.indeterminate, found.stability),
         key="diagnose.bar",
         config={"displayModeBar": False},
     )
     st.caption(
-        f"◆ this file · dashed: threshold · grey bar: {found.stability.low:.3f} to {found.stability.high:.3f} when the picture "
+        f"◆ this file · dashed: threshold · grey bar: {_ui.plain(_ui.chance(found.stability.low))} to {_ui.plain(_ui.chance(found.stability.high))} when the picture "
         "is mirrored, turned, moved, blurred, lightened or darkened a little · grey zone: indeterminate"
     )
     if diagnosis.is_indeterminate(run.card.indeterminate, found.probability):
@@ -339,7 +345,7 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
     known = _ui.load_validation(run.card.name)
     near = evaluation.similar_cases(known.labels, known.probabilities, found.probability)
     st.markdown(
-        f"Of the {near.n} validation radiographs the model rated most alike ({near.low:.3f} to {near.high:.3f}), "
+        f"Of the {near.n} validation radiographs the model rated most alike ({_ui.plain(_ui.chance(near.low))} to {_ui.plain(_ui.chance(near.high))}), "
         f"**{near.positive} had pneumonia** ({_ui.percent(near.positive / near.n, 0)}, 95% interval "
         f"{_ui.percent(near.ci95.low, 0)} to {_ui.percent(near.ci95.high, 0)})."
     )

@@ -13,6 +13,7 @@ import urllib.request
 
 import pytest
 
+from pages import _ui
 from pneumo import diagnosis, runs
 
 playwright = pytest.importorskip("playwright.sync_api")
@@ -85,7 +86,7 @@ def test_from_the_door_to_the_download(page, tmp_path):
     page.get_by_text("Open Diagnose").click()
     page.get_by_text("Nothing uploaded yet").wait_for()
     page.locator('input[type="file"]').first.set_input_files(str(tmp_path / "mine.png"))
-    page.get_by_text(re.compile(rf"Probability of pneumonia {expected:.3f}")).wait_for()
+    page.get_by_text(f"Probability of pneumonia {_ui.chance(expected)}").wait_for()
 
     label = page.locator('[data-testid="stMarkdownContainer"] span', has_text=re.compile("^[●▲] "))
     before = label.first.inner_text()
