@@ -51,7 +51,7 @@ TAGS = (
     "DoubleFloatPixelData",
     "PixelData",
 )
-MAX_ELEMENTS = 20_000  # radiographs have hundreds; stepping over this many takes a tenth of a second
+MAX_READS = 60_000  # radiographs need hundreds; this many take a quarter of a second
 MAX_ITEMS = 20_000  # sequence items and fragments, which pydicom walks one by one in Python
 MAX_RLE_BYTES = 6_000_000  # run-length data is expanded in Python, in the worst case two bytes a step: under 2 s
 MAX_J2K_PIXELS = 16_000_000  # JPEG 2000 decodes ten times slower than JPEG
@@ -110,6 +110,18 @@ def decode(data: bytes) -> Frame:
     return Frame(grey, None, dark, burned_in)
 
 
+class _BoundedReader(io.BytesIO):
+    """Bytes that can be read from so many times: every element pydicom steps over costs it two or three calls."""
+
+    calls = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.calls += 1
+        if self.calls > MAX_READS:
+            raise RadiographError("unsupported", "the DICOM file is cut into too many elements; save it as PNG")
+        return super().read(size)
+
+
 def _read(data: bytes) -> FileDataset:
     """The tags above. Bounded before and while pydicom walks the elements."""
     # Deflated files are inflated by the reader without a limit: 50 MB could become 50 GB.
@@ -117,16 +129,7 @@ def _read(data: bytes) -> FileDataset:
         raise _unreadable(uid.DeflatedExplicitVRLittleEndian.name)
     if max(data.count(b"\xfe\xff\x00\xe0"), data.count(b"\xff\xfe\xe0\x00")) > MAX_ITEMS:
         raise RadiographError("unsupported", f"the DICOM file has over {MAX_ITEMS} items; save it as PNG")
-    steps = 0
-
-    def count(tag: object, representation: str | None, length: int) -> bool:
-        nonlocal steps
-        steps += 1
-        if steps > MAX_ELEMENTS:
-            raise RadiographError("unsupported", f"the DICOM file has over {MAX_ELEMENTS} elements; save it as PNG")
-        return False
-
-    dataset = read_partial(io.BytesIO(data), stop_when=count, force=True, specific_tags=[Tag(name) for name in TAGS])
+    dataset = read_partial(_BoundedReader(data), force=True, specific_tags=[Tag(name) for name in TAGS])
     if "TransferSyntaxUID" not in dataset.file_meta:
         implicit, little = dataset.original_encoding
         explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian

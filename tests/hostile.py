@@ -201,6 +201,8 @@ def _bombs() -> list[tuple[str, bytes]]:
         ("bomb-size.dcm", dicom(picture(), Rows=60000, Columns=60000)),
         ("bomb-elements.dcm", dicom(picture())[:meta_end] + b"\x09\x00\x01\x00UN\0\0\0\0\0\0" * 500_000),
         ("bomb-nested.dcm", dicom(picture())[:meta_end] + b"\x09\x00\x01\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20_000),
+        ("bomb-meta.dcm", bytes(128) + b"DICM" + b"\x02\x00\x10\x01CS\0\0" * 1_000_000),
+        ("bomb-command.dcm", bytes(128) + b"DICM" + b"\0\0\0\x01\0\0\0\0" * 1_000_000),
         ("bomb-jpeg.dcm", dicom(picture(), JPEGBaseline8Bit, encapsulate([jpeg[:huge_frame] + b"\xff\xdc\xff\xdc" + jpeg[huge_frame + 4 :]]))),
         ("bomb-rle.dcm", dicom(np.zeros((8000, 8000), np.uint8)[:10], RLELossless, encapsulate([_rle_bomb()]), Rows=8000, Columns=8000)),
     ]  # fmt: skip
