@@ -13,6 +13,7 @@ import logging
 import os
 import re
 import tempfile
+import tokenize
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -169,7 +170,7 @@ def _open_folder(folder: Path) -> DataSet:
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
         digests = list(pool.map(_file_digest, paths))
     items = tuple(
-        Item(str(path.relative_to(folder)), label, patient_of(path.name), subtype_of(path.name), split, digest)
+        Item(_text(path.relative_to(folder)), label, patient_of(_text(path.name)), subtype_of(path.name), split, digest)
         for (path, label, split), digest in zip(found, digests, strict=True)
     )
     known = all(GUANGZHOU_NAME.search(item.name) for item in items)
@@ -178,7 +179,7 @@ def _open_folder(folder: Path) -> DataSet:
 
 
 def _labelled_files(folder: Path) -> Iterator[tuple[Path, int, str]]:
-    """(path, label, split) of every file in a class folder; hidden files are not data."""
+    """(path, label, split) of every file in a class folder; hidden files and folders are not data."""
     splits = [(folder, "")] + [
         (f, SPLIT_FOLDERS[f.name.lower()]) for f in _folders(folder) if f.name.lower() in SPLIT_FOLDERS
     ]
@@ -186,7 +187,16 @@ def _labelled_files(folder: Path) -> Iterator[tuple[Path, int, str]]:
         for class_folder in _folders(parent):
             if class_folder.name.upper() in CLASS_NAMES:
                 label = CLASS_NAMES.index(class_folder.name.upper())
-                yield from ((p, label, split) for p in class_folder.rglob("*") if p.is_file() and p.name[0] != ".")
+                yield from ((p, label, split) for p in class_folder.rglob("*") if _is_data(p, class_folder))
+
+
+def _is_data(path: Path, class_folder: Path) -> bool:
+    return path.is_file() and not any(name[0] == "." for name in path.relative_to(class_folder).parts)
+
+
+def _text(path: Path | str) -> str:
+    """A file's name as UTF-8 can hold it: bytes that are none, as old archives leave them, become escapes."""
+    return str(path).encode(errors="backslashreplace").decode()
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -194,7 +204,10 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _file_digest(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:  # reported when it is read; until then it is equal to no other file
+        return hashlib.sha256(b"unreadable " + os.fsencode(path)).hexdigest()
 
 
 def _read_file(path: Path) -> np.ndarray:
@@ -237,7 +250,7 @@ def _open_hub(identifier: str) -> DataSet:
 
     def read(index: int) -> np.ndarray:
         part, i = blobs[index]
-        return radiograph.read(part[i][how.image]["bytes"], items[index].name).pixels
+        return radiograph.read(_hub_bytes(part[i][how.image]) or b"", items[index].name).pixels
 
     return DataSet(f"hub:{identifier}", tuple(items), read, how.licence, how.citation)
 
@@ -248,7 +261,7 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
 
     try:
         parts = datasets.load_dataset(identifier, how.config, revision=how.revision, streaming=streaming)
-        return {name: part.cast_column(how.image, datasets.Image(decode=False)) for name, part in parts.items()}
+        parts = {name: part.cast_column(how.image, datasets.Image(decode=False)) for name, part in parts.items()}
     # Offline, a missing set, a renamed column and a broken download each have their own family of exceptions
     # in `datasets`, `huggingface_hub`, `httpx` and `fsspec`; to the user they are one: the set cannot be had.
     except Exception as error:
@@ -257,6 +270,18 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
             f"the data set {identifier!r} could not be read from the hub ({type(error).__name__}); check the name "
             "and the network connection, or use a folder or phantom instead"
         ) from error
+    for part in parts.values():
+        _check_class_order(identifier, getattr((part.features or {}).get(how.label), "names", None))
+    return parts
+
+
+def _check_class_order(identifier: str, names: list[str] | None) -> None:
+    """A set that names its classes the other way round would be read upside down without a word."""
+    if names and [name.upper() for name in names] not in (list(CLASS_NAMES), ["0", "1"]):
+        raise PneumoError(
+            f"the classes of {identifier!r} are {', '.join(names)}; expected {', '.join(CLASS_NAMES)} in this order. "
+            "Save its images in class folders of these names and give that folder instead"
+        )
 
 
 def _check_reachable(identifier: str) -> None:
@@ -276,12 +301,19 @@ def _check_reachable(identifier: str) -> None:
 
 def _hub_row(row: dict[str, Any], how: HubSet, fallback: str, identifier: str) -> tuple[str, int, bytes]:
     image, label = row.get(how.image), row.get(how.label)
-    if not isinstance(image, dict) or not image.get("bytes") or label not in (0, 1):
+    data = _hub_bytes(image) if isinstance(image, dict) else None
+    if not data or label not in (0, 1):
         raise PneumoError(
             f"the data set {identifier!r} has no usable columns {how.image!r} (images) and {how.label!r} "
             f"(0 NORMAL, 1 PNEUMONIA); its columns are: {', '.join(row)}"
         )
-    return Path(image.get("path") or fallback).name, int(label), image["bytes"]
+    return Path(image.get("path") or fallback).name, int(label), data
+
+
+def _hub_bytes(image: dict[str, Any]) -> bytes | None:
+    """Parquet sets carry the bytes; sets of plain image files say where each was downloaded to."""
+    path = Path(image.get("path") or "")
+    return image.get("bytes") or (path.read_bytes() if path.is_file() else None)
 
 
 def stream_hub(identifier: str = EXAMPLES_HUB_ID, count: int = 4) -> list[tuple[str, bytes, int]]:
@@ -410,12 +442,12 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> Squares | None:
     """What is in the cache, or None where it is missing or damaged."""
     try:
         about = json.loads(path.with_suffix(".json").read_text())
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")  # np.load would also try ZIP archives and pickles
         sound = array.shape == shape and hashlib.sha256(array).hexdigest() == about["sha256"]
         errors = {int(index): str(text) for index, text in about["errors"].items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, tokenize.TokenError) as error:
         log.warning("the image cache is damaged (%s) and is made anew", type(error).__name__)
         return None
     if not sound:
@@ -437,7 +469,12 @@ def _store_cache(path: Path, array: np.ndarray, errors: dict[int, str]) -> None:
 
 def _replace(path: Path, write: Callable[[Any], Any]) -> None:
     with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".tmp") as file:
-        write(file)
+        try:
+            write(file)
+            file.flush()
+        except OSError:  # a full disk is not left fuller
+            Path(file.name).unlink()
+            raise
     Path(file.name).replace(path)
 
 

@@ -92,7 +92,7 @@ def probability_bar(probability: float, threshold: float, band: Interval, stabil
             marker={
                 "symbol": "diamond",
                 "size": 17,
-                "color": COLOURS[CLASS_NAMES[probability >= threshold]],
+                "color": COLOURS[CLASS_NAMES[int(probability >= threshold)]],
                 "line": {"width": 2, "color": "white"},
             },
             hovertemplate="probability %{x:.3f}<extra></extra>",

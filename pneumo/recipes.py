@@ -126,6 +126,8 @@ def _resolve(key: str, paths: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
 def _assign(plain: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     for key in path[:-1]:
         plain = plain[key]
+        if not isinstance(plain, dict):
+            raise PneumoError(f"{key} is {plain!r}; expected an object before {'.'.join(path)} can be set")
     plain[path[-1]] = value
 
 
@@ -135,7 +137,9 @@ def _parse(text: str) -> Any:
         return float(text)
     try:
         return json.loads(text, parse_constant=_refuse_constant)
-    except json.JSONDecodeError:
+    except PneumoError:
+        raise
+    except (ValueError, RecursionError):  # no JSON, a number of over 4,300 digits, or endless brackets
         return text
 
 

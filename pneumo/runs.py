@@ -13,6 +13,7 @@ import json
 import os
 import tempfile
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -105,15 +106,14 @@ def resolve(run: str | None = None) -> Path:
 def read_card(folder: Path) -> RunCard:
     """The card of a run's folder, checked against the schema."""
     path = folder / CARD_FILE
+    blob = _read(path)
     try:
-        plain = json.loads(_read(path))
+        plain = json.loads(blob)
         if isinstance(plain, dict) and plain.get("schema_version") != SCHEMA_VERSION:
             raise PneumoError(f"schema_version is {plain.get('schema_version')}; this version reads {SCHEMA_VERSION}")
         # A run is called by its folder: a renamed folder is a renamed run.
         return replace(decode(RunCard, plain), name=folder.resolve().name)
-    except (json.JSONDecodeError, UnicodeDecodeError, PneumoError) as error:
-        if isinstance(error, RunError):
-            raise
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, PneumoError
         raise RunError(f"{path} does not fit its schema: {error}. Restore the file, or train the run again") from error
 
 
@@ -122,6 +122,8 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise RunError(f"{path} is missing; restore the file, or train the run again") from None
+    except OSError as error:
+        raise RunError(f"{path} cannot be read ({error.strerror}); restore the file, or train the run again") from error
 
 
 def load(run: str | None = None) -> Run:
@@ -136,7 +138,10 @@ def load(run: str | None = None) -> Run:
             f"{path} has sha256 {digest[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
             "are not those of this card. Restore the file (a download may have been cut short), or train again"
         )
-    model = models.build(card.model, card.image, **card.model_args)
+    try:
+        model = models.build(card.model, card.image, **card.model_args)
+    except PneumoError as error:
+        raise RunError(f"{folder / CARD_FILE}: {error}. Restore the file, or train the run again") from error
     try:
         model.load_state_dict(load_tensors(blob))
     except (SafetensorError, RuntimeError) as error:
@@ -200,16 +205,20 @@ def card_as_dict(card: RunCard) -> dict[str, Any]:
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """history.csv: one row an epoch, epoch 0 is before training; empty cells are NaN."""
-    rows = csv.DictReader(io.StringIO(_read(folder / HISTORY_FILE).decode()))
-    return [{key: float(value) if value else float("nan") for key, value in row.items()} for row in rows]
+    """history.csv: one row an epoch, epoch 0 is before training; empty cells are NaN. RunError when it does not fit."""
+    path = folder / HISTORY_FILE
+    try:
+        rows = _rows(path, ("epoch",))
+        return [{key: float(value) if value else float("nan") for key, value in row.items()} for row in rows]
+    except ValueError as error:
+        raise _misfit(path, error) from error
 
 
 def read_predictions(folder: Path) -> Predictions:
     """predictions.csv. RunError when a column is missing or a number is none."""
     path = folder / PREDICTIONS_FILE
     try:
-        rows = list(csv.DictReader(io.StringIO(_read(path).decode())))
+        rows = _rows(path, PREDICTION_COLUMNS)
         columns = {name: [row[name] for row in rows] for name in PREDICTION_COLUMNS}
         return Predictions(
             *(np.array(columns[name]) for name in ("name", "part", "patient")),
@@ -218,5 +227,27 @@ def read_predictions(folder: Path) -> Predictions:
             np.array(columns["logit"], dtype=np.float64),
             np.array(columns["probability"], dtype=np.float64),
         )
-    except (KeyError, ValueError) as error:
-        raise RunError(f"{path} does not fit its schema: {error}. Restore the file, or train the run again") from error
+    except ValueError as error:
+        raise _misfit(path, error) from error
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a CSV file, all as long as its header; ValueError otherwise."""
+    reader = csv.DictReader(io.StringIO(_read(path).decode()), strict=True)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(str(error)) from error
+    for column in columns:
+        if column not in (reader.fieldnames or ()):
+            raise ValueError(f"missing column {column}")
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise ValueError(f"row {number} is not as long as the header")
+    return rows
+
+
+def _misfit(path: Path, error: ValueError) -> RunError:
+    if isinstance(error, RunError):  # the file itself was missing
+        return error
+    return RunError(f"{path} does not fit its schema: {error}. Restore the file, or train the run again")

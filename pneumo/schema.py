@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import sys
 import types
 import typing
 from dataclasses import dataclass, field
@@ -16,6 +17,24 @@ from typing import Any, Literal
 import numpy as np
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
+AUGMENT_LIMITS = {  # the others are shares and probabilities, up to 1
+    "rotation_deg": 180.0,
+    "shear_deg": 60.0,
+    "zoom": 0.9,  # at 1 the scale may be 0: no picture
+    "stretch": 0.9,
+    "gamma": 5.0,
+}
+NOT_NEGATIVE = (
+    "weight_decay",
+    "momentum",
+    "learning_rate_min",
+    "gamma",
+    "plateau_patience",
+    "patience",
+    "positive_weight",
+    "clip_norm",
+    "seed",
+)
 POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
 
 
@@ -64,6 +83,8 @@ class ImageSpec:
     def __post_init__(self) -> None:
         if self.size < 8:
             raise PneumoError(f"image.size is {self.size}; expected 8 or more pixels")
+        if self.channels < 1:
+            raise PneumoError(f"image.channels is {self.channels}; expected 1 (grey) or more")
         if len(self.mean) != self.channels or len(self.std) != self.channels:
             raise PneumoError(
                 f"image.mean has {len(self.mean)} and image.std {len(self.std)} values for "
@@ -94,6 +115,12 @@ class AugmentSpec:
     noise: float = 0.0  # probability of Gaussian noise, sigma up to .06 of full scale
     border: float = 0.0  # probability of painting the margins (up to 12% a side) in one grey
     marker: float = 0.0  # probability of a bright patch near an edge, where side markers sit
+
+    def __post_init__(self) -> None:
+        for f in dataclasses.fields(self):
+            value, limit = getattr(self, f.name), AUGMENT_LIMITS.get(f.name, 1.0)
+            if not 0 <= value <= limit:
+                raise PneumoError(f"augment.{f.name} is {value}; expected 0 to {limit:g}")
 
 
 @dataclass(frozen=True)
@@ -169,6 +196,11 @@ class Recipe:
         for name in ("batch_size", "epochs", "step_epochs"):
             if getattr(self, name) < 1:
                 raise PneumoError(f"{name} is {getattr(self, name)}; expected 1 or more")
+        for name in NOT_NEGATIVE:
+            if getattr(self, name) < 0:
+                raise PneumoError(f"{name} is {getattr(self, name)}; expected 0 or more")
+        if not 0 <= self.label_smoothing < 1:
+            raise PneumoError(f"label_smoothing is {self.label_smoothing}; expected 0 (off) up to, not including, 1")
         if self.learning_rate <= 0:
             raise PneumoError(f"learning_rate is {self.learning_rate}; expected a number above 0, e.g. 1e-3")
         if not 0 <= self.ema_decay < 1:
@@ -273,6 +305,11 @@ class RunCard:
     intended_use: str
     limits: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if self.temperature <= 0:
+            raise PneumoError(f"temperature is {self.temperature}; expected a number above 0")
+        self.point()  # the default one is there
+
     def point(self, name: str | None = None) -> OperatingPoint:
         """The operating point of that name; the default one without a name. Unknown names raise PneumoError."""
         wanted = name or self.default_point
@@ -353,7 +390,9 @@ def decode(kind: Any, value: Any, where: str = "") -> Any:
 
 
 def _decode_scalar(kind: type, value: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if not abs(value) <= sys.float_info.max:  # JSON as Python reads it has NaN, Infinity and 1e999
+            raise PneumoError(f"{where} is {value!r}; expected a finite number")
         return float(value)
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise PneumoError(f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}")

@@ -65,13 +65,18 @@ def names(task: str | None = None) -> list[str]:
 
 
 def build(name: str, image: ImageSpec, **arguments: Any) -> nn.Module:
-    """A fresh model with random weights (torch's global generator). Unknown arguments raise PneumoError."""
+    """A fresh model with random weights (torch's global generator). Unknown and unusable arguments raise PneumoError."""
     builder = entry(name).builder
     known = [key for key in inspect.signature(builder).parameters if key != "image"]
     for key in arguments:
         if key not in known:
             raise PneumoError(f"model {name!r} has no argument {key!r}{nearest(key, known)}; it has: {known}")
-    return builder(image, **arguments)
+    try:
+        return builder(image, **arguments)
+    except PneumoError:
+        raise
+    except (TypeError, ValueError) as error:  # torch's layers check their own arguments
+        raise PneumoError(f"model {name!r} cannot be built with {arguments}: {error}") from error
 
 
 def cam_layer(name: str, model: nn.Module) -> nn.Module:
