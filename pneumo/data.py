@@ -14,6 +14,7 @@ import os
 import re
 import tempfile
 import tokenize
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -195,8 +196,9 @@ def _is_data(path: Path, class_folder: Path) -> bool:
 
 
 def _text(path: Path | str) -> str:
-    """A file's name as UTF-8 can hold it: bytes that are none, as old archives leave them, become escapes."""
-    return str(path).encode(errors="backslashreplace").decode()
+    """A file's name as a table can hold it: line breaks, and bytes that are no UTF-8 (old archives), become escapes."""
+    odd = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in odd else c for c in str(path))
 
 
 def _folders(folder: Path) -> list[Path]:
@@ -307,7 +309,7 @@ def _hub_row(row: dict[str, Any], how: HubSet, fallback: str, identifier: str) -
             f"the data set {identifier!r} has no usable columns {how.image!r} (images) and {how.label!r} "
             f"(0 NORMAL, 1 PNEUMONIA); its columns are: {', '.join(row)}"
         )
-    return Path(image.get("path") or fallback).name, int(label), data
+    return _text(Path(image.get("path") or fallback).name), int(label), data
 
 
 def _hub_bytes(image: dict[str, Any]) -> bytes | None:
@@ -344,7 +346,7 @@ def divide(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
 
     Patients who share an identical picture stay together. Within each stratum (NORMAL, bacterial, viral)
     patients are ordered by a hash of their name and split_seed, so a patient's place depends on no
-    library's random numbers and hardly on the other patients. A source's own test part is not touched,
+    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test part is not touched,
     and nothing identical to it is trained on.
     """
     own_test = {item.digest for item in dataset.items if item.split == "test"}
@@ -352,11 +354,12 @@ def divide(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
     groups = _patient_groups(dataset.items, usable)
     strata: dict[tuple[int, str], list[list[int]]] = defaultdict(list)
     for members in groups:
-        first = dataset.items[members[0]]
-        strata[max(dataset.items[i].label for i in members), first.subtype].append(members)
+        label = max(dataset.items[i].label for i in members)
+        subtype = min(dataset.items[i].subtype for i in members if dataset.items[i].label == label)
+        strata[label, subtype].append(members)
     parts: dict[str, list[int]] = {part: [] for part in PARTS}
     for members_list in strata.values():
-        members_list.sort(key=lambda members: _draw(spec.split_seed, dataset.items[members[0]].patient))
+        members_list.sort(key=lambda members: _draw(spec.split_seed, min(dataset.items[i].patient for i in members)))
         n_test = round(spec.test * len(members_list))
         n_validation = round(spec.validation * len(members_list))
         for rank, members in enumerate(members_list):

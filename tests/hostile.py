@@ -175,8 +175,11 @@ def _bombs() -> list[tuple[str, bytes]]:
     jpeg = encoded(picture(), "JPEG")
     huge_frame = jpeg.index(b"\xff\xc0") + 5
     raw = zlib.compressobj(9, zlib.DEFLATED, -15)
-    deflated = dicom(picture())
-    meta_end = deflated.index(b"\x08\x00\x16\x00", 132)
+    plain = dicom(picture())
+    meta_end = plain.index(b"\x08\x00\x16\x00", 132)
+    head, body, many = plain[:meta_end], plain[meta_end:], struct.pack("<L", 4_000_000)
+    j2k = encoded(picture(), "JPEG2000", no_jp2=True)
+    j2k = j2k[: 4 + int.from_bytes(j2k[4:6], "big")]  # up to the end of its first segment, the size
     deflated = dicom(picture(), DeflatedExplicitVRLittleEndian)[:meta_end]
     deflated += b"".join(raw.compress(bytes(1 << 20)) for _ in range(256)) + raw.flush()
     return [
@@ -191,20 +194,33 @@ def _bombs() -> list[tuple[str, bytes]]:
         ("bomb-scans.jpeg", _many_scans()),
         ("bomb-size.webp", b"RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\xff\xff" * 2 + bytes(8)),
         ("bomb-chunks.webp", b"RIFF" + struct.pack("<L", 8_000_004) + b"WEBP" + b"JUNK\0\0\0\0" * 1_000_000),
-        ("bomb-size.bmp", b"BM" + struct.pack("<LHHLLllHHLLllLL", 54, 0, 0, 54, 40, 60000, 60000, 1, 24, 0, 0, 0, 0, 0, 0)),
-        ("bomb-rle.bmp", b"BM" + struct.pack("<LHHLLllHHLLllLL", 54, 0, 0, 54, 40, 8000, 8000, 1, 8, 1, 0, 0, 0, 0, 0)),
-        ("bomb-size.tiff", tiff_of((256, 4, 1, 60000), (257, 4, 1, 60000), (258, 3, 1, 8), (262, 3, 1, 1), (273, 4, 1, 8))),
+        ("bomb-size.bmp", _bmp(60000, 60000, 24, 0)),
+        ("bomb-rle.bmp", _bmp(8000, 8000, 8, 1)),
+        ("bomb-size.tiff", tiff_of((256, 4, 1, 60000), (257, 4, 1, 60000), (258, 3, 1, 8), (262, 3, 1, 1),
+                                   (273, 4, 1, 8))),
         ("bomb-strips.tiff", _many_strips(60_000)),
         ("bomb-tables.tiff", _many_strips(1_000_000)),
         ("bomb-comment.gif", b"GIF89a\1\0\1\0\0\0\0" + b"\x21\xfe" + b"\1x" * 1_000_000 + b"\0;"),
         ("bomb-deflated.dcm", deflated),
         ("bomb-size.dcm", dicom(picture(), Rows=60000, Columns=60000)),
-        ("bomb-elements.dcm", dicom(picture())[:meta_end] + b"\x09\x00\x01\x00UN\0\0\0\0\0\0" * 500_000),
-        ("bomb-nested.dcm", dicom(picture())[:meta_end] + b"\x09\x00\x01\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20_000),
-        ("bomb-meta.dcm", bytes(128) + b"DICM" + b"\x02\x00\x10\x01CS\0\0" * 1_000_000),
-        ("bomb-command.dcm", bytes(128) + b"DICM" + b"\0\0\0\x01\0\0\0\0" * 1_000_000),
-        ("bomb-jpeg.dcm", dicom(picture(), JPEGBaseline8Bit, encapsulate([jpeg[:huge_frame] + b"\xff\xdc\xff\xdc" + jpeg[huge_frame + 4 :]]))),
-        ("bomb-rle.dcm", dicom(np.zeros((8000, 8000), np.uint8)[:10], RLELossless, encapsulate([_rle_bomb()]), Rows=8000, Columns=8000)),
+        ("bomb-elements.dcm", head + b"\x09\x00\x01\x00UN\0\0\0\0\0\0" * 500_000),
+        ("bomb-nested.dcm", head + b"\x09\x00\x01\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff" * 20_000),
+        ("bomb-meta.dcm", head + b"\x02\x00\x10\x01CS\0\0" * 1_500_000 + body),
+        ("bomb-command.dcm", bytes(128) + b"DICM" + b"\0\0\0\x01\0\0\0\0" * 1_500_000),
+        ("bomb-items.dcm", head + b"\x09\x00\x01\x10SQ\0\0\xff\xff\xff\xff" + b"\xfe\xff\x0d\xe0\0\0\0\0" * 1_500_000),
+        ("bomb-in-item.dcm", head + _sequence(b"\x09\x00\x10\x00CS\0\0" * 1_500_000) + body),
+        ("bomb-charset.dcm", head + _sequence(b"\x08\x00\x05\x00UT\0\0" + many + b"x\\y\\" * 1_000_000) + body),
+        ("bomb-window.dcm", head + b"\x28\x00\x50\x10UT\0\0" + many + b"1\\2\\" * 1_000_000 + body),
+        ("bomb-voi.dcm", head + b"\x28\x00\x10\x30SQ\0\0" + struct.pack("<L", 8_000_000) + b"\xfe\xff\0\xe0"
+                         + struct.pack("<L", 7_999_992) + b"\x09\x00\x10\x00CS\0\0" * 999_999 + body),
+        ("bomb-jpeg.dcm", _jpeg_dicom(jpeg[:huge_frame] + b"\xff\xdc\xff\xdc" + jpeg[huge_frame + 4 :])),
+        ("bomb-jpeg-inside.dcm", _jpeg_dicom(jpeg[:huge_frame] + b"\x27\x10\x27\x10" + jpeg[huge_frame + 4 :])),
+        ("bomb-scans.dcm", _jpeg_dicom(_many_scans(), Rows=5000, Columns=6000)),
+        ("bomb-segments.dcm", _jpeg_dicom(b"\xff\xd8" + b"\xff\xfe\x00\x02" * 2_000_000 + jpeg[2:])),
+        ("bomb-markers.dcm", dicom(picture(), JPEG2000Lossless, encapsulate([j2k + b"\xff\x30\x00\x02" * 3_000_000]))),
+        ("bomb-rle.dcm", _rle_dicom(b"\x80" * 2_900_000)),
+        ("bomb-rle-runs.dcm", _rle_dicom(b"\x81\x01" * 1_450_000)),
+        ("bomb-rle-long.dcm", _rle_dicom(b"\x80" * 7_900_000)),
     ]  # fmt: skip
 
 
@@ -231,9 +247,30 @@ def _many_strips(count: int) -> bytes:
     )
 
 
-def _rle_bomb() -> bytes:
-    """The most steps per byte: a run of 2 for every 2 bytes, or no step forward at all."""
-    return struct.pack("<16L", 1, 64, *[0] * 14) + b"\x80" * 7_900_000
+def _bmp(width: int, height: int, depth: int, compression: int) -> bytes:
+    fields = (54, 0, 0, 54, 40, width, height, 1, depth, compression, 0, 0, 0, 0, 0)
+    return b"BM" + struct.pack("<LHHLLllHHLLllLL", *fields)
+
+
+def _sequence(item: bytes) -> bytes:
+    """A private DICOM sequence of undefined length with one item."""
+    start = b"\x09\x00\x01\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    return start + item + b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+
+
+def _with_segment(marker: bytes, body: bytes) -> bytes:
+    jpeg = encoded(picture(), "JPEG")
+    return jpeg[:2] + b"\xff" + marker + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+
+
+def _jpeg_dicom(jpeg: bytes, **tags: object) -> bytes:
+    return dicom(picture(), JPEGBaseline8Bit, encapsulate([jpeg]), **tags)
+
+
+def _rle_dicom(segment: bytes) -> bytes:
+    """A 4000 x 4000 DICOM file of one segment: no step forward, short or long runs."""
+    frame = struct.pack("<16L", 1, 64, *[0] * 14) + segment
+    return dicom(np.zeros((10, 4000), np.uint8), RLELossless, encapsulate([frame]), Rows=4000, Columns=4000)
 
 
 def _wrong_kinds() -> list[tuple[str, bytes]]:
@@ -282,7 +319,7 @@ def _odd_pictures() -> list[tuple[str, bytes]]:
     frames = [Image.fromarray(np.roll(grey, shift, 1)) for shift in (0, 9, 18)]
     many = {"save_all": True, "append_images": frames[1:], "duration": 50}
     ramp = (np.arange(grey.size, dtype=np.uint16).reshape(grey.shape)) % 4096
-    good = good_files()
+    good, start = good_files(), b"\x08\x00\x16\x00UI"  # of the first element after group 2
     exif = Image.Exif()
     exif[0x0112], exif[0x010E] = 6, SECRET
     broken_exif = b"Exif\0\0II*\0\x08\0\0\0\xff\xff" + b"\x12\x01\x03\0\xff\xff\xff\xff\xff\xff\xff\xff" * 3
@@ -320,6 +357,11 @@ def _odd_pictures() -> list[tuple[str, bytes]]:
         ("unknown-syntax.dcm", dicom(grey).replace(b"10008.1.2.1", b"10008.9.9.9", 1)),
         ("report.dcm", dicom(grey)[: dicom(grey).index(b"\xe0\x7f\x10\x00")]),
         ("signalling-nan.tiff", good["float.tiff"].replace(np.float32(grey[80, 70] / 255).tobytes(), b"\1\0\x80\x7f")),
+        ("index.dcm", _jpeg_dicom(_with_segment(b"\xe2", b"MPF\0II*\0\x08\0\0\0\xff\xff"))),
+        ("exif-broken.dcm", _jpeg_dicom(_with_segment(b"\xe1", broken_exif))),
+        ("empty-tags.dcm", dicom(grey, WindowCenter=None, WindowWidth=None, RescaleSlope=None, RescaleIntercept=None)),
+        ("charset-name.dcm",
+                             dicom(grey).replace(start, b"\x08\x00\x05\x00CS\x08\x00DOE^JANE" + start, 1)),
         ("no-rows.dcm", dicom(grey, Rows=0)),
         ("palette.dcm", dicom(grey, PhotometricInterpretation="PALETTE COLOR")),
         ("bits32.dcm", dicom(grey, BitsAllocated=32)),

@@ -1,10 +1,14 @@
 """Sources, patients, the cache, the audit."""
 
 import json
+import os
+import tempfile
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo import data, radiograph
@@ -58,8 +62,48 @@ def test_patients_and_subtypes_are_read_from_names(name, patient, subtype):
 
 @given(st.text(min_size=1, max_size=30))
 def test_any_name_has_a_patient_and_a_subtype(name):
-    assert isinstance(data.patient_of(name), str)
+    assert data.patient_of(name) in name
     assert data.subtype_of(name) in ("", "bacteria", "virus")
+
+
+FILE_NAMES = (  # what a Linux folder may hold: any bytes but "/" and NUL; hidden files apart
+    (st.text(st.characters(codec="utf-8"), max_size=20).map(os.fsencode) | st.binary(max_size=20))
+    .filter(lambda name: name and name[:1] != b"." and not set(name) & set(b"/\0"))
+    .map(os.fsdecode)
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.sets(FILE_NAMES, min_size=1, max_size=6))
+def test_any_file_name_can_be_divided_and_written_down(names):
+    with tempfile.TemporaryDirectory() as folder:
+        for n, name in enumerate(sorted(names)):
+            write(Path(folder), {f"{['NORMAL', 'PNEUMONIA'][n % 2]}/{name}": n})
+        dataset = data.open_source(folder)
+        assert len(dataset.items) == len(names)
+        assert sum(map(len, data.divide(dataset, DataSpec()).values())) == len(names)
+        for i, item in enumerate(dataset.items):
+            assert item.name.encode()  # UTF-8, as every file of a run is
+            assert "\n" not in item.name
+            assert "\r" not in item.name
+            assert dataset.read(i).shape == (20, 20)
+
+
+def test_hidden_files_and_folders_are_not_data(tmp_path):
+    names = {"NORMAL/a.png": 1, "NORMAL/.b.png": 2, "NORMAL/.checkpoints/c.png": 3, "PNEUMONIA/d.png": 4}
+    dataset = data.open_source(write(tmp_path / ".hidden" / "set", names))
+    assert [item.name for item in dataset.items] == ["NORMAL/a.png", "PNEUMONIA/d.png"]
+
+
+@pytest.mark.parametrize(
+    ("names", "licence"),
+    [
+        ({"NORMAL/IM-0001-0001.jpeg": 1, "PNEUMONIA/person1_virus_2.jpeg": 2}, "CC BY 4.0"),
+        ({"NORMAL/IM-0001-0001.jpeg": 1, "PNEUMONIA/mine.jpeg": 2}, "not stated"),
+    ],
+)
+def test_the_licence_is_stated_only_where_every_name_is_known(tmp_path, names, licence):
+    assert data.open_source(write(tmp_path, names)).licence == licence
 
 
 def test_folders_with_and_without_splits(tmp_path):
@@ -132,6 +176,32 @@ def test_shares_are_of_patients_and_stratified(guangzhou):
         }
 
 
+def test_the_usual_shares_are_15_and_10_percent_of_the_patients(tmp_path):
+    names = {f"NORMAL/IM-{n:04d}-1.png": n for n in range(100)}
+    names |= {f"PNEUMONIA/person{n}_{kind}_1.png": 1000 + n + 500 * (kind == "virus")
+              for kind in ("bacteria", "virus") for n in range(*{"bacteria": (0, 60), "virus": (60, 100)}[kind])}  # fmt: skip
+    dataset = data.open_source(write(tmp_path, names))
+    images, patients = data.count_parts(dataset, data.divide(dataset, DataSpec()))
+    assert patients == {"train": 150, "validation": 30, "test": 20}
+    assert images["validation"] == {"NORMAL": 15, "PNEUMONIA": 15}
+
+
+def test_the_order_of_the_files_does_not_matter(guangzhou):
+    dataset = data.open_source(guangzhou)
+    items = dataset.items
+    both = [data.DataSet(dataset.source, order, dataset.read, "", "") for order in (items, items[::-1])]
+    digests = [data.split_digest(d, data.divide(d, DataSpec())) for d in both]
+    assert digests[0] == digests[1]
+
+
+def test_patients_joined_by_a_chain_of_equal_pictures_stay_together():
+    pairs = [("a", "1"), ("b", "1"), ("b", "2"), ("c", "2"), ("d", "3")] + [(f"p{n}", f"x{n}") for n in range(40)]
+    items = tuple(data.Item(f"{n}", 0, patient, "", "", digest) for n, (patient, digest) in enumerate(pairs))
+    for seed in range(20):
+        parts = data.divide(data.DataSet("", items, None, "", ""), DataSpec(split_seed=seed, validation=0.4, test=0.2))
+        assert sum(bool({0, 1, 2, 3} & set(indices.tolist())) for indices in parts.values()) == 1
+
+
 def test_the_split_depends_on_its_seed_and_nothing_else(guangzhou):
     dataset = data.open_source(guangzhou)
     digests = [data.split_digest(dataset, data.divide(dataset, DataSpec(split_seed=seed))) for seed in (1, 1, 2)]
@@ -194,7 +264,8 @@ def test_decoded_once_and_memory_mapped(counting):
     assert counting.reads == 12
 
 
-@pytest.mark.parametrize("damage", ["truncate", "flip", "garbage", "no description", "bad description", "other shape"])
+@pytest.mark.parametrize("damage", ["truncate", "flip", "garbage", "no description", "bad description", "other shape",
+                                    "empty", "zip", "cut header", "brackets", "other errors"])  # fmt: skip
 def test_a_damaged_cache_is_made_anew(counting, cache, damage):
     before = np.array(data.squares(counting.dataset, IMAGE).array)
     [array], [about] = cache.glob("*.npy"), cache.glob("*.json")
@@ -212,10 +283,62 @@ def test_a_damaged_cache_is_made_anew(counting, cache, damage):
             about.write_text("[1")
         case "other shape":
             np.save(array, np.zeros((2, 2), np.uint8))
+        case "empty":
+            array.write_bytes(b"")
+        case "zip":
+            array.write_bytes(b"PK\x03\x04" + blob[4:])
+        case "cut header":
+            array.write_bytes(blob.replace(b"16), }", b"16, ((", 1))
+        case "brackets":
+            about.write_text("[" * 100_000)
+        case "other errors":
+            about.write_text(json.dumps(json.loads(about.read_text()) | {"errors": ["none"]}))
     np.testing.assert_array_equal(before, data.squares(counting.dataset, IMAGE).array)
     assert counting.reads == 12
     data.squares(counting.dataset, IMAGE)
     assert counting.reads == 12
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 127), st.integers(0, 255))
+def test_any_altered_byte_of_the_header_gives_the_same_squares(place, value):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "squares.npy"
+        array = np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
+        data._store_cache(path, array, {})
+        blob = bytearray(path.read_bytes())
+        blob[place] = value
+        path.write_bytes(blob)
+        found = data._load_cache(path, array.shape)
+        assert found is None or np.array_equal(found.array, array)
+
+
+def test_a_full_disk_costs_the_cache_and_leaves_nothing_behind(counting, cache, monkeypatch):
+    def full(file, array):
+        file.write(b"the first bytes")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    assert data.squares(counting.dataset, IMAGE).array.any()
+    assert list(cache.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_opened_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch):
+    source = write(tmp_path / "set", {"NORMAL/a.png": 1, "NORMAL/b.png": 2, "NORMAL/c.png": 1})
+    read_bytes = Path.read_bytes
+
+    def refuse(path):
+        if path.name == "b.png":
+            raise PermissionError(13, "Permission denied")
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    dataset = data.open_source(source)
+    found = data.squares(dataset, IMAGE)
+    assert list(found.errors) == [1]
+    assert "Permission denied" in found.errors[1]
+    assert found.array[0].any()
+    assert data.audit(dataset)["duplicate_images"] == 1
 
 
 def test_a_changed_picture_is_another_cache(tmp_path):
@@ -293,6 +416,7 @@ def hub_folder(tmp_path):
 def test_hub_set_is_read_through_the_same_door(hub_folder):
     dataset = data.open_source(f"hub:{hub_folder}")
     assert len(dataset.items) == 16
+    assert [i.label for i in dataset.items] == [0, 1] * 8
     assert {i.split for i in dataset.items} == {"train", "test"}
     assert dataset.items[0].patient == "person0"
     np.testing.assert_array_equal(dataset.read(3), radiograph.read(png(3)).pixels)
@@ -307,18 +431,71 @@ def test_streaming_gives_a_handful_of_bytes(hub_folder):
         assert label in (0, 1)
 
 
+def test_a_hub_set_of_plain_image_files_is_read(tmp_path):
+    """Where a set is no parquet, `datasets` gives paths instead of bytes."""
+    write(tmp_path / "hub", {f"{part}/{name}/{name[0]}{n}.png": seed + n for n in range(2) for part, name, seed in (
+        ("train", "NORMAL", 10), ("train", "PNEUMONIA", 20), ("test", "NORMAL", 30), ("test", "PNEUMONIA", 40))})  # fmt: skip
+    dataset = data.open_source(f"hub:{tmp_path / 'hub'}")
+    assert sorted((i.name, i.label, i.split) for i in dataset.items)[:4] == [
+        ("test/N0.png", 0, "test"), ("test/N1.png", 0, "test"), ("test/P0.png", 1, "test"), ("test/P1.png", 1, "test"),
+    ]  # fmt: skip
+    for i, item in enumerate(dataset.items):
+        if item.name == "train/P1.png":
+            np.testing.assert_array_equal(dataset.read(i), radiograph.read(png(21)).pixels)
+    assert {blob for _, blob, _ in data.stream_hub(str(tmp_path / "hub"))} == {png(n) for n in (30, 31, 40, 41)}
+
+
+@pytest.mark.parametrize("classes", [["PNEUMONIA", "NORMAL"], ["COVID", "NORMAL"], ["NORMAL", "PNEUMONIA", "OTHER"]])
+def test_a_hub_set_with_other_classes_is_not_read_upside_down(tmp_path, classes):
+    import datasets
+
+    features = datasets.Features({"image": datasets.Image(), "label": datasets.ClassLabel(names=classes)})
+    (tmp_path / "hub").mkdir()
+    rows = {"image": [{"bytes": png(n), "path": f"{n}.png"} for n in range(2)], "label": [0, 1]}
+    datasets.Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "hub" / "train.parquet")
+    for read in (lambda: data.open_source(f"hub:{tmp_path / 'hub'}"), lambda: data.stream_hub(str(tmp_path / "hub"))):
+        with pytest.raises(PneumoError, match="expected NORMAL, PNEUMONIA in this order"):
+            read()
+
+
+@pytest.mark.parametrize("row", [{"bytes": None, "path": "gone.png"}, {"bytes": b"", "path": None}])
+def test_a_hub_row_without_a_picture_or_label_says_which_columns_there_are(row):
+    with pytest.raises(PneumoError, match="its columns are: image, label"):
+        data._hub_row({"image": row, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "set")
+    with pytest.raises(PneumoError, match="0 NORMAL, 1 PNEUMONIA"):
+        data._hub_row({"image": {"bytes": png(1)}, "label": -1}, data.UNKNOWN_HUB_SET, "fallback", "set")
+    assert data._hub_row({"image": {"bytes": b"x"}, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "") == (
+        "fallback",
+        1,
+        b"x",
+    )
+
+
 def test_a_hub_set_without_the_columns_says_which_it_has(tmp_path):
     import datasets
 
     (tmp_path / "hub").mkdir()
     datasets.Dataset.from_dict({"text": ["a"], "label": [0]}).to_parquet(tmp_path / "hub" / "train.parquet")
-    with pytest.raises(PneumoError):
+    with pytest.raises(PneumoError, match=r"no usable columns 'image' \(images\) and 'label'"):
         data.open_source(f"hub:{tmp_path / 'hub'}")
 
 
-def test_a_missing_hub_set_is_a_message():
+@pytest.mark.parametrize("identifier", ["/no/such/folder", ""])
+def test_a_missing_hub_set_is_a_message(identifier):
     with pytest.raises(PneumoError, match="check the name and the network connection"):
-        data.open_source("hub:/no/such/folder")
+        data.open_source(f"hub:{identifier}")
+
+
+def test_a_hub_set_without_a_network_is_a_quick_message(monkeypatch):
+    import datasets
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", True)  # read from the environment at import
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    started = time.monotonic()
+    with pytest.raises(PneumoError, match="check the name and the network connection"):
+        data.open_source("hub:nobody/no-such-set")
+    assert time.monotonic() - started < 10
 
 
 def test_streaming_without_a_network_is_a_quick_message(monkeypatch):

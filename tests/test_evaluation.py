@@ -157,3 +157,125 @@ def test_predictive_values_are_bayes(sensitivity, specificity, prevalence):
 
 def test_nothing_called_positive_has_no_ppv():
     assert evaluation.predictive_values(0, 1, 0.3) == (None, 0.7)
+
+
+def test_the_same_seed_gives_the_same_intervals(scores):
+    labels, probabilities = scores
+    patients = [str(i // 3) for i in range(300)]
+    one, same, other = (
+        evaluation.evaluate(labels[:90], probabilities[:90], patients[:90], 0.5, seed).ci95 for seed in (1, 1, 2)
+    )
+    assert one == same
+    assert one["auroc"] != other["auroc"]
+    assert one["sensitivity"] == other["sensitivity"]  # Wilson's draws nothing
+
+
+@pytest.mark.parametrize("threshold", [0.0, 1.1])
+def test_everything_called_alike_leaves_undefined_what_is_undefined(scores, threshold):
+    labels, probabilities = scores
+    found = evaluation.rates(evaluation.confusion(labels, probabilities, threshold))
+    assert (found["precision"] is None) == (threshold > 1)
+    assert found["sensitivity"] == (threshold == 0)
+    assert found["specificity"] == (threshold > 1)
+
+
+def test_no_counts_have_no_rates():
+    assert set(evaluation.rates({"tn": 0, "fp": 0, "fn": 0, "tp": 0}).values()) == {None}
+
+
+@given(st.integers(0, 200), st.integers(1, 200))
+def test_wilson_is_the_formula(part, whole):
+    part = min(part, whole)
+    found = evaluation.wilson(part, whole)
+    share, z = part / whole, 1.959963984540054
+    centre = (share + z * z / (2 * whole)) / (1 + z * z / whole)
+    reach = z / (1 + z * z / whole) * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
+    assert found.low == pytest.approx(max(0, centre - reach), abs=1e-9)
+    assert found.high == pytest.approx(min(1, centre + reach), abs=1e-9)
+    assert 0 <= found.low <= share + 1e-12
+    assert share - 1e-12 <= found.high <= 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), probability), min_size=1, max_size=30))
+def test_areas_are_scikit_learns_or_none(rows):
+    labels, probabilities = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    if len(set(labels)) == 1:
+        assert evaluation.auroc(labels, probabilities) is evaluation.auprc(labels, probabilities) is None
+        return
+    pairs = probabilities[labels == 1][:, None] - probabilities[labels == 0][None]
+    assert evaluation.auroc(labels, probabilities) == pytest.approx(((pairs > 0) + 0.5 * (pairs == 0)).mean())
+    assert evaluation.auprc(labels, probabilities) == pytest.approx(sk.average_precision_score(labels, probabilities))
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), probability), min_size=1, max_size=40))
+def test_ece_is_the_sum_over_bins(rows):
+    labels, probabilities = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    expected = 0.0
+    for b in range(10):
+        inside = np.minimum((probabilities * 10).astype(int), 9) == b
+        if inside.any():
+            expected += inside.mean() * abs(labels[inside].mean() - probabilities[inside].mean())
+    assert evaluation.ece(labels, probabilities) == pytest.approx(expected)
+    assert 0 <= evaluation.ece(labels, probabilities) <= 1
+
+
+@pytest.mark.parametrize(("scale", "offset"), [(0.2, 0.0), (1.0, 1.0), (4.0, -2.0), (10.0, 0.5)])
+def test_calibration_is_logistic_regression_without_a_penalty(scale, offset):
+    from sklearn.linear_model import LogisticRegression
+
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 800)
+    logits = scale * (rng.normal(1.5 * labels - 0.75, 1.0) + offset)
+    reference = LogisticRegression(C=np.inf, tol=1e-10, max_iter=1000).fit(logits[:, None], labels)
+    temperature, bias = evaluation.fit_calibration(logits, labels)
+    np.testing.assert_allclose(
+        evaluation.calibrated(logits, temperature, bias), reference.predict_proba(logits[:, None])[:, 1], atol=2e-3
+    )
+
+
+def test_calibration_of_a_perfect_or_an_inverse_model_stays_in_its_limits():
+    labels = np.array([0] * 20 + [1] * 20)
+    for logits in (10.0 * labels - 5, 5 - 10.0 * labels, np.zeros(40)):
+        temperature, bias = evaluation.fit_calibration(logits, labels)
+        low, high = evaluation.TEMPERATURE_RANGE
+        assert low * 0.999 <= temperature <= high * 1.001
+        assert abs(bias) <= evaluation.BIAS_LIMIT
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), probability), min_size=2, max_size=40))
+def test_operating_points_keep_their_promises_for_any_scores(rows):
+    labels, probabilities = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    if len(set(labels)) < 2:
+        return
+    points = {p.name: p for p in evaluation.operating_points(labels, probabilities)}
+    assert points["sensitivity95"].sensitivity >= 0.95
+    assert points["specificity95"].specificity >= 0.95
+    for point in points.values():
+        assert 0 <= point.threshold <= 1
+        assert (
+            point.sensitivity + point.specificity <= points["youden"].sensitivity + points["youden"].specificity + 1e-9
+        )
+
+
+def test_sensitivity_95_gives_away_no_specificity():
+    """The highest threshold that keeps 95%: of 20 positives one may be missed, not none and not two."""
+    labels = np.array([1] * 20 + [0] * 5)
+    probabilities = np.concatenate([np.linspace(0.3, 0.9, 20), [0.1, 0.2, 0.31, 0.32, 0.35]])
+    point = next(p for p in evaluation.operating_points(labels, probabilities) if p.name == "sensitivity95")
+    assert (point.sensitivity, point.specificity) == (19 / 20, 4 / 5)
+
+
+def test_the_band_is_where_the_98_percents_cross():
+    labels = np.array([0] * 101 + [1] * 101)
+    overlapping = np.concatenate([np.linspace(0, 0.6, 101), np.linspace(0.4, 1, 101)])
+    band = evaluation.indeterminate_band(labels, overlapping)
+    assert (band.low, band.high) == pytest.approx((0.412, 0.588))
+    apart = np.concatenate([np.linspace(0, 0.2, 101), np.linspace(0.8, 1, 101)])
+    band = evaluation.indeterminate_band(labels, apart)
+    assert (band.low, band.high) == pytest.approx((0.196, 0.804))
+
+
+def test_similar_cases_of_few_are_all():
+    found = evaluation.similar_cases(np.array([0, 1, 1]), np.array([0.1, 0.5, 0.9]), 0.5)
+    assert (found.n, found.positive, found.low, found.high) == (3, 2, 0.1, 0.9)
+    assert found.ci95 == evaluation.wilson(2, 3)

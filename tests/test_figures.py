@@ -92,3 +92,72 @@ def test_mosaic_places_maps_row_by_row():
     assert grid.shape == (2 * 6, 8 * 6)
     np.testing.assert_array_equal(grid[1:5, 1:5], np.eye(4) * 255)
     assert (grid[6:, 12:] == 128).all()
+
+
+def test_a_small_map_lies_where_it_was_seen():
+    heat = np.zeros((2, 2), np.float32)
+    heat[0, 1] = 1
+    changed = (figures.overlay(np.full((40, 60), 100, np.uint8), heat) != 100).any(2)
+    assert changed[:10, 45:].all()
+    assert not changed[30:].any()
+    assert not changed[:, :15].any()
+
+
+@given(st.integers(1, 9), st.integers(1, 9))
+def test_a_stretched_map_is_torchs(height, width):
+    import torch
+
+    heat = np.random.default_rng(height * 10 + width).random((height, width), dtype=np.float32)
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(heat)[None, None], (6, 8), mode="bilinear", align_corners=False
+    )
+    np.testing.assert_allclose(figures._resize(heat, (6, 8)), expected[0, 0].numpy(), atol=1e-5)
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.booleans())
+def test_any_window_is_monotone(low, high, invert):
+    levels = figures.windowed(np.arange(256, dtype=np.uint8)[None], low, high, invert)[0].astype(int)
+    steps = np.diff(levels)
+    assert ((steps <= 0) if invert else (steps >= 0)).all()
+    assert {levels[0], levels[-1]} <= set(range(256))
+
+
+@pytest.mark.parametrize(
+    ("probability", "name"), [(0.4, "PNEUMONIA"), (np.float64(0.39), "NORMAL"), (np.float32(1), "PNEUMONIA")]
+)
+def test_the_threshold_itself_is_positive_whatever_kind_of_number(probability, name):
+    figure = figures.probability_bar(probability, 0.4, Interval(0.3, 0.5), Interval(0, 1))
+    assert figure.data[1].marker.color == figures.COLOURS[name]
+
+
+def test_lines_mark_threshold_band_and_the_epoch_that_was_kept():
+    bar = figures.probability_bar(0.7, 0.4, Interval(0.3, 0.5), Interval(0.6, 0.8))
+    assert list(bar.data[0].x) == [0.6, 0.8]
+    assert {(s.x0, s.x1) for s in bar.layout.shapes} == {(0.3, 0.5), (0, 0.4), (0.4, 1), (0.4, 0.4)}
+    history = [{"epoch": n, "train_loss": 1.0, "validation_loss": 2.0 - n} for n in range(3)]
+    curves = figures.training_curves(history, "loss", 2)
+    assert [s.x0 for s in curves.layout.shapes] == [2]
+    assert list(curves.data[1].y) == [2, 1, 0]
+
+
+def test_roc_points_lie_on_the_curve(scores):
+    labels, probabilities = scores
+    points = evaluation.operating_points(labels, probabilities)
+    roc = figures.roc_curve(*evaluation.roc(labels, probabilities)[:2], points, "run")
+    for trace, point in zip(roc.data[1:], points, strict=True):
+        assert (trace.x[0], trace.y[0]) == (1 - point.specificity, point.sensitivity)
+        assert trace.y[0] == pytest.approx(np.interp(trace.x[0], roc.data[0].x, roc.data[0].y), abs=0.02)
+    assert len({trace.marker.symbol for trace in roc.data[1:]}) == 4
+
+
+def test_reliability_says_what_was_stated_and_observed():
+    figure = figures.reliability(np.array([0, 1, 1, 1]), np.array([0.02, 0.04, 0.96, 1.0]))
+    assert list(figure.data[0].x) == pytest.approx([0.03, 0.98])
+    assert list(figure.data[0].y) == [0.5, 1.0]
+    assert list(figure.data[0].customdata) == [2, 2]
+
+
+def test_an_empty_row_of_a_confusion_matrix_is_zero():
+    np.testing.assert_array_equal(
+        figures.confusion_matrix({"tn": 0, "fp": 0, "fn": 1, "tp": 1}).data[0].z, [[0, 0], [0.5, 0.5]]
+    )

@@ -28,9 +28,32 @@ def test_pneumonia_cnn_counts(size, channels, count):
     assert models.count_parameters(models.build("pneumonia_cnn", image)) == count
 
 
-def test_pneumonia_cnn_refuses_sizes_it_cannot_halve_and_names_the_nearest():
-    with pytest.raises(PneumoError, match="the nearest is 96"):
-        models.build("pneumonia_cnn", ImageSpec(size=100))
+@pytest.mark.parametrize(("size", "near"), [(100, 96), (8, 16), (127, 128), (30, 32)])
+def test_pneumonia_cnn_refuses_sizes_it_cannot_halve_and_names_the_nearest(size, near):
+    with pytest.raises(PneumoError, match=f"multiple of 16, got {size}; the nearest is {near}$"):
+        models.build("pneumonia_cnn", ImageSpec(size=size))
+    assert models.build("pneumonia_cnn", ImageSpec(size=near)) is not None
+
+
+@pytest.mark.parametrize("size", [16, 48])
+def test_grad_cam_looks_at_eighths(size):
+    model = models.build("pneumonia_cnn", ImageSpec(size=size)).eval()
+    shapes = []
+    hook = models.cam_layer("pneumonia_cnn", model).register_forward_hook(lambda m, i, out: shapes.append(out.shape))
+    model(torch.zeros(2, 1, size, size))
+    hook.remove()
+    assert shapes == [(2, 256, size // 8, size // 8)]
+
+
+@pytest.mark.parametrize("dropout", [7, -0.1, "much", None])
+def test_arguments_a_layer_refuses_are_named(dropout):
+    with pytest.raises(PneumoError, match=r"'pneumonia_cnn' cannot be built with \{'dropout': "):
+        models.build("pneumonia_cnn", IMAGE, dropout=dropout)
+
+
+def test_building_is_decided_by_the_global_generator():
+    one, two = build("pneumonia_cnn"), build("pneumonia_cnn")
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), two.parameters(), strict=True))
 
 
 @pytest.mark.parametrize("name", CLASSIFIERS)
@@ -86,6 +109,8 @@ def test_registry_refuses_a_second_model_of_a_name():
         def pneumonia_cnn(image):
             """Never built."""
 
+    assert models.count_parameters(build("pneumonia_cnn")) > 1000  # the first one stays
+
 
 def test_registry_names_mistakes():
     with pytest.raises(PneumoError, match="did you mean 'pneumonia_cnn'"):
@@ -99,3 +124,21 @@ def test_both_heads_give_the_logit_of_pneumonia():
     assert models.positive_logit(torch.tensor([[1.0, 4.0]])).tolist() == [3]
     with pytest.raises(ValueError, match="expected outputs"):
         models.positive_logit(torch.zeros(2, 3))
+
+
+def test_a_model_without_a_layer_for_grad_cam_says_so(monkeypatch):
+    monkeypatch.setattr("pneumo.models.registry._entries", {})
+
+    @register(task="other", family="test")
+    def plain(image):
+        return torch.nn.Identity()
+
+    assert (models.names(), models.names("other"), models.names("classification")) == (["plain"], ["plain"], [])
+    with pytest.raises(PneumoError, match="has no layer for Grad-CAM"):
+        models.cam_layer("plain", models.build("plain", IMAGE))
+
+
+def test_frozen_parameters_are_counted_apart():
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
+    model[0].weight.requires_grad_(False)
+    assert (models.count_parameters(model), models.count_parameters(model, trainable_only=True)) == (12, 6)

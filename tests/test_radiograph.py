@@ -14,8 +14,15 @@ import pydicom
 import pytest
 from hypothesis import given, settings
 from PIL import Image
+from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian, RLELossless
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ImplicitVRLittleEndian,
+    JPEGBaseline8Bit,
+    RLELossless,
+)
 
 from pneumo import radiograph
 from pneumo.radiograph import MAX_BYTES, RadiographError, encode_png, read
@@ -136,7 +143,11 @@ def test_hostile_files_do_no_harm() -> None:
         ("bomb-size.bmp", "too_many_pixels"),
         ("bomb-size.tiff", "too_many_pixels"),
         ("bomb-size.dcm", "too_many_pixels"),
-        ("bomb-jpeg.dcm", "damaged"),
+        ("bomb-jpeg.dcm", "too_many_pixels"),
+        ("bomb-jpeg-inside.dcm", "too_many_pixels"),
+        ("bomb-meta.dcm", "unsupported"),
+        ("bomb-in-item.dcm", "unsupported"),
+        ("bomb-scans.dcm", "unsupported"),
     ],
 )
 def test_refusal_code(file: str, code: str) -> None:
@@ -326,6 +337,22 @@ def test_modality_lut_as_pydicom_applies_it() -> None:
     shown = apply_modality_lut(values, pydicom.dcmread(io.BytesIO(data))).astype(float)
     expected = np.round((shown - shown.min()) / (shown.max() - shown.min()) * 255)
     np.testing.assert_array_equal(read(data).pixels, expected)
+
+
+def test_empty_tags_count_as_absent_and_character_sets_as_unread() -> None:
+    for name in ("empty-tags.dcm", "charset-name.dcm"):
+        np.testing.assert_array_equal(read(dict(HOSTILE)[name]).pixels, picture())
+
+
+def test_jpeg_in_dicom_is_the_colour_that_the_tags_say() -> None:
+    tinted = np.stack([picture(), picture() // 2, picture() // 3], axis=-1)
+    expected = read(encoded(tinted, "PNG")).pixels.astype(int)
+    rgb = encoded(tinted, "JPEG", quality=95, keep_rgb=True)
+    bare = rgb.replace(rgb[2:18], b"", 1)  # without the Adobe segment that says RGB
+    ybr = encoded(tinted, "JPEG", quality=95)
+    for photometric, jpeg in (("RGB", rgb), ("RGB", bare), ("YBR_FULL_422", ybr)):
+        data = dicom(tinted, JPEGBaseline8Bit, encapsulate([jpeg]), PhotometricInterpretation=photometric)
+        assert np.abs(read(data).pixels - expected).max() <= 8
 
 
 def test_unused_high_bits_are_ignored() -> None:

@@ -19,7 +19,7 @@ def test_every_recipe_builds_its_model_and_says_what_it_is(name):
 
 
 def test_origin_recipe_is_the_course_projects():
-    """SEEDS 1: batch 32, at most 25 epochs, Adam 1e-3, plateau .5 / 3, early stopping 5, balanced sampling, seed 42."""
+    """Batch 32, at most 25 epochs, Adam 1e-3, plateau .5 / 3, early stopping 5, balanced sampling, seed 42."""
     recipe = recipes.get("pneumonia_cnn_origin")
     assert (recipe.batch_size, recipe.epochs, recipe.optimiser, recipe.learning_rate) == (32, 25, "adam", 1e-3)
     assert (recipe.schedule, recipe.gamma, recipe.plateau_patience, recipe.patience) == ("plateau", 0.5, 3, 5)
@@ -46,6 +46,10 @@ def test_origin_recipe_is_the_course_projects():
         ("model_args.dropout=0.1", lambda r: r.model_args == {"dropout": 0.1}),
         ("image.mean=[0.1]", lambda r: r.image.mean == (0.1,)),
         (" epochs = 4 ", lambda r: r.epochs == 4),
+        ('name="5"', lambda r: r.name == "5"),
+        ("name=", lambda r: r.name == ""),
+        ('model_args={"dropout": 0.2}', lambda r: r.model_args == {"dropout": 0.2}),
+        ("data_split_seed=7", lambda r: r.data.split_seed == 7),
     ],
 )
 def test_override(assignment, read):
@@ -66,6 +70,13 @@ def test_override_leaves_the_original_alone():
         ("image.sise=3", "did you mean 'image.size'"),
         ("epochs=three", "expected int"),
         ("learning_rate=NaN", "no usable number"),
+        ("learning_rate=1e999", "expected a finite number"),
+        ("learning_rate=" + "9" * 400, "expected a finite number"),
+        ("epochs=" + "9" * 5000, "expected int"),
+        ("epochs=" + "[" * 100_000, "expected int"),
+        ("image.channels=0", "image.channels is 0"),
+        ("data={}", "did you mean"),
+        ("nesterov=1", "expected bool"),
     ],
 )
 def test_override_names_mistakes(assignment, message):
@@ -80,6 +91,44 @@ def test_any_text_is_a_recipe_or_a_named_mistake(text):
         assert isinstance(recipes.override(Recipe(), [text]), Recipe)
     except PneumoError as error:
         assert str(error)
+
+
+SPELLINGS = sorted(dict(recipes._paths(recipes.encode(Recipe()))))
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([*SPELLINGS, "model_args.dropout"]),
+            st.text(max_size=12)
+            | st.floats().map(str)
+            | st.integers().map(str)
+            | st.sampled_from(["[]", "{}", "null", "[1]"]),
+        ),
+        min_size=1,
+        max_size=3,
+    )
+)
+def test_any_value_of_a_known_key_is_a_recipe_or_a_named_mistake(pairs):
+    try:
+        recipe = recipes.override(Recipe(), [f"{key}={value}" for key, value in pairs])
+    except PneumoError as error:
+        assert str(error)
+    else:
+        assert recipes.override(recipe, []) == recipe
+
+
+@given(st.sampled_from(["epochs", "batch_size", "image.size", "image_size", "seed"]), st.integers(8, 10_000))
+def test_a_whole_number_arrives_where_it_was_sent(key, number):
+    recipe = recipes.override(Recipe(), [f"{key}={number}"])
+    expected = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "seed": recipe.seed}
+    assert expected.get(key, recipe.image.size) == number
+
+
+def test_later_assignments_win_and_an_argument_needs_an_object():
+    assert recipes.override(Recipe(), ["epochs=3", "epochs=4"]).epochs == 4
+    with pytest.raises(PneumoError, match="model_args is 5; expected an object"):
+        recipes.override(Recipe(), ["model_args=5", "model_args.dropout=0.1"])
 
 
 def test_unknown_recipe_lists_the_known():

@@ -1,10 +1,30 @@
 """The nouns: what is written to disk comes back equal, and mistakes are named."""
 
+import dataclasses
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo.schema import AugmentSpec, DataSpec, ImageSpec, PneumoError, Recipe, decode, encode, nearest
+from pneumo.schema import (
+    AugmentSpec,
+    DataSpec,
+    ImageSpec,
+    Interval,
+    PneumoError,
+    Recipe,
+    RunCard,
+    decode,
+    encode,
+    nearest,
+)
+
+PLAIN_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
 
 
 @given(st.builds(AugmentSpec, rotation_deg=st.floats(0, 90), flip=st.floats(0, 1), gamma=st.floats(0, 2)))
@@ -36,6 +56,17 @@ def test_recipe_round_trip_keeps_nested_values():
         ({"learning_rate": 0}, "expected a number above 0"),
         ({"ema_decay": 1}, "expected 0 (off)"),
         ({"data": {"validation": 0.9, "test": 0.2}}, "leave some for training"),
+        ({"image": {"channels": 0, "mean": [], "std": []}}, "image.channels is 0; expected 1"),
+        ({"augment": {"flip": 7}}, "augment.flip is 7.0; expected 0 to 1"),
+        ({"augment": {"stretch": 3}}, "augment.stretch is 3.0; expected 0 to 0.9"),
+        ({"augment": {"rotation_deg": -5}}, "augment.rotation_deg is -5.0; expected 0 to 180"),
+        ({"learning_rate": 10**400}, "expected a finite number"),
+        ({"learning_rate": float("inf")}, "learning_rate is inf; expected a finite number"),
+        ({"clip_norm": float("nan")}, "clip_norm is nan; expected a finite number"),
+        ({"weight_decay": -1}, "weight_decay is -1.0; expected 0 or more"),
+        ({"seed": -1}, "seed is -1; expected 0 or more"),
+        ({"label_smoothing": 1}, "label_smoothing is 1.0; expected 0 (off)"),
+        ({"model_args": [1]}, "model_args is [1]; expected an object"),
     ],
 )
 def test_mistakes_in_a_recipe_are_named(change, message):
@@ -45,8 +76,6 @@ def test_mistakes_in_a_recipe_are_named(change, message):
 
 
 def test_missing_keys_without_a_default_are_named():
-    from pneumo.schema import Interval
-
     with pytest.raises(PneumoError, match=r"missing key high"):
         decode(Interval, {"low": 1.0})
 
@@ -60,3 +89,37 @@ def test_whole_numbers_are_taken_for_floats_and_not_the_reverse():
 def test_nearest_suggests_or_is_silent():
     assert nearest("pneumonia_cn", ["pneumonia_cnn", "resnet18"]) == "; did you mean 'pneumonia_cnn'?"
     assert nearest("zzz", ["pneumonia_cnn"]) == ""
+
+
+@given(
+    st.builds(
+        Recipe,
+        name=st.text(max_size=8),
+        model_args=st.dictionaries(
+            st.text(max_size=5), st.integers() | st.booleans() | st.text(max_size=5), max_size=3
+        ),
+        image=st.builds(ImageSpec, size=st.integers(8, 512), interpolation=st.sampled_from(["bilinear", "nearest"])),
+        data=st.builds(DataSpec, validation=st.floats(0.01, 0.5), test=st.floats(0, 0.4)),
+        epochs=st.integers(1, 10**6),
+        learning_rate=st.floats(1e-9, 10),
+        nesterov=st.booleans(),
+    )
+)
+def test_a_recipe_survives_json(recipe):
+    assert decode(Recipe, json.loads(json.dumps(encode(recipe)))) == recipe
+
+
+@given(st.sampled_from([f.name for f in dataclasses.fields(Recipe)]), PLAIN_JSON)
+def test_any_json_value_in_any_field_is_kept_or_a_named_mistake(name, value):
+    try:
+        recipe = decode(Recipe, encode(Recipe()) | {name: value})
+    except PneumoError as error:
+        assert name in str(error)
+    else:
+        assert decode(Recipe, encode(recipe)) == recipe
+
+
+@given(PLAIN_JSON)
+def test_any_json_document_as_a_card_is_a_named_mistake(document):
+    with pytest.raises(PneumoError, match=r"RunCard is|unknown key|missing key"):
+        decode(RunCard, document)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo import transforms
-from pneumo.schema import AugmentSpec, ImageSpec
+from pneumo.schema import AUGMENT_LIMITS, AugmentSpec, ImageSpec
 
 EVERYTHING = AugmentSpec(
     rotation_deg=20, shift=0.1, zoom=0.2, stretch=0.2, shear_deg=8, flip=0.5, gamma=0.5, contrast=0.4, brightness=0.2,
@@ -75,8 +75,39 @@ def test_preprocess_is_normalise_of_the_square():
     np.testing.assert_allclose(tensor.numpy(), by_hand, atol=1e-6)
 
 
+@settings(max_examples=30, deadline=None)
+@given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]), st.sampled_from(["raw", "stretch"]))
+def test_preprocess_of_any_shape_is_normalise_of_the_square(height, width, channels, intensity):
+    image = ImageSpec(size=24, channels=channels, mean=(0.4,) * channels, std=(0.3,) * channels, intensity=intensity)
+    pixels = np.random.default_rng(height * 100 + width).integers(0, 256, (height, width), dtype=np.uint8)
+    square = torch.from_numpy(transforms.to_square(pixels, image))
+    assert torch.equal(transforms.preprocess(pixels, image), transforms.normalise(square[None], image)[0])
+
+
+def test_bytes_and_fractions_normalise_alike():
+    image = ImageSpec(size=32)
+    torch.testing.assert_close(
+        transforms.normalise(squares(), image), transforms.normalise(squares().float() / 255, image)
+    )
+
+
+def test_resizing_keeps_the_place_and_the_mean():
+    pixels = np.zeros((64, 32), np.uint8)
+    pixels[:32, 16:] = 200  # upper right quarter
+    square = transforms.to_square(pixels, ImageSpec(size=16))
+    assert (square[:7, 9:] == 200).all()
+    assert not square[9:].any()
+    assert not square[:, :7].any()
+    assert square.mean() == pytest.approx(50, abs=1)
+
+
+def test_a_uniform_picture_is_not_stretched():
+    pixels = np.full((20, 30), 77, np.uint8)
+    assert (transforms.to_square(pixels, ImageSpec(size=16, intensity="stretch")) == 77).all()
+
+
 def test_nothing_asked_nothing_changed():
-    torch.testing.assert_close(augment(AugmentSpec()), squares().float() / 255)
+    torch.testing.assert_close(augment(AugmentSpec()), squares().float() / 255, atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("spec", SINGLE, ids=[f.name for f in dataclasses.fields(EVERYTHING)])
@@ -112,6 +143,64 @@ def test_rotation_stays_within_its_angle():
     heights = changed[:, :, 60].argmax(1).float() - 32  # 28 pixels right of the centre
     assert heights.abs().max() <= 28 * np.tan(np.radians(10)) + 1
     assert heights.abs().max() > 28 * np.tan(np.radians(6))
+
+
+@pytest.mark.parametrize("angle_deg", [-12.0, 7.0, 20.0])
+def test_rotation_turns_a_line_by_its_angle(monkeypatch, angle_deg):
+    monkeypatch.setattr(
+        transforms._Draws, "around", lambda self, centre, reach: torch.full((self.count,), centre + reach)
+    )
+    image = torch.zeros(1, 129, 129, dtype=torch.uint8)
+    image[:, 63:66, :] = 255
+    turned = augment(AugmentSpec(rotation_deg=abs(angle_deg)), images=image if angle_deg > 0 else image.flip(2))[0]
+    rows = torch.arange(129).float()
+    left, right = ((turned[:, column] * rows).sum() / turned[:, column].sum() for column in (24, 104))
+    assert abs(torch.rad2deg(torch.atan2(right - left, torch.tensor(80.0)))) == pytest.approx(abs(angle_deg), abs=0.5)
+
+
+def test_zoom_and_shift_are_fractions_of_the_side(monkeypatch):
+    monkeypatch.setattr(
+        transforms._Draws, "around", lambda self, centre, reach: torch.full((self.count,), centre + reach)
+    )
+    image = torch.zeros(1, 100, 100, dtype=torch.uint8)
+    image[:, 40:60, 40:60] = 255
+    assert (augment(AugmentSpec(zoom=0.5), images=image)[0] > 0.5).sum() == 30 * 30
+    moved = augment(AugmentSpec(shift=0.1), images=image)[0]
+    assert (moved[30:50, 30:50] > 0.99).all()
+    assert moved.sum() == pytest.approx(400, abs=1)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.builds(
+        AugmentSpec,
+        **{f.name: st.floats(0, AUGMENT_LIMITS.get(f.name, 1.0)) for f in dataclasses.fields(AugmentSpec)},
+    ),
+    st.integers(0, 2**31),
+    st.sampled_from([8, 9, 32]),
+)
+def test_any_augmentation_that_is_accepted_gives_pictures(spec, seed, size):
+    changed = augment(spec, seed, squares(3, size))
+    assert changed.shape == (3, size, size)
+    assert changed.dtype == torch.float32
+    assert 0 <= changed.min() <= changed.max() <= 1  # false for NaN
+
+
+def test_the_input_of_an_augmentation_is_not_written_to():
+    images = squares()
+    augment(EVERYTHING, images=images)
+    assert torch.equal(images, squares())
+
+
+def test_variants_are_harmless_and_all_different():
+    square = squares(1, 64)[0].numpy()
+    variants = transforms.variants(square)
+    assert (variants.shape, variants.dtype) == ((8, 64, 64), torch.float32)
+    assert 0 <= variants.min() <= variants.max() <= 1
+    torch.testing.assert_close(variants[0], torch.from_numpy(square).flip(1) / 255, atol=1e-5, rtol=0)
+    assert (variants[5] >= torch.from_numpy(square) / 255).all()  # brighter
+    assert (variants[6] <= torch.from_numpy(square) / 255).all()  # darker
+    assert len({tuple(v.flatten().tolist()) for v in variants}) == 8
 
 
 def test_shift_stays_within_its_share():
