@@ -1,4 +1,4 @@
-"""The command line: python -m pneumo data | train | evaluate | predict | explain | runs.
+"""The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | runs.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
 Heavy imports happen inside the commands, so that --help answers at once.
@@ -56,11 +56,20 @@ def _parser() -> argparse.ArgumentParser:
     command = _add(commands, "train", _train, "train a recipe and save a run", with_json=False)
     command.add_argument("recipe", metavar="RECIPE", help="a recipe's name; a wrong one lists them")
     command.add_argument(
-        "overrides", nargs="*", metavar="key=value", help="fields to change, e.g. epochs=5 image_size=64"
+        "overrides",
+        nargs="*",
+        metavar="key=value",
+        help="fields to change, e.g. epochs=5 image_size=64; folds=5 and seeds=3 train several times, and "
+        "sweep.FIELD=A,B,C once for every value, each with a table of results",
     )
     command.add_argument("--data", metavar="SOURCE", help="default: the recipe's, which is phantom")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")
     command.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+
+    command = _add(commands, "ensemble", _ensemble, "average the probabilities of several runs", with_json=False)
+    command.add_argument("runs", nargs="+", metavar="RUN", help="two runs or more, trained on the same patients")
+    command.add_argument("--data", required=True, metavar="SOURCE", help="the source the members were trained on")
+    command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/ensemble")
 
     command = _add(
         commands, "evaluate", _evaluate, "measure a run on every image of SOURCE (its test split if it has splits)"
@@ -71,6 +80,17 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--data", required=True, metavar="SOURCE")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
     command.add_argument("--part", choices=PARTS, help="only these patients, divided as the run's recipe did")
+
+    command = _add(
+        commands, "robustness", _robustness, "spoil held-out radiographs in twelve ways and see what a run loses"
+    )
+    command.add_argument("run", nargs="?", metavar="RUN")
+    command.add_argument("--data", required=True, metavar="SOURCE", help="the source the run was trained on")
+    command.add_argument("--part", choices=PARTS[1:], default="validation")
+    command.add_argument("--images", type=int, default=0, metavar="N", help="at most so many images; default: all")
+    command.add_argument(
+        "--adopt", action="store_true", help="write robustness.json and the threshold 'robust' into the run's folder"
+    )
 
     command = _add(commands, "predict", _predict, "one line for every file; one bad file never stops the rest")
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
@@ -165,9 +185,12 @@ def _train(options: argparse.Namespace) -> int:
     overrides = list(options.overrides)
     if options.data:
         overrides.append(f"data.source={json.dumps(options.data)}")
+    overrides, plan = _plan(overrides)
     recipe = recipes.override(recipes.get(options.recipe), overrides)
     folder = options.out or Path("runs") / recipe.name
     stop = _stop_on_signals()
+    if plan:
+        return _train_several(recipe, plan, folder, options.resume, stop)
     try:
         outcome = training.train(
             recipe, folder, resume=options.resume, progress=_TrainingBar(), decoding=_bar("reading images"), stop=stop
@@ -181,6 +204,67 @@ def _train(options: argparse.Namespace) -> int:
         f"{folder}: best epoch {outcome.card.best_epoch} of {outcome.card.epochs_run}, {outcome.card.minutes} minutes"
     )
     for part, metrics in outcome.card.metrics.items():
+        _print_metrics(part, metrics)
+    return FINE
+
+
+def _plan(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """Fields to change, and what asks for several trainings: folds=K, seeds=K, sweep.FIELD=A,B,C."""
+    plain, plan = [], {}
+    for word in words:
+        key, _, text = word.partition("=")
+        if key in ("folds", "seeds"):
+            if not text.isdecimal() or int(text) < 2:
+                raise PneumoError(f"{word!r}: expected a whole number of 2 or more, e.g. {key}=3")
+            plan[key] = int(text)
+        elif key.startswith("sweep."):
+            plan.setdefault("sweep", {})[key.removeprefix("sweep.")] = text.split(",")
+        else:
+            plain.append(word)
+    return plain, plan
+
+
+def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool, stop: threading.Event) -> int:
+    from pneumo import training
+    from pneumo.training import experiments
+
+    planned = experiments.variations(recipe, **plan)
+
+    def started(number: int, total: int, variation: Any) -> None:
+        print(f"training {number} of {total}: {variation.name}", file=sys.stderr)
+
+    try:
+        rows = experiments.run_all(
+            planned,
+            folder,
+            resume=resume,
+            started=started,
+            progress=_TrainingBar(),
+            decoding=_bar("reading images"),
+            stop=stop,
+        )
+    except training.Interrupted:
+        print(f"stopped; what is done is in {folder}. Go on with the same command and --resume", file=sys.stderr)
+        return SOME_FAILED
+    print(f"{folder / experiments.RESULTS_FILE}: {len(rows)} trainings, validation patients")
+    for row in experiments.summarise(rows):
+        print("  " + ", ".join(f"{key} {_figure(value)}" for key, value in row.items() if value is not None))
+    if plan.get("folds") and not plan.get("seeds") and not plan.get("sweep"):
+        _print_metrics("all folds together", experiments.pooled(experiments.out_of_fold(folder, planned)))
+    return FINE
+
+
+def _figure(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
+
+
+def _ensemble(options: argparse.Namespace) -> int:
+    from pneumo import training
+
+    folder = options.out or Path("runs") / "ensemble"
+    card = training.make_ensemble(options.runs, options.data, folder, _bar("reading images"))
+    print(f"{folder}: mean of {', '.join(card.members)}")
+    for part, metrics in card.metrics.items():
         _print_metrics(part, metrics)
     return FINE
 
@@ -217,6 +301,8 @@ class _TrainingBar:
             self.bar.set_postfix_str(
                 f"{progress.images_per_s:.0f} images/s, {progress.seconds_left:.0f} s left, {loss}"
             )
+        if len(progress.history) < self.rows:  # the next training of several
+            self.rows = 0
         for row in progress.history[self.rows :]:
             figures = " ".join(
                 f"{k.removeprefix('validation_')} {v:.4f}" for k, v in row.items() if k.startswith("validation_")
@@ -245,6 +331,35 @@ def _evaluate(options: argparse.Namespace) -> int:
         print(f"{run.card.name} on {found.source} ({found.part})")
         _print_metrics("result", found.metrics)
     return SOME_FAILED if found.unreadable else FINE
+
+
+def _robustness(options: argparse.Namespace) -> int:
+    from pneumo import robustness, runs
+
+    run = runs.load(options.run)
+    found, point = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
+    if options.adopt:
+        robustness.save(run.folder, found)
+        if options.part == "validation":
+            runs.add_point(run.folder, point)
+    if options.json:
+        _print_json({"robustness": found, "point": point})
+        return FINE
+    print(f"{found.run}: {found.n} {found.part} images of {found.patients} patients, threshold {found.threshold:.3f}")
+    for row in found.rows:
+        print(
+            f"  {row.stress:<15} {row.severity}  AUROC {row.auroc:.4f} (lost {row.auroc_lost:+.4f})  "
+            f"sensitivity {row.sensitivity:.3f}  specificity {row.specificity:.3f}"
+        )
+    print(
+        f"threshold that does best over all: {point.threshold:.3f}; clean {point.sensitivity:.3f} / {point.specificity:.3f}"
+    )
+    if found.family_probe:
+        probe = found.family_probe
+        print(
+            f"file family from features: AUROC {probe.auroc:.3f}, from grey statistics {probe.baseline:.3f} (n = {probe.n})"
+        )
+    return FINE
 
 
 def _print_metrics(title: str, metrics: Metrics) -> None:
@@ -329,12 +444,19 @@ def _runs(options: argparse.Namespace) -> int:
         _print_json(rows)
         return FINE
     for row in rows:
-        area = next((m["auroc"] for m in reversed(row["metrics"].values()) if m["auroc"] is not None), None)
+        found = row["metrics"].get("test") or next(iter(row["metrics"].values()), None)
         print(
             f"{row['name']:<24} {row['model']:<16} {row['parameters']:>10,} parameters  {row['image_size']} px  "
-            f"AUROC {area:.3f}{'  (default)' if row['default'] else ''}"
+            f"{_area(found) if found else row['task']}{'  (default)' if row['default'] else ''}"
         )
     return FINE
+
+
+def _area(metrics: dict[str, Any]) -> str:
+    if metrics["auroc"] is None:
+        return "AUROC not defined"
+    interval = metrics["ci95"]["auroc"]
+    return f"AUROC {metrics['auroc']:.3f} ({interval['low']:.3f} to {interval['high']:.3f}), n = {metrics['n']}"
 
 
 def _run_row(card: Any, name: str) -> dict[str, Any]:

@@ -364,8 +364,22 @@ def divide(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
         n_validation = round(spec.validation * len(members_list))
         for rank, members in enumerate(members_list):
             part = "test" if rank < n_test else "validation" if rank < n_test + n_validation else "train"
+            if spec.folds and rank >= n_test:
+                part = "validation" if (rank - n_test) % spec.folds == spec.fold else "train"
             parts[part].extend(members)
     return {part: np.array(sorted(indices), dtype=np.int64) for part, indices in parts.items()}
+
+
+def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The images of a share of the patients among `indices`, of each class alike, at least one patient a class."""
+    if share >= 1:
+        return indices
+    kept: set[str] = set()
+    for label in range(len(CLASS_NAMES)):
+        patients = {dataset.items[i].patient for i in indices if dataset.items[i].label == label}
+        drawn = sorted(patients, key=lambda patient: _draw(seed, f"labels/{patient}"))
+        kept.update(drawn[: max(1, round(share * len(drawn)))])
+    return np.array([i for i in indices if dataset.items[i].patient in kept], dtype=np.int64)
 
 
 def _patient_groups(items: tuple[Item, ...], usable: list[int]) -> list[list[int]]:

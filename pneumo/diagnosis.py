@@ -171,11 +171,14 @@ def evaluate(
     squares = data.squares(dataset, run.card.image, progress)
     readable = np.array([i for i in indices if i not in squares.errors], dtype=np.int64)
     items = [dataset.items[i] for i in readable]
+    logits = _logits(run, squares.array, readable)
     metrics = evaluation.evaluate(
         dataset.labels[readable],
-        _probabilities(run, squares.array, readable),
+        evaluation.calibrated(logits, run.card.temperature, run.card.bias),
         [item.patient for item in items],
         run.card.point().threshold if threshold is None else threshold,
+        subtypes=[item.subtype for item in items],
+        uncalibrated=evaluation.calibrated(logits),
     )
     chosen = set(indices.tolist())
     unreadable = {dataset.items[i].name: error for i, error in squares.errors.items() if i in chosen}
@@ -195,14 +198,14 @@ def _choose(run: Run, dataset: data.DataSet, part: str | None) -> tuple[np.ndarr
     return parts[part], f"the run's {part} patients"
 
 
-def _probabilities(run: Run, squares: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """(len(indices),) calibrated probabilities, 64 images at a time."""
+def _logits(run: Run, squares: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """(len(indices),) float64 logits, 64 images at a time."""
     logits = [np.empty(0)]
     for start in range(0, len(indices), 64):
         batch = torch.from_numpy(squares[indices[start : start + 64]])
         with run.lock, torch.inference_mode():
             logits.append(models.positive_logit(run.model(transforms.normalise(batch, run.card.image))).numpy())
-    return evaluation.calibrated(np.concatenate(logits), run.card.temperature, run.card.bias)
+    return np.concatenate(logits).astype(np.float64)
 
 
 def validation_predictions(run: Run) -> runs.Predictions:

@@ -12,10 +12,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
-from scipy.stats import binomtest
-from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
+from sklearn.metrics import (
+    average_precision_score,
+    precision_recall_curve,
+    roc_auc_score,
+    roc_curve,
+)
 
-from pneumo.schema import Interval, Metrics, OperatingPoint, PneumoError
+from pneumo.schema import Interval, Metrics, OperatingPoint, PneumoError, Subgroup
+from pneumo.significance import delong_interval, wilson
 
 BOOTSTRAP_ROUNDS = 500  # the 2.5% points then move by about .001 from seed to seed at n = 500
 CALIBRATION_BINS = 10
@@ -38,27 +43,29 @@ def confusion(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -
 
 
 def rates(counts: dict[str, int]) -> dict[str, float | None]:
-    """accuracy, sensitivity, specificity, precision, f1 from a confusion matrix; None where undefined."""
+    """accuracy, sensitivity, specificity, precision, f1, balanced accuracy from a confusion matrix; None where undefined."""
     tn, fp, fn, tp = (counts[key] for key in ("tn", "fp", "fn", "tp"))
+    both = tp + fn and tn + fp
     return {
         "accuracy": _share(tp + tn, tn + fp + fn + tp),
         "sensitivity": _share(tp, tp + fn),
         "specificity": _share(tn, tn + fp),
         "precision": _share(tp, tp + fp),
         "f1": _share(2 * tp, 2 * tp + fp + fn),
+        "balanced_accuracy": (tp / (tp + fn) + tn / (tn + fp)) / 2 if both else None,
     }
+
+
+def _mcc(counts: dict[str, int]) -> float | None:
+    """Matthews' correlation from counts; None when a class is missing. As scikit-learn's, without its cost in a bootstrap."""
+    tn, fp, fn, tp = (counts[key] for key in ("tn", "fp", "fn", "tp"))
+    if not (tp + fn and tn + fp):
+        return None
+    return (tp * tn - fp * fn) / max(1.0, float(tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)) ** 0.5
 
 
 def _share(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def wilson(part: int, whole: int) -> Interval | None:
-    """Wilson's 95% interval of a share (Wilson 1927); None for an empty whole."""
-    if not whole:
-        return None
-    interval = binomtest(part, whole).proportion_ci(0.95, method="wilson")
-    return Interval(float(interval.low), float(interval.high))
 
 
 def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
@@ -86,52 +93,88 @@ def ece(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_B
 
 
 def evaluate(
-    labels: np.ndarray, probabilities: np.ndarray, patients: list[str], threshold: float, seed: int = 0
+    labels: np.ndarray,
+    probabilities: np.ndarray,
+    patients: list[str],
+    threshold: float,
+    seed: int = 0,
+    *,
+    subtypes: Sequence[str] = (),
+    uncalibrated: np.ndarray | None = None,
 ) -> Metrics:
     """Every figure of the documented table, with 95% intervals.
 
-    Raises PneumoError on an empty set. patients: one name per image; the bootstrap draws whole patients.
+    Raises PneumoError on an empty set. patients: one name per image; the bootstrap draws whole patients. subtypes: one per
+    image, for the sensitivity to each kind of pneumonia. uncalibrated: (N,) probabilities before calibration, for their ECE.
     """
     labels, probabilities = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     if not len(labels):
         raise PneumoError("there is no image to evaluate; check that the files can be read as radiographs")
     counts = confusion(labels, probabilities, threshold)
     tn, fp, fn, tp = (counts[key] for key in ("tn", "fp", "fn", "tp"))
+    drawn = _bootstrap(labels, probabilities, patients, threshold, seed)
     intervals = {
         "accuracy": wilson(tp + tn, len(labels)),
         "sensitivity": wilson(tp, tp + fn),
         "specificity": wilson(tn, tn + fp),
         "precision": wilson(tp, tp + fp),
-        **_bootstrap(labels, probabilities, patients, threshold, seed),
+        **drawn,
+        "auroc": delong_interval(labels, probabilities),
+        "auroc_by_patient": drawn.get("auroc"),
     }
     return Metrics(
         n=len(labels),
         patients=len(set(patients)),
         threshold=float(threshold),
         **rates(counts),
+        mcc=_mcc(counts),
         auroc=auroc(labels, probabilities),
         auprc=auprc(labels, probabilities),
         brier=brier(labels, probabilities),
         ece=ece(labels, probabilities),
+        ece_uncalibrated=None if uncalibrated is None else ece(labels, uncalibrated),
+        majority_accuracy=float(max(labels.mean(), 1 - labels.mean())),
         confusion=counts,
+        subgroups=subgroups(labels, probabilities, subtypes, threshold) if len(subtypes) else (),
         ci95={key: value for key, value in intervals.items() if value is not None},
     )
+
+
+def subgroups(
+    labels: np.ndarray, probabilities: np.ndarray, subtypes: Sequence[str], threshold: float
+) -> tuple[Subgroup, ...]:
+    """Sensitivity to each kind of pneumonia (bacteria, virus ...), in alphabetical order."""
+    labels, called, kinds = np.asarray(labels), np.asarray(probabilities) >= threshold, np.asarray(subtypes)
+    found = []
+    for kind in sorted({str(kind) for kind in kinds[labels == 1] if kind}):
+        chosen = (kinds == kind) & (labels == 1)
+        right = int(called[chosen].sum())
+        found.append(
+            Subgroup(kind, "sensitivity", int(chosen.sum()), right / chosen.sum(), wilson(right, chosen.sum()))
+        )
+    return tuple(found)
 
 
 def _bootstrap(
     labels: np.ndarray, probabilities: np.ndarray, patients: list[str], threshold: float, seed: int
 ) -> dict[str, Interval]:
-    """Percentile intervals of f1, auroc, auprc, brier and ece; patients are drawn with replacement."""
+    """Percentile intervals of f1, balanced accuracy, mcc, auroc, auprc, brier and ece; patients are drawn with replacement."""
     rng = np.random.default_rng(seed)
     _, group = np.unique(patients, return_inverse=True)
     order = np.argsort(group, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(group))[:-1])
-    drawn: dict[str, list[float]] = {"f1": [], "auroc": [], "auprc": [], "brier": [], "ece": []}
+    drawn: dict[str, list[float]] = {
+        name: [] for name in ("f1", "balanced_accuracy", "mcc", "auroc", "auprc", "brier", "ece")
+    }
     for _ in range(BOOTSTRAP_ROUNDS):
         picked = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
         y, p = labels[picked], probabilities[picked]
+        counts = confusion(y, p, threshold)
+        found = rates(counts)
         figures = {
-            "f1": rates(confusion(y, p, threshold))["f1"],
+            "f1": found["f1"],
+            "balanced_accuracy": found["balanced_accuracy"],
+            "mcc": _mcc(counts),
             "auroc": auroc(y, p),
             "auprc": auprc(y, p),
             "brier": brier(y, p),
@@ -266,3 +309,20 @@ def predictive_values(sensitivity: float, specificity: float, prevalence: float)
 def roc(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(false positive rate, true positive rate, thresholds) of the ROC curve."""
     return roc_curve(labels, probabilities)
+
+
+def precision_recall(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(recall, precision) of the precision-recall curve."""
+    precision, recall, _ = precision_recall_curve(labels, probabilities)
+    return recall, precision
+
+
+def net_benefit(labels: np.ndarray, probabilities: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Net benefit of treating at each threshold (decision curve analysis, Vickers and Elkin 2006), per image.
+
+    At threshold t a false positive counts t / (1 - t) as much as a true positive. thresholds: in 0..1, below 1.
+    """
+    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    called = probabilities[None] >= np.asarray(thresholds)[:, None]
+    true, false = (called & (labels == 1)).mean(1), (called & (labels == 0)).mean(1)
+    return true - false * thresholds / (1 - thresholds)

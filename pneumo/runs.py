@@ -26,13 +26,14 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from pneumo import models
-from pneumo.schema import PneumoError, RunCard, WeightsInfo, decode, encode, nearest
+from pneumo.schema import OperatingPoint, PneumoError, RunCard, WeightsInfo, decode, encode, nearest
 
 SCHEMA_VERSION = 1
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
 HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
 DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
 PREDICTION_COLUMNS = ("name", "part", "patient", "label", "subtype", "logit", "probability")
+SCALE_SUFFIX = "::scale"
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
@@ -45,13 +46,14 @@ class Run:
     """A loaded run, shared between threads.
 
     model: in eval mode, float32, on the CPU. lock: to be held around every use of the model, because hooks and
-    gradients of an explanation live on it.
+    gradients of an explanation live on it. members: the runs an ensemble is made of.
     """
 
     card: RunCard
     folder: Path
     model: nn.Module
     lock: Any = field(default_factory=threading.RLock)
+    members: tuple[Run, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,10 +79,11 @@ def weights_folder() -> Path:
     return Path(os.environ.get("PNEUMO_WEIGHTS") or REPOSITORY / "weights")
 
 
-def available() -> list[str]:
-    """Names of the complete runs in the weights folder, in alphabetical order."""
+def available(task: str | None = None) -> list[str]:
+    """Names of the complete runs in the weights folder, in alphabetical order; of one task, or all."""
     folder = weights_folder()
-    return sorted(path.parent.name for path in folder.glob(f"*/{CARD_FILE}")) if folder.is_dir() else []
+    names = sorted(path.parent.name for path in folder.glob(f"*/{CARD_FILE}")) if folder.is_dir() else []
+    return [name for name in names if task is None or read_card(folder / name).task == task]
 
 
 def default_name() -> str:
@@ -130,6 +133,8 @@ def load(run: str | None = None) -> Run:
     """A run ready for inference. RunError names the file and the remedy when anything does not fit."""
     folder = resolve(run)
     card = read_card(folder)
+    if card.members:
+        return _load_ensemble(card, folder)
     path = folder / WEIGHTS_FILE
     blob = _read(path)
     digest = hashlib.sha256(blob).hexdigest()
@@ -143,7 +148,7 @@ def load(run: str | None = None) -> Run:
     except PneumoError as error:
         raise RunError(f"{folder / CARD_FILE}: {error}. Restore the file, or train the run again") from error
     try:
-        model.load_state_dict(load_tensors(blob))
+        model.load_state_dict(deserialise(blob))
     except (SafetensorError, RuntimeError) as error:
         raise RunError(
             f"{path} does not fit model {card.model!r}: {str(error).splitlines()[0]}; train again"
@@ -151,18 +156,83 @@ def load(run: str | None = None) -> Run:
     return Run(card, folder, model.float().eval())
 
 
-def save(folder: Path, card: RunCard, weights: bytes, history: list[dict[str, Any]], predictions: Predictions) -> None:
-    """Writes the four files, the card last. weights: from `serialise`; card.weights: from `weights_info`."""
+def _load_ensemble(card: RunCard, folder: Path) -> Run:
+    """The members beside the ensemble, or in the weights folder; their weights must be those the card was made with."""
+    members = []
+    for name, digest in card.members.items():
+        beside = folder.parent / name
+        member = load(str(beside) if (beside / CARD_FILE).is_file() else name)
+        if member.card.weights.sha256 != digest:
+            raise RunError(
+                f"{folder / CARD_FILE}: member {name!r} has other weights now (sha256 {member.card.weights.sha256[:12]}..., "
+                f"expected {digest[:12]}...); restore that run, or make the ensemble again"
+            )
+        members.append(member)
+    return Run(card, folder, ensemble_of(members), members=tuple(members))
+
+
+def ensemble_of(members: Sequence[Run]) -> nn.Module:
+    """The members as one model, in eval mode."""
+    parts = [models.Member(m.model, m.card.image, m.card.temperature, m.card.bias) for m in members]
+    return models.Ensemble(parts).eval()
+
+
+def save(
+    folder: Path, card: RunCard, weights: bytes | None, history: list[dict[str, Any]], predictions: Predictions | None
+) -> None:
+    """Writes the four files, the card last. weights: from `serialise`; card.weights: from `weights_info`.
+
+    An ensemble has no weights and no history of its own; a run that does not classify has no predictions.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / WEIGHTS_FILE, weights)
-    write(folder / HISTORY_FILE, _history_csv(history))
-    write(folder / PREDICTIONS_FILE, _predictions_csv(predictions))
+    if weights is not None:
+        write(folder / WEIGHTS_FILE, weights)
+        write(folder / HISTORY_FILE, _history_csv(history))
+    if predictions is not None:
+        write(folder / PREDICTIONS_FILE, _predictions_csv(predictions))
     write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
 
 
-def serialise(state: dict[str, torch.Tensor]) -> bytes:
-    """A state dict as safetensors bytes."""
-    return save_tensors({key: value.detach().cpu().contiguous() for key, value in state.items()})
+def add_point(folder: Path, point: OperatingPoint) -> None:
+    """Adds an operating point to a run's card, in place of one of the same name."""
+    card = read_card(folder)
+    kept = tuple(each for each in card.operating_points if each.name != point.name)
+    write(folder / CARD_FILE, json.dumps(encode(replace(card, operating_points=(*kept, point))), indent=2).encode())
+
+
+def serialise(state: dict[str, torch.Tensor], storage: str = "float32") -> bytes:
+    """A state dict as safetensors bytes.
+
+    storage: "float32" as it is; "float16"; or "int8", where every matrix and kernel becomes whole numbers -127..127
+    with one float32 scale per output channel (`<name>::scale`), a quarter of the size. Vectors stay float32 then.
+    """
+    plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
+    if storage == "float16":
+        plain = {key: value.half() if value.is_floating_point() else value for key, value in plain.items()}
+    if storage == "int8":
+        plain = dict(pair for key, value in plain.items() for pair in _quantised(key, value))
+    return save_tensors(plain)
+
+
+def _quantised(key: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
+    if value.ndim < 2 or not value.is_floating_point():
+        return [(key, value)]
+    scale = value.flatten(1).abs().amax(1).clamp(min=1e-12).float() / 127  # (out,)
+    shape = (-1, *[1] * (value.ndim - 1))
+    return [(key, (value / scale.view(shape)).round().to(torch.int8)), (key + SCALE_SUFFIX, scale)]
+
+
+def deserialise(blob: bytes) -> dict[str, torch.Tensor]:
+    """The reverse of `serialise`: floating tensors as float32. Raises SafetensorError."""
+    stored = load_tensors(blob)
+    state = {key: value for key, value in stored.items() if not key.endswith(SCALE_SUFFIX)}
+    for key, value in state.items():
+        if key + SCALE_SUFFIX in stored:
+            shape = (-1, *[1] * (value.ndim - 1))
+            state[key] = value.float() * stored[key + SCALE_SUFFIX].view(shape)
+        elif value.is_floating_point():
+            state[key] = value.float()
+    return state
 
 
 def weights_info(blob: bytes, parameters: int) -> WeightsInfo:
@@ -205,8 +275,13 @@ def card_as_dict(card: RunCard) -> dict[str, Any]:
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:
-    """history.csv: one row an epoch, epoch 0 is before training; empty cells are NaN. RunError when it does not fit."""
+    """history.csv: one row an epoch, epoch 0 is before training; empty cells are NaN. RunError when it does not fit.
+
+    An ensemble has none: no rows.
+    """
     path = folder / HISTORY_FILE
+    if not path.exists() and read_card(folder).members:
+        return []
     try:
         rows = _rows(path, ("epoch",))
         return [{key: float(value) if value else float("nan") for key, value in row.items()} for row in rows]

@@ -34,6 +34,7 @@ NOT_NEGATIVE = (
     "positive_weight",
     "clip_norm",
     "seed",
+    "epoch_images",
 )
 POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
 
@@ -128,14 +129,26 @@ class DataSpec:
     """Which radiographs a recipe is trained on, and how patients are divided.
 
     validation, test: shares of the patients. Divided once by split_seed, never by the training seed.
+    folds, fold: with folds of 2 or more, the patients outside the internal test are divided into that many parts, and
+    part `fold` (from 0) takes the place of the validation part.
+    labels: share of the training patients that is used, the same patients for the same training seed.
     """
 
     source: str = "phantom"
     validation: float = 0.15
     test: float = 0.10
     split_seed: int = 42
+    folds: int = 0
+    fold: int = 0
+    labels: float = 1.0
 
     def __post_init__(self) -> None:
+        if self.folds and not (self.folds >= 2 and 0 <= self.fold < self.folds):
+            raise PneumoError(
+                f"data.folds is {self.folds} and data.fold {self.fold}; expected 2 or more folds, counted from 0"
+            )
+        if not 0 < self.labels <= 1:
+            raise PneumoError(f"data.labels is {self.labels}; expected a share of the patients above 0, up to 1")
         if not (0 < self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
             raise PneumoError(
                 f"data.validation is {self.validation} and data.test {self.test}; expected shares of the "
@@ -147,6 +160,7 @@ class DataSpec:
 class Recipe:
     """Everything that decides a training run. The same recipe, data and seed give the same weights on a CPU.
 
+    epoch_images: images an epoch sees, in as many rounds over the training part as that takes; 0 is one round.
     learning_rate_min: cosine's floor and one-cycle's end, as a share of learning_rate.
     step_epochs, gamma: StepLR and exponential; gamma multiplies the rate (exponential: over step_epochs epochs).
     plateau_patience: epochs without a better validation loss before the rate is multiplied by gamma.
@@ -158,6 +172,10 @@ class Recipe:
     ema_decay: exponential moving average of the weights per step; 0 is off.
     clip_norm: largest gradient norm; 0 is off.
     precision: "auto" is bfloat16 autocast where the machine computes it natively, else float32.
+    pretrained: where the backbone starts: "none" (random), "imagenet", or a run (name or folder) with the same backbone.
+    initial_bias: "prior" starts the last layer's bias at log(positives / negatives) of the training part.
+    contrastive_temperature: of the contrastive loss; small ones look at the hardest negatives.
+    storage: how weights lie on disk. Calibration, thresholds and figures are those of the stored weights.
     """
 
     name: str = "custom"
@@ -170,6 +188,7 @@ class Recipe:
     data: DataSpec = DataSpec()
     batch_size: int = 32
     epochs: int = 15
+    epoch_images: int = 0
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
@@ -190,6 +209,10 @@ class Recipe:
     clip_norm: float = 0.0
     precision: Literal["auto", "bf16", "float32"] = "auto"
     channels_last: bool = True
+    pretrained: str = "none"
+    initial_bias: Literal["zero", "prior"] = "zero"
+    contrastive_temperature: float = 0.2
+    storage: Literal["float32", "float16", "int8"] = "float16"
     seed: int = 42
 
     def __post_init__(self) -> None:
@@ -201,6 +224,8 @@ class Recipe:
                 raise PneumoError(f"{name} is {getattr(self, name)}; expected 0 or more")
         if not 0 <= self.label_smoothing < 1:
             raise PneumoError(f"label_smoothing is {self.label_smoothing}; expected 0 (off) up to, not including, 1")
+        if self.contrastive_temperature <= 0:
+            raise PneumoError(f"contrastive_temperature is {self.contrastive_temperature}; expected a number above 0")
         if self.learning_rate <= 0:
             raise PneumoError(f"learning_rate is {self.learning_rate}; expected a number above 0, e.g. 1e-3")
         if not 0 <= self.ema_decay < 1:
@@ -230,10 +255,23 @@ class OperatingPoint:
 
 
 @dataclass(frozen=True)
+class Subgroup:
+    """One rate on a part of the images, e.g. the sensitivity to bacterial pneumonia."""
+
+    name: str
+    rate: str
+    n: int
+    value: float
+    ci95: Interval
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Figures of one run on one evaluation set at one threshold; None where they are not defined.
 
-    ci95: Wilson intervals for the rates, patient-level bootstrap for auroc, auprc, brier and ece.
+    ci95: Wilson intervals for the rates, DeLong's for auroc, patient-level bootstrap for the others and, as
+    auroc_by_patient, for auroc too. ece_uncalibrated: before temperature and bias. majority_accuracy: of always answering
+    with the commoner class.
     """
 
     n: int
@@ -250,6 +288,11 @@ class Metrics:
     ece: float
     confusion: dict[str, int]
     ci95: dict[str, Interval]
+    balanced_accuracy: float | None = None
+    mcc: float | None = None
+    ece_uncalibrated: float | None = None
+    majority_accuracy: float | None = None
+    subgroups: tuple[Subgroup, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -277,7 +320,9 @@ class DataInfo:
 class RunCard:
     """card.json: everything a page says about a run comes from here.
 
-    temperature, bias: the calibrated probability is sigmoid(logit / temperature + bias).
+    temperature, bias: the calibrated probability is sigmoid(logit / temperature + bias). Runs that do not classify have no
+    operating points, no indeterminate band and no metrics.
+    members: the runs whose calibrated probabilities an ensemble averages, with the sha256 of their weights.
     """
 
     schema_version: int
@@ -292,7 +337,7 @@ class RunCard:
     metrics: dict[str, Metrics]
     operating_points: tuple[OperatingPoint, ...]
     default_point: str
-    indeterminate: Interval
+    indeterminate: Interval | None
     temperature: float
     bias: float
     best_epoch: int
@@ -304,11 +349,13 @@ class RunCard:
     weights: WeightsInfo
     intended_use: str
     limits: tuple[str, ...]
+    members: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
             raise PneumoError(f"temperature is {self.temperature}; expected a number above 0")
-        self.point()  # the default one is there
+        if self.operating_points:
+            self.point()  # the default one is there
 
     def point(self, name: str | None = None) -> OperatingPoint:
         """The operating point of that name; the default one without a name. Unknown names raise PneumoError."""

@@ -1,6 +1,8 @@
 """Every model by name. A new family is one file beside `cnn.py` and one import here."""
 
 from pneumo.models import cnn as _cnn  # noqa: F401  importing a family registers its models
+from pneumo.models import transfer as _transfer  # noqa: F401
+from pneumo.models.ensemble import Ensemble, Member, member_input
 from pneumo.models.registry import (
     Entry,
     build,
@@ -11,5 +13,20 @@ from pneumo.models.registry import (
     positive_logit,
     register,
 )
+from pneumo.models.transfer import imagenet_state, load_backbone
 
-__all__ = ["Entry", "build", "cam_layer", "count_parameters", "entry", "names", "positive_logit", "register"]
+__all__ = [
+    "Ensemble",
+    "Entry",
+    "Member",
+    "build",
+    "cam_layer",
+    "count_parameters",
+    "entry",
+    "imagenet_state",
+    "load_backbone",
+    "member_input",
+    "names",
+    "positive_logit",
+    "register",
+]

@@ -70,3 +70,46 @@ def pneumonia_cnn(image: ImageSpec, spatial_dropout: float = 0.25, dropout: floa
             f"the nearest is {near}"
         )
     return PneumoniaCNN(image, spatial_dropout=spatial_dropout, dropout=dropout)
+
+
+VGG_CHANNELS = (64, 128, 256, 512)
+
+
+@register(task="classification", family="cnn", cam_layer=lambda model: model[0][-1])
+def vgg_cnn(image: ImageSpec) -> nn.Module:
+    """Conv, batch norm, ReLU twice at 64, 128, 256 (max pool after each pair) and 512 channels, average pool, linear.
+
+    4,689,729 parameters at three channels, whatever the image size. x: (B, C, S, S). Returns logits (B, 1).
+    """
+    layers: list[nn.Module] = []
+    for channels_in, channels_out in pairwise((image.channels, *VGG_CHANNELS)):
+        if layers:
+            layers.append(nn.MaxPool2d(2))
+        for each in (channels_in, channels_out):
+            layers += [nn.Conv2d(each, channels_out, 3, padding=1), nn.BatchNorm2d(channels_out), nn.ReLU()]
+    return nn.Sequential(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(VGG_CHANNELS[-1], 1))
+
+
+SIMPLE_CHANNELS = (16, 32, 64, 128)
+
+
+@register(task="classification", family="cnn", cam_layer=lambda model: model[0][-2])
+def simple_cnn(image: ImageSpec, dense: int = 128, dropout: float = 0.0) -> nn.Module:
+    """The net to start with: conv and pool four times, flatten, one dense layer, one unit. 1,145,985 parameters at 1 x 128 x 128.
+
+    x: (B, C, S, S). Returns logits (B, 1). Grad-CAM looks at the last ReLU, S/8 cells a side.
+    """
+    if image.size < 2 ** len(SIMPLE_CHANNELS):
+        raise PneumoError(f"simple_cnn halves the image four times: image_size must be 16 or more, got {image.size}")
+    layers: list[nn.Module] = []
+    for channels_in, channels_out in pairwise((image.channels, *SIMPLE_CHANNELS)):
+        layers += [nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+    side = image.size // 2 ** len(SIMPLE_CHANNELS)
+    return nn.Sequential(
+        nn.Sequential(*layers),
+        nn.Flatten(),  # (B, 128, S/16, S/16) -> (B, 128 * (S/16)^2)
+        nn.Linear(SIMPLE_CHANNELS[-1] * side * side, dense),
+        nn.ReLU(),
+        nn.Dropout(dropout),
+        nn.Linear(dense, 1),
+    )

@@ -1,7 +1,21 @@
 """Training: a Task says what is learned, the Trainer does it, `session.train` makes a run of it."""
 
+from pneumo.training.contrastive import ContrastiveTask
+from pneumo.training.ensemble import make_ensemble
 from pneumo.training.session import Outcome, train
-from pneumo.training.tasks import ClassificationTask, Phase, Task
+from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Phase, Task
 from pneumo.training.trainer import Interrupted, Progress, Trainer
 
-__all__ = ["ClassificationTask", "Interrupted", "Outcome", "Phase", "Progress", "Task", "Trainer", "train"]
+__all__ = [
+    "ClassificationTask",
+    "ContrastiveTask",
+    "FrozenBackboneTask",
+    "Interrupted",
+    "Outcome",
+    "Phase",
+    "Progress",
+    "Task",
+    "Trainer",
+    "make_ensemble",
+    "train",
+]

@@ -6,18 +6,30 @@ import importlib.metadata
 import platform
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from pneumo import data, evaluation, models, runs
-from pneumo.schema import CLASS_NAMES, DataInfo, Metrics, PneumoError, Recipe, RunCard, nearest
-from pneumo.training.tasks import ClassificationTask
+from pneumo.schema import (
+    CLASS_NAMES,
+    DataInfo,
+    Interval,
+    Metrics,
+    OperatingPoint,
+    PneumoError,
+    Recipe,
+    RunCard,
+    nearest,
+)
+from pneumo.training.contrastive import ContrastiveTask
+from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Task
 from pneumo.training.trainer import CHECKPOINT_EVERY_S, CHECKPOINT_FILE, Progress, State, Trainer
 
-TASKS = {"classification": ClassificationTask}
+TASKS: dict[str, type[Task]] = {"classification": ClassificationTask, "contrastive": ContrastiveTask}
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-learn", "pillow", "pydicom")
 INTENDED_USE = (
     "Teaching and demonstration of neural networks on chest radiographs. Not a medical device; "
@@ -58,13 +70,20 @@ def train(
     _check_folder(folder, resume)
     if recipe.task not in TASKS:
         raise PneumoError(f"no task named {recipe.task!r}{nearest(recipe.task, TASKS)}; there are: {', '.join(TASKS)}")
+    if models.entry(recipe.model).task != recipe.task:
+        raise PneumoError(
+            f"model {recipe.model!r} is for {models.entry(recipe.model).task}, the recipe's task is {recipe.task}; "
+            f"for {recipe.task} there are: {', '.join(models.names(recipe.task))}"
+        )
     models.build(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
+    start = _pretrained(recipe)
     dataset = data.open_source(recipe.data.source)
     squares = data.squares(dataset, recipe.image, decoding)
     parts = _readable(data.divide(dataset, recipe.data), squares.errors)
+    parts["train"] = data.take_labels(dataset, parts["train"], recipe.data.labels, recipe.seed)
     _check_parts(dataset.labels, parts)
     torch.manual_seed(recipe.seed)
-    task = TASKS[recipe.task](recipe, squares.array, dataset.labels, parts, recipe.seed)
+    task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
     state = trainer.fit(resume=resume)
     card = _save(recipe, folder, dataset, parts, task, trainer, state)
@@ -76,9 +95,33 @@ def train(
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in squares.errors.items()})
 
 
-def _check_folder(folder: Path, resume: bool) -> None:
+def _task(recipe: Recipe) -> type[Task]:
+    """A frozen backbone has its own way: its features are computed once."""
+    frozen = recipe.task == "classification" and recipe.model_args.get("trainable") == "head"
+    return FrozenBackboneTask if frozen else TASKS[recipe.task]
+
+
+def _pretrained(recipe: Recipe) -> dict[str, Tensor] | None:
+    """The backbone's tensors under torchvision's names, or None for a random start."""
+    if recipe.pretrained == "none":
+        return None
+    if recipe.pretrained == "imagenet":
+        return models.imagenet_state(recipe.model)
+    state = runs.load(recipe.pretrained).model.state_dict()
+    found = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    if not found:
+        raise PneumoError(f"run {recipe.pretrained!r} has no backbone to start from; choose a run of the same backbone")
+    return found
+
+
+def check_free(folder: Path) -> None:
+    """Raises PneumoError where a finished run would be overwritten."""
     if (folder / runs.CARD_FILE).exists():
         raise PneumoError(f"{folder} holds a finished run; choose another --out, or delete it")
+
+
+def _check_folder(folder: Path, resume: bool) -> None:
+    check_free(folder)
     if (folder / CHECKPOINT_FILE).exists() and not resume:
         raise PneumoError(f"{folder} holds an unfinished training; add --resume to go on, or choose another --out")
 
@@ -97,22 +140,33 @@ def _check_parts(labels: np.ndarray, parts: dict[str, np.ndarray]) -> None:
             )
 
 
+@dataclass(frozen=True)
+class _Findings:
+    """What the finished weights showed. Runs that do not classify have nothing of it."""
+
+    predictions: runs.Predictions | None = None
+    metrics: dict[str, Metrics] = field(default_factory=dict)
+    points: tuple[OperatingPoint, ...] = ()
+    band: Interval | None = None
+    temperature: float = 1.0
+    bias: float = 0.0
+
+
 def _save(
     recipe: Recipe,
     folder: Path,
     dataset: data.DataSet,
     parts: dict[str, np.ndarray],
-    task: ClassificationTask,
+    task: Task,
     trainer: Trainer,
     state: State,
 ) -> RunCard:
+    """Weights as they are stored, what they show, and the card."""
     model = models.build(recipe.model, recipe.image, **recipe.model_args)
-    model.load_state_dict(trainer.best)
-    predictions, (temperature, bias) = _predict(dataset, parts, task, model.eval())
-    validation = predictions.part("validation")
-    points = evaluation.operating_points(validation.labels, validation.probabilities)
-    metrics = _measure(predictions, points[0].threshold)
-    blob = runs.serialise(trainer.best)
+    blob = runs.serialise(task.assemble(trainer.best), recipe.storage)
+    model.load_state_dict(runs.deserialise(blob))
+    classifies = isinstance(task, ClassificationTask)
+    found = _findings(dataset, parts, task, model.eval()) if classifies else _Findings()
     images, patients = data.count_parts(dataset, parts)
     phantoms = recipe.data.source.startswith("phantom")
     card = RunCard(
@@ -123,7 +177,7 @@ def _save(
         model_args=recipe.model_args,
         image=recipe.image,
         class_names=CLASS_NAMES,
-        recipe=replace(recipe, data=replace(recipe.data, source=_public_source(recipe.data.source))),
+        recipe=published(recipe),
         data=DataInfo(
             source=_public_source(recipe.data.source),
             counts=images,
@@ -132,34 +186,39 @@ def _save(
             licence=dataset.licence,
             citation=dataset.citation,
         ),
-        metrics=metrics,
-        operating_points=points,
-        default_point=points[0].name,
-        indeterminate=evaluation.indeterminate_band(validation.labels, validation.probabilities),
-        temperature=temperature,
-        bias=bias,
+        metrics=found.metrics,
+        operating_points=found.points,
+        default_point=found.points[0].name if found.points else "",
+        indeterminate=found.band,
+        temperature=found.temperature,
+        bias=found.bias,
         best_epoch=state.best_epoch,
         epochs_run=state.epoch - 1,
         seed=recipe.seed,
-        versions={"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES},
+        versions=versions(),
         hardware=_hardware(trainer),
         minutes=round(state.seconds / 60, 2),
         weights=runs.weights_info(blob, models.count_parameters(model)),
         intended_use=INTENDED_USE,
         limits=PHANTOM_LIMITS if phantoms else LIMITS,
     )
-    runs.save(folder, card, blob, state.history, predictions)
+    runs.save(folder, card, blob, state.history, found.predictions)
     return card
 
 
-def _predict(
+def versions() -> dict[str, str]:
+    """Python and the packages that decide a result."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
+def _findings(
     dataset: data.DataSet, parts: dict[str, np.ndarray], task: ClassificationTask, model: torch.nn.Module
-) -> tuple[runs.Predictions, tuple[float, float]]:
-    """Validation and internal test in float32 on the CPU, as in service; temperature and bias fitted on validation alone."""
+) -> _Findings:
+    """Validation and internal test in float32 on the CPU, as in service; calibration and thresholds from validation alone."""
     names = [part for part in ("validation", "test") if len(parts[part])]
     with torch.inference_mode():
         logits = {part: task.logits(model, parts[part], torch.device("cpu")).double().numpy() for part in names}
-    calibration = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
+    temperature, bias = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
     rows = [(dataset.items[i], part) for part in names for i in parts[part]]
     flat = np.concatenate([logits[part] for part in names])
     predictions = runs.Predictions(
@@ -169,17 +228,35 @@ def _predict(
         labels=np.array([item.label for item, _ in rows], dtype=np.int64),
         subtypes=np.array([item.subtype for item, _ in rows]),
         logits=flat,
-        probabilities=evaluation.calibrated(flat, *calibration),
+        probabilities=evaluation.calibrated(flat, temperature, bias),
     )
-    return predictions, calibration
+    validation = predictions.part("validation")
+    points = evaluation.operating_points(validation.labels, validation.probabilities)
+    band = evaluation.indeterminate_band(validation.labels, validation.probabilities)
+    return _Findings(predictions, measure(predictions, points[0].threshold), points, band, temperature, bias)
 
 
-def _measure(predictions: runs.Predictions, threshold: float) -> dict[str, Metrics]:
+def measure(predictions: runs.Predictions, threshold: float) -> dict[str, Metrics]:
+    """Metrics of each part at one threshold."""
     found = {}
     for part in dict.fromkeys(predictions.parts.tolist()):
         chosen = predictions.part(part)
-        found[part] = evaluation.evaluate(chosen.labels, chosen.probabilities, chosen.patients.tolist(), threshold)
+        found[part] = evaluation.evaluate(
+            chosen.labels,
+            chosen.probabilities,
+            chosen.patients.tolist(),
+            threshold,
+            subtypes=chosen.subtypes.tolist(),
+            uncalibrated=evaluation.calibrated(chosen.logits),
+        )
     return found
+
+
+def published(recipe: Recipe) -> Recipe:
+    """The recipe as a card may show it: folders by their name alone."""
+    pretrained = recipe.pretrained if recipe.pretrained in ("none", "imagenet") else Path(recipe.pretrained).name
+    source = _public_source(recipe.data.source)
+    return replace(recipe, pretrained=pretrained, data=replace(recipe.data, source=source))
 
 
 def _public_source(source: str) -> str:

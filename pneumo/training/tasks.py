@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +17,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pneumo import evaluation, models, transforms
-from pneumo.schema import Recipe
+from pneumo.schema import AugmentSpec, Recipe
 
 EVALUATION_BATCH = 256  # no gradients are kept, so eight times the usual batch fits anywhere
+COPIES = 4  # changed copies whose features are kept for a frozen backbone; each costs one pass over the data
 Batch = dict[str, Tensor]
+Predict = Callable[[Callable[[nn.Module], Tensor]], Tensor]
 
 
 @dataclass(frozen=True)
@@ -64,8 +67,12 @@ class Task(ABC):
         """(N,) relative frequency of each training image; None draws each once an epoch."""
         return None
 
+    def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The whole model's state from the kept weights of the averaged module."""
+        return best
+
     @abstractmethod
-    def figures(self, predict: Callable[[Callable[[nn.Module], Tensor]], Tensor]) -> dict[str, float]:
+    def figures(self, predict: Predict) -> dict[str, float]:
         """One row of the history. predict(f) runs f(averaged module) without gradients, in eval mode."""
 
 
@@ -73,18 +80,30 @@ class ClassificationTask(Task):
     """NORMAL against PNEUMONIA on decoded squares.
 
     squares: (N, S, S) uint8; labels: (N,) int64; parts: indices by name, "train" and "validation" at least.
+    start: the pretrained backbone's tensors under torchvision's names; random weights without.
     """
 
     averaged = "classifier"
 
     def __init__(
-        self, recipe: Recipe, squares: np.ndarray, labels: np.ndarray, parts: dict[str, np.ndarray], seed: int
+        self,
+        recipe: Recipe,
+        squares: np.ndarray,
+        labels: np.ndarray,
+        parts: dict[str, np.ndarray],
+        seed: int,
+        start: dict[str, Tensor] | None = None,
     ) -> None:
         self.recipe, self.squares, self.labels, self.parts = recipe, squares, labels, parts
         self.train_labels = labels[parts["train"]]
-        self.modules = {"classifier": models.build(recipe.model, recipe.image, **recipe.model_args)}
+        model = models.build(recipe.model, recipe.image, **recipe.model_args)
+        if start:
+            models.load_backbone(model, start)
+        if recipe.initial_bias == "prior":
+            _start_at_prior(model, self.train_labels)
+        self.modules = {"classifier": model}
         self.measured = {
-            "train": _subset(parts["train"], len(parts["validation"]), seed),
+            "train": subset(parts["train"], len(parts["validation"]), seed),
             "validation": parts["validation"],
         }
         self.class_weights = self._class_weights()
@@ -136,17 +155,20 @@ class ClassificationTask(Task):
             out.append(models.positive_logit(model(images)).float().cpu())
         return torch.cat(out)
 
-    def figures(self, predict: Callable[[Callable[[nn.Module], Tensor]], Tensor]) -> dict[str, float]:
+    def figures(self, predict: Predict) -> dict[str, float]:
         """Loss, accuracy, precision, recall, specificity, F1 and AUROC, without augmentation, on validation and on as
         many fixed training images; at probability 0.5. The loss is unsmoothed."""
-        device = next(self.modules["classifier"].parameters()).device
         row: dict[str, float] = {}
         for part, indices in self.measured.items():
-            logits = predict(lambda model, indices=indices: self.logits(model, indices, device))
+            logits = self._measure(part, predict)
             labels = self.labels[indices]
             loss = float(self.loss(logits, torch.from_numpy(labels)))
             row |= {f"{part}_{key}": value for key, value in _row(loss, labels, logits.numpy()).items()}
         return row
+
+    def _measure(self, part: str, predict: Predict) -> Tensor:
+        device = next(self.modules["classifier"].parameters()).device
+        return predict(lambda model: self.logits(model, self.measured[part], device))
 
 
 def _row(loss: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
@@ -165,6 +187,70 @@ def _row(loss: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, float
     }
 
 
-def _subset(indices: np.ndarray, count: int, seed: int) -> np.ndarray:
+def subset(indices: np.ndarray, count: int, seed: int) -> np.ndarray:
     """At most `count` of the indices, the same ones for the same seed."""
     return np.sort(np.random.default_rng(seed).permutation(indices)[:count])
+
+
+def _start_at_prior(model: nn.Module, labels: np.ndarray) -> None:
+    """The last linear layer's bias at log(positives / negatives), so that the first epochs need not learn the prior."""
+    last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+    prior = math.log(max(1, (labels == 1).sum()) / max(1, (labels == 0).sum()))
+    with torch.no_grad():  # with two units, their difference is the logit
+        last.bias.copy_(torch.tensor([prior] if len(last.bias) == 1 else [-prior / 2, prior / 2]))
+
+
+class FrozenBackboneTask(ClassificationTask):
+    """A head on a frozen backbone: the features are computed once, so an epoch takes a second.
+
+    With augmentation the features of a few changed copies of each training picture are kept beside the plain one, and
+    every step draws among them.
+    """
+
+    averaged = "head"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.whole = self.modules["classifier"].eval()
+        self.modules = {"head": self.whole.head}
+        generator = torch.Generator().manual_seed(self.recipe.seed)
+        copies = COPIES if self.recipe.augment != AugmentSpec() else 0
+        self.features = [self._features(self.parts["train"], generator if n else None) for n in range(1 + copies)]
+        self.measured_features = {part: self._features(rows) for part, rows in self.measured.items()}
+
+    def _features(self, indices: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
+        """(len(indices), F) float32; of changed pictures where a generator is given."""
+        out = []
+        for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
+            planes = torch.from_numpy(self.squares[rows])
+            if generator:
+                planes = transforms.augment(planes, self.recipe.augment, generator)
+            with torch.inference_mode():
+                out.append(self.whole.backbone(transforms.normalise(planes, self.recipe.image)).float())
+        return torch.cat(out).clone()  # a plain tensor again, so that gradients can pass the head
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (Phase("head", self.modules["head"].parameters, self._loss),)
+
+    def fetch(self, indices: list[int]) -> Batch:
+        features = torch.stack([copy[indices] for copy in self.features], 1)  # (B, copies, F)
+        return {"features": features, "label": torch.from_numpy(self.train_labels[indices])}
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        features, device = batch["features"], batch["features"].device
+        chosen = torch.randint(features.shape[1], (len(features),), generator=generator).to(device)
+        rows = torch.arange(len(features), device=device)
+        return {"features": features[rows, chosen], "label": batch["label"]}
+
+    def _loss(self, batch: Batch) -> dict[str, Tensor]:
+        logits = models.positive_logit(self.modules["head"](batch["features"])).float()
+        return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
+
+    def _measure(self, part: str, predict: Predict) -> Tensor:
+        device = next(self.modules["head"].parameters()).device
+        features = self.measured_features[part].to(device)
+        return predict(lambda head: models.positive_logit(head(features)).float().cpu())
+
+    def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
+        state = dict(self.whole.state_dict())
+        return state | {f"head.{key}": value for key, value in best.items()}

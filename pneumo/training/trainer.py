@@ -87,19 +87,21 @@ class EpochBatches:
 
     drop_last = True
 
-    def __init__(self, task: Task, batch_size: int, seed: int) -> None:
+    def __init__(self, task: Task, batch_size: int, seed: int, epoch_images: int = 0) -> None:
         self.count, self.weights, self.seed = len(task), task.sampling_weights(), seed
         self.batch_size = min(batch_size, self.count)
+        self.images = max(self.batch_size, epoch_images or self.count)
         self.epoch, self.start = 1, 0
 
     def __len__(self) -> int:
-        return self.count // self.batch_size  # an incomplete last batch is dropped: batch norm would see few images
+        return self.images // self.batch_size  # an incomplete last batch is dropped: batch norm would see few images
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = np.random.default_rng(derive(self.seed, self.epoch, "order"))
-        order = rng.permutation(self.count)
+        rounds = math.ceil(self.images / self.count)
+        order = np.concatenate([rng.permutation(self.count) for _ in range(rounds)])
         if self.weights is not None:
-            order = rng.choice(self.count, self.count, p=self.weights / self.weights.sum())
+            order = rng.choice(self.count, self.images, p=self.weights / self.weights.sum())
         for step in range(self.start, len(self)):
             yield order[step * self.batch_size : (step + 1) * self.batch_size].tolist()
 
@@ -149,7 +151,7 @@ class Trainer:
 
     def _set_up(self) -> None:
         task, recipe = self.task, self.recipe
-        self.batches = EpochBatches(task, recipe.batch_size, recipe.seed)
+        self.batches = EpochBatches(task, recipe.batch_size, recipe.seed, recipe.epoch_images)
         loader = DataLoader(_Batches(task), batch_sampler=self.batches, collate_fn=_as_is)
         if recipe.channels_last:
             for module in task.modules.values():

@@ -1,0 +1,322 @@
+"""What a run loses when held-out radiographs are spoiled, and whether it knows the file they came from.
+
+Needs no second hospital: the stresses are made from the run's own held-out patients, in three severities each. The
+results lie beside the run as robustness.json, so pages need no model.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+from sklearn.model_selection import GroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from torch import Tensor, nn
+
+from pneumo import data, evaluation, models, runs, transforms
+from pneumo.schema import OperatingPoint, PneumoError, decode, encode
+
+FILE = "robustness.json"
+BATCH = 64
+PROBE_FOLDS = 5
+SEVERITIES = (1, 2, 3)
+FAMILY = re.compile(r"(NORMAL2-|IM-)")
+# Severe enough to find limits, too far from practice to choose a threshold by.
+NOT_FOR_CHOOSING = {"inverted"}
+
+
+@dataclass(frozen=True)
+class Stress:
+    """A way to spoil a picture. levels: its strength at severities 1, 2, 3; apply(planes (B, S, S) in 0..1, level, rng)."""
+
+    title: str
+    levels: tuple[float, ...]
+    apply: Callable[[Tensor, float, np.random.Generator], Tensor]
+
+
+def _jpeg(planes: Tensor, quality: float, rng: np.random.Generator) -> Tensor:
+    out = []
+    for plane in (planes * 255).round().to(torch.uint8).numpy():
+        buffer = io.BytesIO()
+        Image.fromarray(plane).save(buffer, "JPEG", quality=int(quality))
+        out.append(np.asarray(Image.open(buffer)))
+    return torch.from_numpy(np.stack(out)).float() / 255
+
+
+def _affine(planes: Tensor, angle_deg: float, scale: float, rng: np.random.Generator) -> Tensor:
+    angles = torch.from_numpy(rng.choice([-1, 1], len(planes)) * math.radians(angle_deg)).float()
+    cos, sin, zero = angles.cos() * scale, angles.sin() * scale, torch.zeros(len(planes))
+    theta = torch.stack([torch.stack([cos, -sin, zero], 1), torch.stack([sin, cos, zero], 1)], 1)
+    grid = F.affine_grid(theta, [len(planes), 1, *planes.shape[1:]], align_corners=False)
+    return F.grid_sample(planes[:, None], grid, padding_mode="zeros", align_corners=False)[:, 0]
+
+
+def _blur(planes: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
+    sigma = sigma * planes.shape[-1] / 128
+    radius = math.ceil(3 * sigma)
+    kernel = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / sigma) ** 2)
+    kernel = (kernel / kernel.sum())[None, None, None]
+    padded = F.pad(planes[:, None], (radius,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, kernel), kernel.transpose(2, 3))[:, 0]
+
+
+def _noise(planes: Tensor, sigma: float, rng: np.random.Generator) -> Tensor:
+    return (planes + sigma * torch.from_numpy(rng.standard_normal(planes.shape, dtype=np.float32))).clamp(0, 1)
+
+
+def _outside(side: int, share: float) -> Tensor:
+    """(S, S) bool: the outer frame, a share of the side wide."""
+    at = (torch.arange(side) + 0.5) / side
+    edge = (at < share) | (at > 1 - share)
+    return edge[:, None] | edge[None, :]
+
+
+def _border(planes: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    return planes.masked_fill(_outside(planes.shape[-1], share), 0)
+
+
+def _marker_added(planes: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """A white plate in one of the upper corners, where side markers sit."""
+    side, width = planes.shape[-1], max(1, round(share * planes.shape[-1]))
+    margin, planes = side // 20, planes.clone()
+    for plane, left in zip(planes, rng.random(len(planes)) < 0.5, strict=True):
+        x = margin if left else side - margin - width
+        plane[margin : margin + width, x : x + width] = 1
+    return planes
+
+
+def _marker_removed(planes: Tensor, share: float, rng: np.random.Generator) -> Tensor:
+    """Nearly white pixels of the outer frame become the frame's median grey."""
+    outside = _outside(planes.shape[-1], share)
+    median = planes[:, outside].median(1).values[:, None, None]
+    return torch.where(outside & (planes > 0.9), median, planes)
+
+
+STRESSES: dict[str, Stress] = {
+    "darker": Stress("Darker (gamma above 1)", (1.3, 1.7, 2.2), lambda x, level, rng: x.pow(level)),
+    "brighter": Stress("Brighter (gamma below 1)", (0.77, 0.59, 0.45), lambda x, level, rng: x.pow(level)),
+    "contrast": Stress("Less contrast", (0.7, 0.5, 0.3), lambda x, level, rng: (x - 0.5) * level + 0.5),
+    "blur": Stress("Blur", (0.7, 1.2, 2.0), _blur),
+    "noise": Stress("Noise", (0.03, 0.06, 0.10), _noise),
+    "jpeg": Stress("JPEG compression", (40, 20, 10), _jpeg),
+    "crop": Stress("Cropped", (0.9, 0.8, 0.7), lambda x, level, rng: _affine(x, 0, level, rng)),
+    "rotation": Stress("Turned", (5, 10, 20), lambda x, level, rng: _affine(x, level, 1, rng)),
+    "marker_added": Stress("Marker added", (0.06, 0.10, 0.15), _marker_added),
+    "marker_removed": Stress("Marker removed", (0.15, 0.20, 0.25), _marker_removed),
+    "border": Stress("Border masked", (0.05, 0.10, 0.15), _border),
+    "inverted": Stress("Black and white exchanged", (0.0,), lambda x, level, rng: 1 - x),
+}
+
+
+@dataclass(frozen=True)
+class StressRow:
+    """One stress at one severity: ranking, and the rates at the run's fixed threshold. Severity 0 is the clean set."""
+
+    stress: str
+    severity: int
+    auroc: float
+    auroc_lost: float
+    sensitivity: float
+    specificity: float
+
+
+@dataclass(frozen=True)
+class FamilyProbe:
+    """Whether a linear probe on the run's features tells which family of files (IM-, NORMAL2-) a NORMAL image is of.
+
+    auroc: .5 knows nothing; from five folds over patients. baseline: the same probe on eight grey-level statistics.
+    """
+
+    n: int
+    auroc: float
+    baseline: float
+
+
+@dataclass(frozen=True)
+class Robustness:
+    """robustness.json. part: which patients; threshold: the run's default operating point at the time."""
+
+    run: str
+    weights_sha256: str
+    part: str
+    n: int
+    patients: int
+    threshold: float
+    rows: tuple[StressRow, ...]
+    family_probe: FamilyProbe | None
+
+
+def measure(
+    run: runs.Run,
+    source: str,
+    part: str = "validation",
+    limit: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[Robustness, OperatingPoint]:
+    """Every stress on a part of the run's own data, and the threshold that does best over all of them.
+
+    limit: at most so many images, drawn evenly; 0 takes all. Raises PneumoError where the source is another one. The
+    point's sensitivity and specificity are those of the clean images.
+    """
+    dataset, indices = held_out(run, source, part, limit)
+    squares = data.squares(dataset, run.card.image).array[indices]
+    labels, threshold = dataset.labels[indices], run.card.point().threshold
+    todo = [("clean", 0)] + [(name, n) for name, s in STRESSES.items() for n in range(1, len(s.levels) + 1)]
+    found: dict[tuple[str, int], np.ndarray] = {}
+    for done, (name, severity) in enumerate(todo, 1):
+        found[name, severity] = _probabilities(run, squares, name, severity)
+        if progress:
+            progress(done, len(todo))
+    clean = evaluation.auroc(labels, found["clean", 0])
+    rows = tuple(_row(name, n, labels, p, threshold, clean) for (name, n), p in found.items())
+    patients = {dataset.items[i].patient for i in indices}
+    result = Robustness(
+        run.card.name,
+        run.card.weights.sha256,
+        part,
+        len(indices),
+        len(patients),
+        threshold,
+        rows,
+        _family_probe(run, dataset, indices, squares),
+    )
+    usable = [p for (name, n), p in found.items() if n <= 2 and name not in NOT_FOR_CHOOSING]
+    return result, _robust_point(labels, usable, part)
+
+
+def held_out(run: runs.Run, source: str, part: str, limit: int = 0) -> tuple[data.DataSet, np.ndarray]:
+    """The source opened, and the indices of the run's own patients of that part."""
+    dataset = data.open_source(source)
+    parts = data.divide(dataset, run.card.recipe.data)
+    if data.split_digest(dataset, parts) != run.card.data.split_digest:
+        raise PneumoError(
+            f"{source} is not the data set {run.card.name!r} was trained on (its split has another digest)"
+        )
+    indices = parts[part]
+    if limit and limit < len(indices):
+        indices = indices[np.linspace(0, len(indices) - 1, limit).astype(int)]
+    return dataset, indices
+
+
+def _row(
+    name: str, severity: int, labels: np.ndarray, probabilities: np.ndarray, threshold: float, clean: float
+) -> StressRow:
+    area = evaluation.auroc(labels, probabilities)
+    rates = evaluation.rates(evaluation.confusion(labels, probabilities, threshold))
+    return StressRow(name, severity, area, clean - area, rates["sensitivity"], rates["specificity"])
+
+
+def spoil(squares: np.ndarray, name: str, severity: int, seed: int = 0) -> Tensor:
+    """(B, S, S) uint8 to float32 in 0..1 under one stress; the same seed spoils alike. Severity 0 leaves them as they are."""
+    planes = torch.from_numpy(squares).float() / 255
+    if severity == 0:
+        return planes
+    stress = STRESSES[name]
+    return stress.apply(planes, stress.levels[severity - 1], np.random.default_rng([seed, severity]))
+
+
+def _probabilities(run: runs.Run, squares: np.ndarray, name: str, severity: int) -> np.ndarray:
+    logits = []
+    for start in range(0, len(squares), BATCH):
+        planes = spoil(squares[start : start + BATCH], name, severity, seed=start)
+        with run.lock, torch.inference_mode():
+            logits.append(models.positive_logit(run.model(transforms.normalise(planes, run.card.image))).numpy())
+    return evaluation.calibrated(np.concatenate(logits), run.card.temperature, run.card.bias)
+
+
+def _robust_point(labels: np.ndarray, sets: Sequence[np.ndarray], part: str) -> OperatingPoint:
+    """The threshold with the best mean Youden index over clean and spoiled sets, up to severity 2."""
+    candidates = np.unique(np.quantile(np.concatenate(sets), np.linspace(0.002, 0.998, 499)))
+    positive = [np.sort(p[labels == 1]) for p in sets]
+    negative = [np.sort(p[labels == 0]) for p in sets]
+    sensitivity = np.mean([1 - np.searchsorted(p, candidates) / len(p) for p in positive], axis=0)
+    specificity = np.mean([np.searchsorted(p, candidates) / len(p) for p in negative], axis=0)
+    threshold = float(candidates[np.argmax(sensitivity + specificity)])
+    clean = evaluation.rates(evaluation.confusion(labels, sets[0], threshold))
+    return OperatingPoint(
+        "robust",
+        "Best under stress",
+        threshold,
+        clean["sensitivity"],
+        clean["specificity"],
+        int((labels == 1).sum()),
+        int((labels == 0).sum()),
+        f"{part} patients, clean and under {len(sets) - 1} stresses",
+    )
+
+
+def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, squares: np.ndarray) -> FamilyProbe | None:
+    """None where the file names tell no families, or the run has no features to probe (an ensemble)."""
+    if run.members:
+        return None
+    found = [FAMILY.search(Path(dataset.items[i].name).name) for i in indices]
+    rows = np.array([n for n, i in enumerate(indices) if dataset.items[i].label == 0 and found[n]], dtype=int)
+    families = np.array([found[n].group(1) == "NORMAL2-" for n in rows])
+    patients = [dataset.items[indices[n]].patient for n in rows]
+    if len(np.unique(families)) < 2 or len(set(patients)) < PROBE_FOLDS:
+        return None
+    return FamilyProbe(
+        len(rows),
+        _probe(features(run, squares[rows]), families, patients),
+        _probe(statistics(squares[rows]), families, patients),
+    )
+
+
+def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -> float:
+    probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
+    folds = GroupKFold(PROBE_FOLDS)
+    scores = cross_val_predict(probe, columns, families, groups=patients, cv=folds, method="decision_function")
+    return float(roc_auc_score(families, scores))
+
+
+def features(run: runs.Run, squares: np.ndarray) -> np.ndarray:
+    """(B, F) float32: what goes into the run's last linear layer. squares: (B, S, S) uint8."""
+    last = [module for module in run.model.modules() if isinstance(module, nn.Linear)][-1]
+    seen: list[np.ndarray] = []
+    with run.lock, torch.inference_mode():
+        hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy().copy()))
+        try:
+            for start in range(0, len(squares), BATCH):
+                planes = torch.from_numpy(squares[start : start + BATCH])
+                run.model(transforms.normalise(planes, run.card.image))
+        finally:
+            hook.remove()
+    return np.concatenate(seen)
+
+
+def statistics(squares: np.ndarray) -> np.ndarray:
+    """(B, 8) float64: mean, deviation, five percentiles and the frame's mean, the signature of exposure and collimation."""
+    flat = squares.reshape(len(squares), -1)
+    frame = _outside(squares.shape[-1], 0.05).numpy()
+    return np.column_stack(
+        [flat.mean(1), flat.std(1), np.percentile(flat, [1, 10, 50, 90, 99], axis=1).T, squares[:, frame].mean(1)]
+    )
+
+
+def save(folder: Path, found: Robustness) -> None:
+    """Writes robustness.json into a run's folder."""
+    runs.write(folder / FILE, json.dumps(encode(found), indent=1).encode())
+
+
+def read(folder: Path) -> Robustness | None:
+    """robustness.json of a run, or None where it was not measured or belongs to other weights."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        found = decode(Robustness, json.loads(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
+    return found if found.weights_sha256 == runs.read_card(folder).weights.sha256 else None
