@@ -1,4 +1,4 @@
-"""The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | runs.
+"""The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | card | runs.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
 Heavy imports happen inside the commands, so that --help answers at once.
@@ -103,6 +103,10 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", metavar="RUN")
     command.add_argument("--method", choices=["gradcam"], default="gradcam")
     command.add_argument("--target", choices=["NORMAL", "PNEUMONIA"], default="PNEUMONIA", help="the class to explain")
+
+    command = _add(commands, "card", _card, "a run's model card as Markdown, in the form of the hub", with_json=False)
+    command.add_argument("run", nargs="?", metavar="RUN", help="default: the default run")
+    command.add_argument("--out", type=Path, metavar="FILE", help="default: stdout")
 
     _add(commands, "runs", _runs, "what is in weights/")
     return parser
@@ -430,6 +434,20 @@ def _explain(options: argparse.Namespace) -> int:
     runs.write(options.out, radiograph.encode_png(figures.overlay(found.radiograph.pixels, heatmap.values)))
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
     print(f"{options.out}: probability of PNEUMONIA {found.probability:.3f}{evidence}")
+    return FINE
+
+
+# --- card -------------------------------------------------------------------------------------------------
+
+
+def _card(options: argparse.Namespace) -> int:
+    from pneumo import modelcard, runs
+
+    text = modelcard.markdown(runs.read_card(runs.resolve(options.run)))
+    if options.out:
+        runs.write(options.out, text.encode())
+    else:
+        print(text, end="")
     return FINE
 
 
