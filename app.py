@@ -7,7 +7,11 @@ st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
 PAGES = {
     "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
     "Clinic": [st.Page("pages/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose")],
-    "Evidence": [st.Page("pages/evaluate.py", title="Evidence", icon=":material/monitoring:", url_path="evidence")],
+    "Evidence": [
+        st.Page("pages/evaluate.py", title="Evidence", icon=":material/monitoring:", url_path="evidence"),
+        st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),
+        st.Page("pages/cards.py", title="Model cards", icon=":material/badge:", url_path="cards"),
+    ],
     "Classroom": [
         st.Page("pages/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
     ],

@@ -306,10 +306,137 @@ def mosaic(maps: np.ndarray, columns: int = 8) -> np.ndarray:
     """Feature maps (N, H, W), each scaled to its own 0..255, side by side with a grey gap. uint8."""
     low = maps.min((1, 2), keepdims=True)
     spread = np.maximum(maps.max((1, 2), keepdims=True) - low, 1e-9)
-    tiles = np.pad(
-        np.round((maps - low) / spread * 255).astype(np.uint8), ((0, 0), (1, 1), (1, 1)), constant_values=128
-    )
+    return contact_sheet(np.round((maps - low) / spread * 255).astype(np.uint8), columns)
+
+
+def contact_sheet(pictures: np.ndarray, columns: int = 4) -> np.ndarray:
+    """Pictures (N, H, W) uint8 side by side as they are, with a grey gap. uint8."""
+    tiles = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), constant_values=128)
     tiles = np.concatenate([tiles, np.full((-len(tiles) % columns, *tiles.shape[1:]), 128, np.uint8)])
     n, height, width = tiles.shape
     grid = tiles.reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)  # rows of tiles, by picture row
     return grid.reshape(n // columns * height, columns * width)
+
+
+# --- a data set -------------------------------------------------------------------------------------------
+
+PATTERNS = ("", "/")  # NORMAL plain, PNEUMONIA hatched, for those who see no difference of colour
+
+
+def class_bars(counts: dict[str, dict[str, int]]) -> go.Figure:
+    """Images of each class in each part, the first part on top. counts: part -> class name -> images."""
+    figure = go.Figure()
+    for name, pattern in zip(CLASS_NAMES, PATTERNS, strict=True):
+        images = [count[name] for count in counts.values()]
+        figure.add_trace(
+            go.Bar(
+                y=list(counts),
+                x=images,
+                orientation="h",
+                name=name,
+                text=[f"{n:,}" for n in images],
+                textposition="auto",
+                textangle=0,
+                marker={"color": COLOURS[name], "pattern": {"shape": pattern}},
+                hovertemplate=f"%{{y}}, {name}: %{{x:,}} images<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        barmode="group",
+        height=110 + 62 * len(counts),
+        margin=MARGIN,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
+        xaxis={"title": "images"},
+        yaxis={"autorange": "reversed"},
+        dragmode=False,
+    )
+    return figure
+
+
+def class_histogram(values: dict[str, np.ndarray], edges: np.ndarray, title: str, of: str) -> go.Figure:
+    """How a quantity is distributed in each class, as shares of the class, so that the larger one hides nothing.
+
+    values: class name -> (n,). edges: of the bins. title: of the quantity. of: what is counted, e.g. "images".
+    """
+    figure = go.Figure()
+    for name, pattern in zip(CLASS_NAMES, PATTERNS, strict=True):
+        count, _ = np.histogram(values[name], edges)
+        figure.add_trace(
+            go.Bar(
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=count / max(1, len(values[name])),
+                width=np.diff(edges),
+                customdata=count,
+                name=f"{name} (n = {len(values[name]):,})",
+                marker={"color": COLOURS[name], "pattern": {"shape": pattern}},
+                opacity=0.65,
+                hovertemplate=f"{name}, %{{x:.4~g}}: %{{customdata}} {of}, %{{y:.1%}}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        barmode="overlay",
+        height=300,
+        margin=MARGIN,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        xaxis={"title": title},
+        yaxis={"title": f"share of its {of}", "tickformat": ".0%"},
+        dragmode=False,
+    )
+    return figure
+
+
+def level_curves(shares: np.ndarray) -> go.Figure:
+    """The grey levels of an average image of each class. shares: (2, B), of pixels in B equal bands of 0..255."""
+    figure = go.Figure()
+    step = 256 / shares.shape[1]
+    for name, dash, row in zip(CLASS_NAMES, ("solid", "dash"), shares, strict=True):
+        figure.add_trace(
+            go.Scatter(
+                x=(np.arange(len(row)) + 0.5) * step - 0.5,
+                y=row,
+                mode="lines",
+                name=name,
+                line={"color": COLOURS[name], "dash": dash, "width": 3},
+                hovertemplate=f"{name}, grey level about %{{x:.0f}}: %{{y:.1%}} of its pixels<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        height=300,
+        margin=MARGIN,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        xaxis={"title": "grey level, 0 black to 255 white", "range": [0, 255]},
+        yaxis={"title": "share of pixels", "tickformat": ".0%", "rangemode": "tozero"},
+        dragmode=False,
+    )
+    return figure
+
+
+def picture_sizes(sizes: np.ndarray, labels: np.ndarray) -> go.Figure:
+    """Width against height, one mark for each size that occurs, its area by how often. sizes: (N, 2), labels: (N,)."""
+    figure = go.Figure()
+    for label, (name, symbol) in enumerate(zip(CLASS_NAMES, ("circle", "triangle-up"), strict=True)):
+        found, count = np.unique(sizes[labels == label], axis=0, return_counts=True)
+        figure.add_trace(
+            go.Scattergl(  # thousands of marks
+                x=found[:, 0],
+                y=found[:, 1],
+                mode="markers",
+                customdata=count,
+                name=name,
+                marker={
+                    "symbol": symbol,
+                    "color": COLOURS[name],
+                    "opacity": 0.5,
+                    "size": 5 + 20 * np.sqrt(count / len(sizes)),
+                },
+                hovertemplate=f"{name}, %{{x}} x %{{y}} pixels: %{{customdata}} images<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        height=380,
+        margin=MARGIN,
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
+        xaxis={"title": "width in pixels", "rangemode": "tozero"},
+        yaxis={"title": "height in pixels", "rangemode": "tozero"},
+    )
+    return figure

@@ -132,7 +132,7 @@ def _results(card: RunCard) -> str:
     rows = [[title, *(_figure(m, name) for _, m in parts)] for name, (title, _) in METRICS.items()]
     words = {"tp": "called so rightly", "fn": "missed", "tn": "cleared rightly", "fp": "false alarms"}
     rows += [[f"{k.upper()}, {word}", *(f"{m.confusion[k]:,}" for _, m in parts)] for k, word in words.items()]
-    thresholds = ", ".join(f"{m.threshold:.3f} ({PARTS.get(p, p).lower()})" for p, m in parts)
+    thresholds = " and ".join(dict.fromkeys(f"{m.threshold:.3f}" for _, m in parts))
     return (
         _table(header, rows)
         + f"\n\nAt the threshold {thresholds}. In brackets 95% intervals: Wilson for the rates, bootstrap over patients for the "

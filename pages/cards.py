@@ -1,0 +1,47 @@
+"""Model cards: what a run is, how it was made, how often it is right and what it must not be used for."""
+
+import streamlit as st
+
+from pages import _ui
+from pneumo import modelcard
+
+st.title("Model cards")
+run = _ui.pick_run("cards.run")
+card = run.card
+st.download_button(
+    "Model card (Markdown)",
+    modelcard.markdown(card),
+    f"{card.name}-card.md",
+    "text/markdown",
+    key="cards.download",
+    icon=":material/download:",
+    on_click="ignore",
+    help="With the front matter that the Hugging Face hub reads; nothing is sent anywhere.",
+)
+
+st.header(card.name, divider="gray")
+st.markdown(modelcard.summary(card))
+part = "test" if "test" in card.metrics else next(iter(card.metrics))
+metrics = card.metrics[part]
+tiles = (
+    ("AUROC", "auroc"),
+    ("Sensitivity", "sensitivity"),
+    ("Specificity", "specificity"),
+    ("Calibration error", "ece"),
+)
+for column, (title, name) in zip(st.columns(len(tiles)), tiles, strict=True):
+    value, interval = getattr(metrics, name), metrics.ci95.get(name)
+    column.metric(title, "–" if value is None else f"{value:.3f}", border=True)
+    if interval:
+        column.caption(f"95%: {interval.low:.3f} to {interval.high:.3f}")
+st.caption(
+    f"n = {metrics.n:,} radiographs of {metrics.patients:,} patients ({card.name}, {modelcard.PARTS.get(part, part).lower()})."
+)
+
+for section in modelcard.sections(card):
+    if section.folded:
+        with st.expander(section.title):
+            st.markdown(section.text)
+    else:
+        st.subheader(section.title)
+        st.markdown(section.text)
