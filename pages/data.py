@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import dataclass, field
 from threading import Lock
 
 import numpy as np
@@ -17,12 +18,14 @@ KEPT_SURVEYS = 4  # in memory, for all visitors together
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")  # a proxy stands before the server
 THUMBNAIL = ImageSpec(size=160)
+MANY_IMAGES = 10  # of one patient; those who have more share a bar
+BRIGHTNESS_BINS = 40
 SAMPLES = 8  # of each class
 CHANGED = 8
 PLAIN_CHART = {"displayModeBar": False}
 TRAINED, OWN = "as training divides it", "as the source has it"
 
-# By group: field of AugmentSpec, what it is called here, the slider's end. The recipes stay well inside.
+# By group: field of AugmentSpec, what it is called here, the slider's end.
 SLIDERS = {
     "Geometry": (
         ("rotation_deg", "Rotation, ± degrees", 45.0),
@@ -55,15 +58,15 @@ def main() -> None:
     source = choose_source()
     try:
         found = survey_of(source)
-        show_tiles(found)
-        show_classes(found)
-        show_sizes(found)
-        show_duplicates(found)
-        show_brightness(found)
-        shown = show_samples(found)
-        show_augmentation(found, shown)
     except PneumoError as error:
         st.error(_ui.plain(str(error)), icon=":material/folder_off:")
+        st.stop()
+    show_tiles(found)
+    show_classes(found)
+    show_sizes(found)
+    show_duplicates(found)
+    show_brightness(found)
+    show_pictures(found)
 
 
 # --- the source -------------------------------------------------------------------------------------------
@@ -104,21 +107,26 @@ def typing_is_safe() -> bool:
     return st.get_option("server.address") in LOOPBACK and not any(name in headers for name in FORWARDED)
 
 
-@st.cache_resource(show_spinner=False)
-def surveys() -> tuple[Lock, dict[str, Survey]]:
-    """Shared by all visitors; the lock lets one survey be taken at a time."""
-    return Lock(), {}
+@dataclass
+class Shelf:
+    """Where a survey stands for all visitors; the lock lets one of them take it while the others wait."""
+
+    lock: Lock = field(default_factory=Lock)
+    found: Survey | None = None
+
+
+@st.cache_resource(show_spinner=False, max_entries=KEPT_SURVEYS)
+def shelf(source: str) -> Shelf:
+    return Shelf()
 
 
 def survey_of(source: str) -> Survey:
-    """Each source is read once, with progress; a cached function of Streamlit could not show any."""
-    lock, kept = surveys()
-    with lock:
-        if source not in kept:
-            kept[source] = take_survey(source)
-            while len(kept) > KEPT_SURVEYS:
-                del kept[next(iter(kept))]
-        return kept[source]
+    """Each source is read once, with progress, which a cached function of Streamlit could not show."""
+    place = shelf(source)
+    with place.lock:
+        if place.found is None:
+            place.found = take_survey(source)
+        return place.found
 
 
 def take_survey(source: str) -> Survey:
@@ -142,7 +150,7 @@ def show_tiles(found: Survey) -> None:
     tiles = (
         ("Images", f"{audit['images']:,}", "Files in the class folders, readable or not."),
         ("Patients", f"{audit['patients']:,}", "By file name where it says so, else one patient an image."),
-        ("Imbalance", f"{audit['imbalance']:.2f} to 1", "Images of the larger class for each of the smaller."),
+        ("Imbalance", f"{audit['imbalance']:.2f} : 1", "Images of the larger class for each of the smaller."),
         ("Duplicates", f"{audit['duplicate_images']:,}", "Images that are a copy of another, byte for byte."),
         ("Unreadable", f"{len(audit['unreadable']):,}", "Files that were refused; training leaves them out."),
     )
@@ -185,8 +193,15 @@ def show_classes(found: Survey) -> None:
     with right:
         counts = survey.images_per_patient(found)
         most = max(values.max(initial=1) for values in counts.values())
+        pooled = {name: np.minimum(values, MANY_IMAGES) for name, values in counts.items()}
         st.plotly_chart(
-            figures.class_histogram(counts, np.arange(0.5, most + 1), "images of one patient", "patients"),
+            figures.class_histogram(
+                pooled,
+                np.arange(0.5, min(most, MANY_IMAGES) + 1),
+                "images of one patient" + (f" ({MANY_IMAGES}: or more)" if most > MANY_IMAGES else ""),
+                "patients",
+                beside=True,
+            ),
             key="data.patients",
             config=PLAIN_CHART,
         )
@@ -242,24 +257,27 @@ def show_duplicates(found: Survey) -> None:
 def show_brightness(found: Survey) -> None:
     """Whether the classes differ in exposure, which is no disease."""
     st.subheader("Brightness", divider="gray")
-    values = survey.brightness(found)
+    values = found.brightness
     by_class = {name: values[(found.labels == label) & found.readable] for label, name in enumerate(CLASS_NAMES)}
+    low, high = (np.nanmin(values), np.nanmax(values)) if found.readable.any() else (0, 255)
     left, right = st.columns(2, gap="large")
     left.plotly_chart(
-        figures.class_histogram(by_class, np.linspace(0, 255, 52), "mean grey level of an image", "images"),
+        figures.class_histogram(
+            by_class, np.linspace(low, high + 1, BRIGHTNESS_BINS + 1), "mean grey level of an image", "images"
+        ),
         key="data.brightness",
         config=PLAIN_CHART,
     )
-    right.plotly_chart(figures.level_curves(survey.level_shares(found)), key="data.levels", config=PLAIN_CHART)
+    right.plotly_chart(figures.level_curves(found.level_shares), key="data.levels", config=PLAIN_CHART)
     area = survey.brightness_auroc(found)
     st.caption(
         (
             ""
             if area is None
-            else f"Mean brightness alone would tell the classes apart with AUROC {area:.3f} (n = {len(values):,}, .5 is chance). "
+            else f"Mean brightness alone would tell the classes apart with AUROC {area:.3f} (n = {found.readable.sum():,}, 0.5 is chance). "
         )
-        + "Whatever lies above chance is exposure, not pneumonia, and a model will use it; changes of gamma, contrast and "
-        "brightness in training take it away."
+        + "A lung full of fluid is whiter, but so is a paler exposure: what lies above chance can be had without looking at a lung. "
+        "Changes of gamma, contrast and brightness in training take it away."
     )
 
 
@@ -274,6 +292,15 @@ def next_seed(key: str) -> None:
 def square(_found: Survey, source: str, index: int, image: ImageSpec) -> np.ndarray:
     """(S, S) uint8, shared: nothing here writes to it."""
     return survey.square(_found, index, image)
+
+
+@st.fragment
+def show_pictures(found: Survey) -> None:
+    """Only this part is drawn again when a sample or a slider changes."""
+    try:
+        show_augmentation(found, show_samples(found))
+    except PneumoError as error:  # a file has gone since the survey
+        st.error(_ui.plain(str(error)), icon=":material/folder_off:")
 
 
 def show_samples(found: Survey) -> list[int]:
@@ -336,10 +363,11 @@ def choose_strength(recipe: Recipe) -> AugmentSpec:
     values = {}
     for column, (group, sliders) in zip(st.columns(len(SLIDERS), gap="large"), SLIDERS.items(), strict=True):
         column.markdown(f"**{group}**")
-        for field, label, top in sliders:
-            values[field] = column.slider(
-                label, 0.0, top, getattr(recipe.augment, field), top / 100, key=f"data.augment.{recipe.name}.{field}"
-            )
+        for name, label, top in sliders:
+            start = float(getattr(recipe.augment, name))
+            step = 0.01 if top <= 1 else 1.0  # degrees are whole
+            key = f"data.augment.{recipe.name}.{name}"
+            values[name] = column.slider(label, 0.0, max(top, start), start, step, key=key)
     return AugmentSpec(**values)
 
 

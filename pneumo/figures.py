@@ -320,12 +320,16 @@ def contact_sheet(pictures: np.ndarray, columns: int = 4) -> np.ndarray:
 
 # --- a data set -------------------------------------------------------------------------------------------
 
-PATTERNS = ("", "/")  # NORMAL plain, PNEUMONIA hatched, for those who see no difference of colour
+PATTERNS = (  # NORMAL plain, PNEUMONIA hatched, for those who see no difference of colour
+    {"shape": ""},
+    {"shape": "/", "fillmode": "overlay", "fgcolor": "white", "size": 7, "solidity": 0.25},
+)
 
 
 def class_bars(counts: dict[str, dict[str, int]]) -> go.Figure:
     """Images of each class in each part, the first part on top. counts: part -> class name -> images."""
     figure = go.Figure()
+    most = max(1, *(n for count in counts.values() for n in count.values()))
     for name, pattern in zip(CLASS_NAMES, PATTERNS, strict=True):
         images = [count[name] for count in counts.values()]
         figure.add_trace(
@@ -335,9 +339,9 @@ def class_bars(counts: dict[str, dict[str, int]]) -> go.Figure:
                 orientation="h",
                 name=name,
                 text=[f"{n:,}" for n in images],
-                textposition="auto",
-                textangle=0,
-                marker={"color": COLOURS[name], "pattern": {"shape": pattern}},
+                textposition="outside",
+                cliponaxis=False,
+                marker={"color": COLOURS[name], "pattern": pattern},
                 hovertemplate=f"%{{y}}, {name}: %{{x:,}} images<extra></extra>",
             )
         )
@@ -346,17 +350,20 @@ def class_bars(counts: dict[str, dict[str, int]]) -> go.Figure:
         height=110 + 62 * len(counts),
         margin=MARGIN,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "traceorder": "normal"},
-        xaxis={"title": "images"},
+        xaxis={"title": "images", "range": [0, 1.2 * most]},  # room for the numbers
         yaxis={"autorange": "reversed"},
         dragmode=False,
     )
     return figure
 
 
-def class_histogram(values: dict[str, np.ndarray], edges: np.ndarray, title: str, of: str) -> go.Figure:
+def class_histogram(
+    values: dict[str, np.ndarray], edges: np.ndarray, title: str, of: str, *, beside: bool = False
+) -> go.Figure:
     """How a quantity is distributed in each class, as shares of the class, so that the larger one hides nothing.
 
     values: class name -> (n,). edges: of the bins. title: of the quantity. of: what is counted, e.g. "images".
+    beside: the classes' bars side by side, for few bins, and not one over the other.
     """
     figure = go.Figure()
     for name, pattern in zip(CLASS_NAMES, PATTERNS, strict=True):
@@ -365,20 +372,20 @@ def class_histogram(values: dict[str, np.ndarray], edges: np.ndarray, title: str
             go.Bar(
                 x=(edges[1:] + edges[:-1]) / 2,
                 y=count / max(1, len(values[name])),
-                width=np.diff(edges),
                 customdata=count,
                 name=f"{name} (n = {len(values[name]):,})",
-                marker={"color": COLOURS[name], "pattern": {"shape": pattern}},
-                opacity=0.65,
+                marker={"color": COLOURS[name], "pattern": pattern},
+                opacity=1 if beside else 0.7,
                 hovertemplate=f"{name}, %{{x:.4~g}}: %{{customdata}} {of}, %{{y:.1%}}<extra></extra>",
             )
         )
     figure.update_layout(
-        barmode="overlay",
+        barmode="group" if beside else "overlay",
+        bargap=0.1 if beside else 0,
         height=300,
         margin=MARGIN,
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
-        xaxis={"title": title},
+        xaxis={"title": title} | ({"dtick": max(1, len(edges) // 10)} if beside else {}),
         yaxis={"title": f"share of its {of}", "tickformat": ".0%"},
         dragmode=False,
     )

@@ -113,14 +113,14 @@ def sections(card: RunCard) -> list[Section]:
     return [
         Section("Intended use", card.intended_use),
         Section("Limits", "\n".join(f"- {limit}" for limit in card.limits) or "None stated."),
-        Section("Results", _results(card)),
-        Section("Operating points", _operating_points(card)),
-        Section("Calibration", _calibration(card)),
-        Section("How to use it", _usage(card)),
         Section("Architecture", _architecture(card)),
         Section("Data", _data(card)),
         Section("Training", _training(card)),
         Section("The recipe in full", _table(("setting", "value"), _settings(encode(card.recipe))), folded=True),
+        Section("Results", _results(card)),
+        Section("Operating points", _operating_points(card)),
+        Section("Calibration", _calibration(card)),
+        Section("How to use it", _usage(card)),
         Section("Weights and versions", _provenance(card), folded=True),
         Section("Licence and citation", _licence(card)),
     ]
@@ -153,13 +153,15 @@ def _operating_points(card: RunCard) -> str:
         (
             f"**{point.title}** (default)" if point.name == card.default_point else point.title,
             f"{point.threshold:.3f}",
-            f"{point.sensitivity:.3f} (n = {point.n_positive:,})",
-            f"{point.specificity:.3f} (n = {point.n_negative:,})",
-            point.chosen_on,
+            f"{point.sensitivity:.3f}",
+            f"{point.specificity:.3f}",
         )
         for point in card.operating_points
     ]
-    return _table(("", "threshold", "sensitivity", "specificity", "chosen on"), rows)
+    chosen = dict.fromkeys(
+        f"{p.chosen_on} (n = {p.n_positive:,} with pneumonia, {p.n_negative:,} without)" for p in card.operating_points
+    )
+    return _table(("", "threshold", "sensitivity", "specificity"), rows) + f"\n\nChosen on {', '.join(chosen)}."
 
 
 def _calibration(card: RunCard) -> str:

@@ -8,6 +8,7 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pneumo.schema import CLASS_NAMES, AugmentSpec, DataSpec, ImageSpec, Recipe
 PHANTOMS = "phantom:240"  # about 115 patients of both classes, drawn in two seconds
 SOURCE_VARIABLE = "PNEUMO_DATA"
 MEASURED = ImageSpec(size=64)  # enough for grey levels; 5,000 squares take 20 MB
-LEVEL_BINS = 64  # 4 grey levels each: smooth at 4,096 pixels a picture
+LEVELS_A_BAND = 4  # smooth at 4,096 pixels a picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +52,24 @@ class Survey:
     def readable(self) -> np.ndarray:
         """(N,) bool."""
         return self.sizes[:, 0] > 0
+
+    @cached_property
+    def brightness(self) -> np.ndarray:
+        """(N,) float64, mean grey level of each image in 0..255; NaN where it could not be read."""
+        return np.where(self.readable, self.squares.mean((1, 2)), np.nan)
+
+    @cached_property
+    def level_shares(self) -> np.ndarray:
+        """(2, 64) float64: of an average image of each class, the share of pixels in each band of 4 grey levels.
+
+        A row is 0 where a class has no readable image.
+        """
+        rows = []
+        for label in range(len(CLASS_NAMES)):
+            chosen = self.squares[(self.labels == label) & self.readable]
+            counts = np.bincount(chosen.ravel() // LEVELS_A_BAND, minlength=transforms.LEVELS // LEVELS_A_BAND)
+            rows.append(counts / max(1, chosen.size))
+        return np.array(rows)
 
 
 def named_source() -> str | None:
@@ -122,31 +141,13 @@ def _duplicates(dataset: data.DataSet) -> tuple[tuple[int, ...], ...]:
 # --- measures ---------------------------------------------------------------------------------------------
 
 
-def brightness(found: Survey) -> np.ndarray:
-    """(N,) float64, mean grey level of each image in 0..255; NaN where it could not be read."""
-    return np.where(found.readable, found.squares.mean((1, 2)), np.nan)
-
-
 def brightness_auroc(found: Survey) -> float | None:
     """How well mean brightness alone tells the classes apart, whichever way round: .5 not at all, 1 entirely.
 
     What a model could get from it without looking at a lung. None where there is one class only.
     """
-    area = evaluation.auroc(found.labels[found.readable], brightness(found)[found.readable])
+    area = evaluation.auroc(found.labels[found.readable], found.brightness[found.readable])
     return None if area is None else max(area, 1 - area)
-
-
-def level_shares(found: Survey) -> np.ndarray:
-    """(2, 64) float64: of an average image of each class, the share of pixels in each band of 4 grey levels.
-
-    A row is 0 where a class has no readable image.
-    """
-    rows = []
-    for label in range(len(CLASS_NAMES)):
-        chosen = found.squares[(found.labels == label) & found.readable]
-        counts, _ = np.histogram(chosen, LEVEL_BINS, (0, transforms.LEVELS))
-        rows.append(counts / max(1, chosen.size))
-    return np.array(rows)
 
 
 def images_per_patient(found: Survey) -> dict[str, np.ndarray]:

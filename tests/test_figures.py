@@ -161,3 +161,35 @@ def test_an_empty_row_of_a_confusion_matrix_is_zero():
     np.testing.assert_array_equal(
         figures.confusion_matrix({"tn": 0, "fp": 0, "fn": 1, "tp": 1}).data[0].z, [[0, 0], [0.5, 0.5]]
     )
+
+
+def test_a_contact_sheet_leaves_the_grey_levels_alone():
+    sheet = figures.contact_sheet(np.stack([np.full((4, 4), 30 * n, np.uint8) for n in range(5)]), columns=3)
+    assert sheet.shape == (12, 18)
+    assert [sheet[3, 3], sheet[3, 9], sheet[9, 9], sheet[9, 15]] == [0, 30, 120, 128]
+
+
+def test_class_bars_have_a_bar_a_part_and_room_for_its_number():
+    figure = figures.class_bars({"train": {"NORMAL": 1000, "PNEUMONIA": 3}, "test": {"NORMAL": 0, "PNEUMONIA": 2}})
+    assert [(t.name, list(t.x), list(t.text)) for t in figure.data] == [
+        ("NORMAL", [1000, 0], ["1,000", "0"]),
+        ("PNEUMONIA", [3, 2], ["3", "2"]),
+    ]
+    assert figure.layout.xaxis.range[1] > 1000
+
+
+def test_class_histograms_are_shares_of_their_class():
+    values = {"NORMAL": np.array([1, 1, 2]), "PNEUMONIA": np.array([])}
+    figure = figures.class_histogram(values, np.array([0.5, 1.5, 2.5]), "images", "patients", beside=True)
+    assert list(figure.data[0].y) == pytest.approx([2 / 3, 1 / 3])
+    assert list(figure.data[1].y) == [0, 0]
+    assert figure.data[0].name == "NORMAL (n = 3)"
+
+
+def test_level_curves_and_sizes_count_what_is_there():
+    curves = figures.level_curves(np.array([[0.5, 0.5], [0.1, 0.9]]))
+    assert list(curves.data[0].x) == [63.5, 191.5]
+    assert list(curves.data[1].y) == [0.1, 0.9]
+    sizes = figures.picture_sizes(np.array([[4, 5], [4, 5], [6, 7]]), np.array([0, 0, 1]))
+    assert list(sizes.data[0].customdata) == [2]
+    assert (list(sizes.data[1].x), list(sizes.data[1].y)) == ([6], [7])
