@@ -208,6 +208,8 @@ def show_classes(found: Survey) -> None:
         st.caption(
             f"One patient has up to {most}. Divided by image, pictures of the same chest would lie on both sides, and the test "
             "would ask what was learned by heart."
+            if most > 1
+            else "Every image counts as a patient of its own: the file names say no more."
         )
     if found.audit["patients_in_several_splits"]:
         st.warning(

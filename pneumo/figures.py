@@ -375,7 +375,7 @@ def class_histogram(
                 customdata=count,
                 name=f"{name} (n = {len(values[name]):,})",
                 marker={"color": COLOURS[name], "pattern": pattern},
-                opacity=1 if beside else 0.7,
+                opacity=1 if beside else 0.55,
                 hovertemplate=f"{name}, %{{x:.4~g}}: %{{customdata}} {of}, %{{y:.1%}}<extra></extra>",
             )
         )
