@@ -7,10 +7,11 @@ import re
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pneumo import diagnosis, runs
+from pneumo import diagnosis, robustness, runs
 from pneumo.figures import COLOURS
+from pneumo.robustness import Robustness
 from pneumo.runs import Predictions, Run
-from pneumo.schema import CLASS_NAMES, PneumoError
+from pneumo.schema import CLASS_NAMES, PneumoError, RunCard
 
 # Streamlit takes a folder named pages for its old kind of app until st.navigation has run once in the process: a first
 # visitor who comes by a link to a page would get that page alone, without the frame. So the old kind is switched off and
@@ -38,7 +39,25 @@ def load_validation(name: str) -> Predictions:
 @st.cache_resource(show_spinner=False)
 def load_predictions(name: str) -> Predictions:
     """What the run said of its validation and its internal test patients."""
-    return runs.read_predictions(load_run(name).folder)
+    return runs.read_predictions(runs.resolve(name))
+
+
+@st.cache_resource(show_spinner=False)
+def load_card(name: str) -> RunCard:
+    """A run's card; the model itself stays on the disk."""
+    return runs.read_card(runs.resolve(name))
+
+
+@st.cache_resource(show_spinner=False)
+def load_history(name: str) -> list[dict[str, float]]:
+    """A run's figures epoch by epoch."""
+    return runs.read_history(runs.resolve(name))
+
+
+@st.cache_resource(show_spinner=False)
+def load_robustness(name: str) -> Robustness | None:
+    """What a run loses under stress, where that was measured."""
+    return robustness.read(runs.resolve(name))
 
 
 @st.cache_resource(show_spinner="Drawing the example phantoms ...")
@@ -59,7 +78,7 @@ def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
     The default run comes first; for phantoms, a run that was trained on them, where there is one.
     """
     try:
-        names, default = runs.available(), runs.default_name()
+        names, default = runs.available("classification"), runs.default_name()
         names.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
         name = st.selectbox(
             "Model", names, key=key, help="Trained runs in the weights folder; the first is the default."

@@ -78,8 +78,12 @@ def confusion_cells(counts: Mapping[str, int], chosen: str | None = None) -> go.
         figure.add_shape(type="rect", **box, line={"color": COLOURS["threshold"], "width": 4})
     names = list(CLASS_NAMES)
     figure.update_layout(height=330, margin=MARGIN, dragmode=False, clickmode="event+select")
-    figure.update_xaxes(tickvals=[0, 1], ticktext=[f"said {n}" for n in names], range=[-0.5, 1.5], fixedrange=True, zeroline=False)
-    figure.update_yaxes(tickvals=[0, 1], ticktext=[f"is {n}" for n in names], range=[1.5, -0.5], fixedrange=True, zeroline=False)
+    figure.update_xaxes(
+        tickvals=[0, 1], ticktext=[f"said {n}" for n in names], range=[-0.5, 1.5], fixedrange=True, zeroline=False
+    )
+    figure.update_yaxes(
+        tickvals=[0, 1], ticktext=[f"is {n}" for n in names], range=[1.5, -0.5], fixedrange=True, zeroline=False
+    )
     return figure
 
 
@@ -111,7 +115,9 @@ def precision_recall_curves(scores: Scores, threshold: float) -> go.Figure:
 
 def _curve(figure: go.Figure, x: np.ndarray, y: np.ndarray, number: int, name: str, hover: str) -> None:
     line = style(number) | {"width": 2.5}
-    figure.add_trace(go.Scatter(x=x, y=y, mode="lines", line=line, name=name, hovertemplate=f"{name}: {hover}<extra></extra>"))
+    figure.add_trace(
+        go.Scatter(x=x, y=y, mode="lines", line=line, name=name, hovertemplate=f"{name}: {hover}<extra></extra>")
+    )
 
 
 def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> None:
@@ -144,7 +150,11 @@ def reliability_curves(scores: Scores, bins: int = evaluation.CALIBRATION_BINS) 
                 y=[float(labels[index == b].mean()) for b in used],
                 mode="lines+markers",
                 name=name,
-                marker={"size": 6 + 20 * np.sqrt(counts / counts.max()), "color": style(number)["color"], "opacity": 0.7},
+                marker={
+                    "size": 6 + 20 * np.sqrt(counts / counts.max()),
+                    "color": style(number)["color"],
+                    "opacity": 0.7,
+                },
                 line=style(number) | {"width": 1.5},
                 customdata=counts,
                 hovertemplate=f"{name}: stated %{{x:.2f}}, observed %{{y:.2f}}, n = %{{customdata}}<extra></extra>",
@@ -166,7 +176,9 @@ def decision_curves(scores: Scores, threshold: float) -> go.Figure:
     labels, _ = next(iter(scores.values()))
     everybody = 100 * evaluation.net_benefit(labels, np.ones(len(labels)), thresholds)
     grey = {"color": COLOURS["band"], "width": 2}
-    figure.add_trace(go.Scatter(x=thresholds, y=everybody, mode="lines", line=grey | {"dash": "dot"}, name="treat everybody"))
+    figure.add_trace(
+        go.Scatter(x=thresholds, y=everybody, mode="lines", line=grey | {"dash": "dot"}, name="treat everybody")
+    )
     figure.add_trace(go.Scatter(x=[0, 1], y=[0, 0], mode="lines", line=grey, name="treat nobody"))
     figure.add_vline(x=threshold, line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"})
     top = 100 * float(np.mean(labels))
@@ -186,7 +198,12 @@ def people(sensitivity: float, specificity: float, prevalence: float) -> tuple[g
     tp, fp = round(sick * sensitivity), round((PEOPLE - sick) * (1 - specificity))
     counts = {"tp": tp, "fp": fp, "fn": sick - tp, "tn": PEOPLE - sick - fp}
     figure, start = go.Figure(), 0
-    titles = {"tp": "sick, called PNEUMONIA", "fp": "healthy, called PNEUMONIA", "fn": "sick, missed", "tn": "healthy, called NORMAL"}
+    titles = {
+        "tp": "sick, called PNEUMONIA",
+        "fp": "healthy, called PNEUMONIA",
+        "fn": "sick, missed",
+        "tn": "healthy, called NORMAL",
+    }
     for kind, count in counts.items():
         at = np.arange(start, start + count)
         start += count
@@ -202,13 +219,17 @@ def people(sensitivity: float, specificity: float, prevalence: float) -> tuple[g
                 hoverinfo="name",
             )
         )
-    figure.update_layout(height=330, margin=MARGIN, dragmode=False, legend={"orientation": "h", "y": -0.05, "itemsizing": "constant"})
+    figure.update_layout(
+        height=330, margin=MARGIN, dragmode=False, legend={"orientation": "h", "y": -0.05, "itemsizing": "constant"}
+    )
     figure.update_xaxes(visible=False, fixedrange=True)
     figure.update_yaxes(visible=False, fixedrange=True, autorange="reversed")
     return figure, counts
 
 
-def histories(found: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[str, int], name: str, log_scale: bool) -> go.Figure:
+def histories(
+    found: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[str, int], name: str, log_scale: bool
+) -> go.Figure:
     """One figure of the history for several runs: validation as a line, training dotted, the kept epoch as a star."""
     figure = go.Figure()
     for number, (run, rows) in enumerate(found.items()):
@@ -220,7 +241,9 @@ def histories(found: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[
                 hover = f"{run}, {part}, epoch %{{x}}: %{{y:.4f}}<extra></extra>"
                 line = {"color": colour, "dash": dash, "width": width}
                 values = [row.get(key) for row in rows]
-                figure.add_trace(go.Scatter(x=epochs, y=values, name=f"{run}, {part}", mode="lines", line=line, hovertemplate=hover))
+                figure.add_trace(
+                    go.Scatter(x=epochs, y=values, name=f"{run}, {part}", mode="lines", line=line, hovertemplate=hover)
+                )
         kept = [row for row in rows if row["epoch"] == best[run] and f"validation_{name}" in row]
         if kept:
             marker = {"symbol": "star", "size": 15, "color": colour, "line": {"width": 1, "color": "white"}}
@@ -268,7 +291,9 @@ def stress_map(rows: Mapping[str, Sequence[StressRow]], figure_name: str) -> go.
             colorbar={"title": "lost" if lost else "", "thickness": 12},
         )
     )
-    figure.update_layout(height=190 + 34 * len(rows), margin=MARGIN, xaxis={"tickangle": -55}, yaxis={"autorange": "reversed"})
+    figure.update_layout(
+        height=190 + 34 * len(rows), margin=MARGIN, xaxis={"tickangle": -55}, yaxis={"autorange": "reversed"}
+    )
     return figure
 
 
@@ -283,7 +308,16 @@ def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AU
         shares = sorted({float(row["labels"]) for row in mine})
         means = [float(np.mean([row["auroc"] for row in mine if row["labels"] == share])) for share in shares]
         line = style(number) | {"width": 2.5}
-        figure.add_trace(go.Scatter(x=shares, y=means, mode="lines", line=line, name=arm, hovertemplate=f"{arm}: mean %{{y:.4f}}<extra></extra>"))
+        figure.add_trace(
+            go.Scatter(
+                x=shares,
+                y=means,
+                mode="lines",
+                line=line,
+                name=arm,
+                hovertemplate=f"{arm}: mean %{{y:.4f}}<extra></extra>",
+            )
+        )
         figure.add_trace(
             go.Scatter(
                 x=[row["labels"] for row in mine],
@@ -297,7 +331,12 @@ def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AU
     figure.update_layout(
         height=380,
         margin=MARGIN,
-        xaxis={"title": "share of training patients with a label", "type": "log", "tickformat": ".0%", "tickvals": [0.01, 0.05, 0.25, 1]},
+        xaxis={
+            "title": "share of training patients with a label",
+            "type": "log",
+            "tickformat": ".0%",
+            "tickvals": [0.01, 0.05, 0.25, 1],
+        },
         yaxis={"title": title},
         legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
     )

@@ -33,5 +33,7 @@ REPORTED = (
     Reported("ResNet-18, 224 px", _MEDMNIST, 0.864, auroc=0.956),
     Reported("ResNet-50, 224 px", _MEDMNIST, 0.884, auroc=0.962),
     Reported("AutoML Vision", _MEDMNIST, 0.946, auroc=0.991),
-    Reported("Majority vote", "always PNEUMONIA", OFFICIAL_TEST_POSITIVE / OFFICIAL_TEST_N, recall=1.0, specificity=0.0),
+    Reported(
+        "Majority vote", "always PNEUMONIA", OFFICIAL_TEST_POSITIVE / OFFICIAL_TEST_N, recall=1.0, specificity=0.0
+    ),
 )

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -208,3 +208,24 @@ def augmented(picture: np.ndarray, spec: AugmentSpec, count: int, seed: int) -> 
     batch = torch.from_numpy(np.repeat(picture[None], count, axis=0))
     changed = transforms.augment(batch, spec, torch.Generator().manual_seed(seed))
     return changed.mul(transforms.LEVELS - 1).round().to(torch.uint8).numpy()
+
+
+def case_pictures(names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The radiographs of these names in the folder that PNEUMO_DATA names; what is not there is left out.
+
+    names: as in predictions.csv. Returns (H, W) uint8 by name.
+    """
+    source = named_source()
+    folder = Path(source) if source and not source.startswith("hub:") else None
+    if folder is None:
+        return {}
+    found = {}
+    for name in names:
+        path = (folder / name).resolve()
+        if not path.is_relative_to(folder.resolve()) or not path.is_file():
+            continue
+        try:
+            found[name] = radiograph.read(path.read_bytes(), path.name).pixels
+        except (OSError, radiograph.RadiographError):
+            continue
+    return found
