@@ -6,7 +6,10 @@ st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
 
 PAGES = {
     "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
-    "Clinic": [st.Page("pages/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose")],
+    "Clinic": [
+        st.Page("pages/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose"),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+    ],
     "Evidence": [
         st.Page("pages/evaluate.py", title="Evidence", icon=":material/monitoring:", url_path="evidence"),
         st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),

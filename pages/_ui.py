@@ -69,7 +69,25 @@ def phantom_examples() -> list[diagnosis.Example]:
 @st.cache_resource(show_spinner=False)
 def knows_phantoms(name: str) -> bool:
     """Whether a run was trained on phantoms."""
-    return load_run(name).card.data.source.startswith("phantom")
+    return runs.read_card(runs.resolve(name)).data.source.startswith("phantom")  # without loading its weights
+
+
+@st.cache_resource(show_spinner=False)
+def _is_classifier(name: str) -> bool:
+    return runs.read_card(runs.resolve(name)).task == "classification"
+
+
+def classifiers() -> list[str]:
+    """Names of the classification runs, the default one first; stops the page where there is none."""
+    try:
+        default = runs.default_name()
+        names = sorted(filter(_is_classifier, runs.available()), key=lambda name: (name != default, name))
+        if not names:
+            raise PneumoError(f"no classification run in {runs.weights_folder()}; train one, or restore the folder")
+        return names
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
 
 
 def pick_run(key: str, *, for_phantoms: bool = False) -> Run:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pneumo.schema import Metrics, PneumoError, encode
+from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError, encode
 
 FINE, SOME_FAILED, USAGE = 0, 1, 2
 PARTS = ("train", "validation", "test")
@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("path", type=Path, metavar="PATH")
     command.add_argument("--out", type=Path, required=True, metavar="FILE")
     command.add_argument("--run", metavar="RUN")
-    command.add_argument("--method", choices=["gradcam"], default="gradcam")
+    command.add_argument("--method", choices=HEATMAP_METHODS, default=HEATMAP_METHODS[0])
     command.add_argument("--target", choices=["NORMAL", "PNEUMONIA"], default="PNEUMONIA", help="the class to explain")
 
     command = _add(commands, "card", _card, "a run's model card as Markdown, in the form of the hub", with_json=False)
@@ -430,7 +430,7 @@ def _explain(options: argparse.Namespace) -> int:
     if found.error:
         print(f"{path}: {found.error}", file=sys.stderr)
         return SOME_FAILED
-    heatmap = diagnosis.explain(run, found)[options.target]
+    heatmap = diagnosis.explain(run, found, options.method)[options.target]
     runs.write(options.out, radiograph.encode_png(figures.overlay(found.radiograph.pixels, heatmap.values)))
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
     print(f"{options.out}: probability of PNEUMONIA {found.probability:.3f}{evidence}")

@@ -6,15 +6,15 @@ import csv
 import io
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from pneumo import data, evaluation, explanation, models, phantom, radiograph, runs, transforms
-from pneumo.explanation import Heatmap
+from pneumo.explanation import METHODS, Curves, Heatmap, Pointing, Stage
 from pneumo.figures import overlay
 from pneumo.runs import Run
 from pneumo.schema import (
@@ -30,17 +30,20 @@ from pneumo.schema import (
 
 EXAMPLE_PATIENTS = ((3, 1), (11, 0), (24, 1), (8, 0))  # (patient, label) of the built-in phantoms
 EXAMPLE_SIZE_PX = 448
+FAR_APART = 0.25  # two runs whose probabilities differ by more disagree, whatever their labels
+RANDOM_DRAWS = 3  # maps drawn by chance are averaged: one alone may be lucky
 SYNTHETIC = Caution("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
 
 
 @dataclass(frozen=True)
 class Example:
-    """A picture to try the model on. label: what it is known to show."""
+    """A picture to try the model on. label: what it is known to show. lesion: (H, W) bool, known for phantoms."""
 
     name: str
     data: bytes
     label: int
     synthetic: bool
+    lesion: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
     def label_name(self) -> str:
@@ -82,11 +85,25 @@ def _as_batch(seen: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(seen.copy())[None]
 
 
-def explain(run: Run, diagnosis: Diagnosis) -> dict[str, Heatmap]:
-    """Grad-CAM of a diagnosis for both classes, by class name."""
+def explain(run: Run, diagnosis: Diagnosis, method: str = "gradcam", layer: str | None = None) -> dict[str, Heatmap]:
+    """The heatmap of each class, by class name. method: a key of METHODS. layer: one of `heatmap_layers`."""
+    return explanation.heatmaps(run, _tensor(run, diagnosis), method, layer)
+
+
+def _tensor(run: Run, diagnosis: Diagnosis) -> torch.Tensor:
     if diagnosis.seen is None:
         raise PneumoError(f"{diagnosis.name} was refused ({diagnosis.error}); there is nothing to explain")
-    return explanation.grad_cam(run, transforms.normalise(_as_batch(diagnosis.seen), run.card.image)[0])
+    return transforms.normalise(_as_batch(diagnosis.seen), run.card.image)[0]
+
+
+def heatmap_layers(run: Run) -> tuple[dict[str, tuple[int, int]], str]:
+    """The layers a heatmap can look at, (h, w) cells by name from the picture to the head, and the default one."""
+    return explanation.layers(run), explanation.default_layer(run)
+
+
+def heatmap_methods() -> dict[str, tuple[str, str]]:
+    """Title and meaning of each heatmap method."""
+    return {name: (method.title, method.meaning) for name, method in METHODS.items()}
 
 
 def label_of(probability: float, threshold: float) -> str:
@@ -102,13 +119,92 @@ def is_indeterminate(run_band: Interval, probability: float) -> bool:
 def phantom_examples() -> list[Example]:
     """The built-in examples: always there, always the same, marked synthetic."""
     drawn = [phantom.draw(patient, 0, label, size_px=EXAMPLE_SIZE_PX, seed=7) for patient, label in EXAMPLE_PATIENTS]
-    return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, synthetic=True) for p in drawn]
+    return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, p.lesion) for p in drawn]
 
 
 def hub_examples(count: int = 4) -> list[Example]:
     """Real cases streamed from the hub's official test part. PneumoError without a network."""
     rows = data.stream_hub(count=count)
     return [Example(name, blob, label, synthetic=False) for name, blob, label in rows]
+
+
+# --- several runs on one picture, and whether a heatmap can be trusted ------------------------------------
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one run says at its own default operating point."""
+
+    run: str
+    probability: float
+    threshold: float
+
+    @property
+    def label(self) -> str:
+        return label_of(self.probability, self.threshold)
+
+
+def disagreement(verdicts: Sequence[Verdict]) -> list[str]:
+    """In what the verdicts disagree, as sentences; empty where they agree."""
+    low, high = (pick(verdicts, key=lambda verdict: verdict.probability) for pick in (min, max))
+    found = []
+    if len({verdict.label for verdict in verdicts}) > 1:
+        said = {name: [v.run for v in verdicts if v.label == name] for name in CLASS_NAMES[::-1]}
+        found.append("; ".join(f"{' and '.join(who)}: {name}" for name, who in said.items()) + ".")
+    if high.probability - low.probability > FAR_APART:
+        found.append(
+            f"The probabilities of {high.run} and {low.run} lie {high.probability - low.probability:.2f} apart."
+        )
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class HeatmapCheck:
+    """What speaks for and against one heatmap.
+
+    stages: the randomisation check. curves: deletion and insertion; baseline: the same, averaged over random maps.
+    pointing: against the true lesion, None where none is known.
+    """
+
+    stages: list[Stage]
+    curves: Curves
+    baseline: Curves
+    pointing: Pointing | None
+
+
+def check_heatmap(
+    run: Run,
+    diagnosis: Diagnosis,
+    class_name: str,
+    method: str = "gradcam",
+    layer: str | None = None,
+    *,
+    lesion: np.ndarray | None = None,
+    seed: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> HeatmapCheck:
+    """Sanity checks of a heatmap. lesion: (H, W) bool; it bears on the map for PNEUMONIA alone."""
+    tensor, generator = _tensor(run, diagnosis), torch.Generator().manual_seed(seed)
+    heat = explanation.heatmaps(run, tensor, method, layer)[class_name]
+    known = lesion is not None and lesion.any() and class_name == CLASS_NAMES[POSITIVE]
+    return HeatmapCheck(
+        stages=explanation.randomisation_check(run, tensor, generator, method, layer, class_name, progress),
+        curves=explanation.deletion_insertion(run, tensor, heat),
+        baseline=_random_curves(run, tensor, class_name, layer, generator),
+        pointing=explanation.pointing_game(heat, lesion) if known else None,
+    )
+
+
+def _random_curves(
+    run: Run, tensor: torch.Tensor, class_name: str, layer: str | None, generator: torch.Generator
+) -> Curves:
+    maps = [explanation.heatmaps(run, tensor, "random", layer, generator)[class_name] for _ in range(RANDOM_DRAWS)]
+    drawn = [explanation.deletion_insertion(run, tensor, heat) for heat in maps]
+    return replace(
+        drawn[0],
+        deletion=np.mean([curves.deletion for curves in drawn], axis=0),
+        insertion=np.mean([curves.insertion for curves in drawn], axis=0),
+    )
 
 
 # --- many files -------------------------------------------------------------------------------------------

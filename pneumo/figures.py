@@ -10,7 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.colors import sample_colorscale, unlabel_rgb
+from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
+from scipy.ndimage import binary_dilation
 
 from pneumo.schema import CLASS_NAMES, Interval, OperatingPoint
 
@@ -21,19 +22,24 @@ COLOURS = {
     "band": "#999999",
     "train": "#56B4E9",
     "validation": "#CC79A7",
+    "heatmap": "#E69F00",
+    "random": "#999999",
+    "truth": "#00E5FF",  # not of the eight: it must stand out on grey and on every heat
 }
 HEAT_SCALE = "Inferno"  # perceptually uniform: twice as hot looks twice as hot
 HISTOGRAM_BINS = 25
 MARGIN = {"l": 8, "r": 8, "t": 32, "b": 8}
 
 
-def overlay(pixels: np.ndarray, heat: np.ndarray, opacity: float = 0.6, floor: float = 0.15) -> np.ndarray:
+def overlay(
+    pixels: np.ndarray, heat: np.ndarray, opacity: float = 0.6, floor: float = 0.15, smooth: bool = True
+) -> np.ndarray:
     """A heatmap over a radiograph; the opacity follows the map, so nothing is painted where nothing was found.
 
     pixels: (H, W) uint8. heat: (h, w) float32 in 0..1, stretched over the picture. floor: what is at or below it stays
-    clear. Returns (H, W, 3) uint8.
+    clear. smooth: False gives each cell its hard edges. Returns (H, W, 3) uint8.
     """
-    heat = _resize(heat, pixels.shape)
+    heat = _resize(heat, pixels.shape) if smooth else _enlarge_cells(heat, pixels.shape)
     alpha = opacity * np.clip((heat - floor) / max(1e-6, 1 - floor), 0, 1)
     colours = heat_colours()[np.round(heat * 255).astype(np.uint8)]
     blended = pixels[..., None] * (1 - alpha[..., None]) + colours * alpha[..., None]
@@ -58,6 +64,25 @@ def _resize(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         high = np.minimum(low + 1, have - 1)
         heat = np.take(heat, low, axis) * (1 - weight) + np.take(heat, high, axis) * weight
     return heat
+
+
+def _enlarge_cells(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Nearest cell."""
+    rows, columns = (
+        (2 * np.arange(wanted) + 1) * have // (2 * wanted) for wanted, have in zip(shape, heat.shape, strict=True)
+    )
+    return heat[np.ix_(rows, columns)]
+
+
+def outline(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """The border of a mask drawn into a picture, for what is known to be true.
+
+    picture: (H, W) or (H, W, 3) uint8. mask: (H, W) bool. Returns (H, W, 3) uint8.
+    """
+    painted = np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture.copy()
+    width = max(1, min(mask.shape) // 150)  # two pixels where a page shows some 300
+    painted[binary_dilation(mask, iterations=width) & ~mask] = hex_to_rgb(COLOURS["truth"])
+    return painted
 
 
 def windowed(pixels: np.ndarray, low: int, high: int, invert: bool = False) -> np.ndarray:
@@ -445,5 +470,65 @@ def picture_sizes(sizes: np.ndarray, labels: np.ndarray) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         xaxis={"title": "width in pixels", "rangemode": "tozero"},
         yaxis={"title": "height in pixels", "rangemode": "tozero"},
+    )
+    return figure
+
+
+# --- can a heatmap be trusted ----------------------------------------------------------------------------
+
+
+def randomisation(names: Sequence[str], similarities: Sequence[float]) -> go.Figure:
+    """Similarity of a map to the trained model's, against how far the randomisation has come from the head down."""
+    figure = go.Figure(
+        go.Scatter(
+            x=list(range(len(names) + 1)),
+            y=[1, *similarities],
+            mode="lines+markers",
+            line={"color": COLOURS["heatmap"], "width": 3},
+            customdata=["trained", *names],
+            hovertemplate="%{customdata}: %{y:.2f}<extra></extra>",
+        )
+    )
+    figure.add_hline(y=0, line={"dash": "dot", "color": COLOURS["band"]})
+    figure.update_layout(
+        height=280,
+        margin=MARGIN,
+        xaxis={
+            "title": "layers randomised, from the head down",
+            "tickvals": list(range(len(names) + 1)),
+            "ticktext": ["trained", *names],
+            "tickangle": -40,
+        },
+        yaxis={"title": "rank correlation", "range": [-1.05, 1.05]},
+    )
+    return figure
+
+
+def deletion_insertion(
+    fractions: np.ndarray, curve: np.ndarray, baseline: np.ndarray, area: float, baseline_area: float, title: str
+) -> go.Figure:
+    """Probability of a class while pixels go or come in a map's order, beside random maps; areas in the legend."""
+    figure = go.Figure()
+    for name, values, value, dash in (
+        ("this heatmap", curve, area, "solid"),
+        ("random maps", baseline, baseline_area, "dash"),
+    ):
+        figure.add_trace(
+            go.Scatter(
+                x=fractions,
+                y=values,
+                mode="lines",
+                name=f"{name}: area {value:.2f}",
+                line={"color": COLOURS["heatmap" if dash == "solid" else "random"], "dash": dash, "width": 3},
+                hovertemplate=f"{name}, %{{x:.0%}} of pixels: %{{y:.3f}}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        title={"text": title, "font": {"size": 15}},
+        height=300,
+        margin=MARGIN | {"t": 40},
+        legend={"orientation": "h", "y": -0.3},
+        xaxis={"title": "share of pixels", "tickformat": ".0%", "dtick": 0.25, "range": [0, 1.03]},
+        yaxis={"title": "probability of the class", "range": [-0.02, 1.02]},
     )
     return figure

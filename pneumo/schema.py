@@ -17,6 +17,7 @@ from typing import Any, Literal
 import numpy as np
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
+HEATMAP_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "eigencam", "random")
 AUGMENT_LIMITS = {  # the others are shares and probabilities, up to 1
     "rotation_deg": 180.0,
     "shear_deg": 60.0,

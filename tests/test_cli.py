@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from pneumo import cli, radiograph, runs
+from pneumo.schema import HEATMAP_METHODS
 
 
 @pytest.fixture
@@ -151,6 +152,13 @@ def test_explain_writes_a_png_of_the_pictures_size(weights, pictures, tmp_path, 
     assert run(capsys, "explain", tmp_path / "bad.png", "--out", tmp_path / "no.png")[0] == cli.SOME_FAILED
     assert not (tmp_path / "no.png").exists()
     assert run(capsys, "explain", tmp_path, "--out", tmp_path / "no.png")[0] == cli.USAGE
+
+
+@pytest.mark.parametrize("method", HEATMAP_METHODS)
+def test_explain_by_every_method(method, weights, pictures, tmp_path, capsys):
+    source = next((pictures / "PNEUMONIA").iterdir())
+    assert run(capsys, "explain", source, "--out", tmp_path / "heat.png", "--method", method)[0] == cli.FINE
+    assert (tmp_path / "heat.png").read_bytes()[:4] == b"\x89PNG"
 
 
 def test_train_makes_a_run_that_predict_can_use(tmp_path, pictures, capsys):

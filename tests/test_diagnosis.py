@@ -183,3 +183,39 @@ def test_hostile_files_never_raise(small_run):
     assert len(results) >= 200
     assert all((r.error is None) != (r.probability is None) for r in results)
     assert sum(r.error is not None for r in results) > 100
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        ([("a", 0.9, 0.5), ("b", 0.8, 0.5)], []),
+        ([("a", 0.55, 0.5), ("b", 0.45, 0.5)], ["a: PNEUMONIA; b: NORMAL."]),
+        ([("a", 0.5, 0.4), ("b", 0.5, 0.6)], ["a: PNEUMONIA; b: NORMAL."]),
+        ([("a", 0.95, 0.5), ("b", 0.6, 0.5)], ["The probabilities of a and b lie 0.35 apart."]),
+        ([("a", 0.9, 0.5), ("b", 0.1, 0.5), ("c", 0.7, 0.5)],
+         ["a and c: PNEUMONIA; b: NORMAL.", "The probabilities of a and b lie 0.80 apart."]),
+    ],
+)  # fmt: skip
+def test_runs_disagree_by_label_at_their_own_threshold_or_by_probability(verdicts, words):
+    assert diagnosis.disagreement([diagnosis.Verdict(*each) for each in verdicts]) == words
+
+
+def test_a_heatmap_is_checked_against_the_lesion_where_there_is_one(small_run, examples):
+    sick, healthy = examples[:2]
+    found = diagnosis.diagnose(small_run, sick.data, sick.name)
+    steps = []
+    result = diagnosis.check_heatmap(
+        small_run, found, "PNEUMONIA", lesion=sick.lesion, progress=lambda *done: steps.append(done)
+    )
+    assert result.pointing.area == pytest.approx(sick.lesion.mean())
+    assert steps == [(n, 7) for n in range(1, 8)]
+    assert result.curves.deletion[0] == result.baseline.deletion[0] == pytest.approx(found.probability)
+    again = diagnosis.check_heatmap(small_run, found, "PNEUMONIA", lesion=sick.lesion)
+    assert [s.similarity for s in again.stages] == [s.similarity for s in result.stages]
+    assert diagnosis.check_heatmap(small_run, found, "NORMAL", lesion=sick.lesion).pointing is None
+    assert diagnosis.check_heatmap(small_run, found, "PNEUMONIA", lesion=healthy.lesion).pointing is None
+
+
+def test_examples_know_their_lesion(examples):
+    for example in examples:
+        assert example.lesion.any() == (example.label == 1)

@@ -193,3 +193,34 @@ def test_level_curves_and_sizes_count_what_is_there():
     sizes = figures.picture_sizes(np.array([[4, 5], [4, 5], [6, 7]]), np.array([0, 0, 1]))
     assert list(sizes.data[0].customdata) == [2]
     assert (list(sizes.data[1].x), list(sizes.data[1].y)) == ([6], [7])
+
+
+def test_cells_keep_their_hard_edges():
+    heat = np.array([[0, 1], [0.5, 0]], np.float32)
+    painted = figures.overlay(np.full((6, 8), 100, np.uint8), heat, floor=0, smooth=False)
+    for rows, columns in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        block = painted[3 * rows : 3 * rows + 3, 4 * columns : 4 * columns + 4]
+        assert (block == block[0, 0]).all()
+    assert (painted[0, 0] == 100).all()
+    assert (painted[0, 4] != painted[3, 0]).any()
+
+
+@pytest.mark.parametrize("picture", [np.full((40, 40), 90, np.uint8), np.full((40, 40, 3), 90, np.uint8)])
+def test_outline_goes_round_the_mask_and_leaves_it_clear(picture):
+    mask = np.zeros((40, 40), bool)
+    mask[10:20, 10:20] = True
+    painted = figures.outline(picture, mask)
+    changed = (painted != 90).any(-1)
+    assert changed.sum() == 40, "four sides of ten pixels"
+    assert not changed[mask].any()
+    assert (picture == 90).all()
+    assert (figures.outline(picture, np.zeros_like(mask)) == 90).all()
+
+
+def test_check_figures_carry_names_and_areas():
+    chart = figures.randomisation(["head", "conv"], [0.4, float("nan")])
+    assert chart.layout.xaxis.ticktext == ("trained", "head", "conv")
+    assert chart.data[0].y[:2] == (1, 0.4)
+    at = np.linspace(0, 1, 5)
+    chart = figures.deletion_insertion(at, 1 - at, at, 0.25, 0.5, "Deletion")
+    assert [trace.name for trace in chart.data] == ["this heatmap: area 0.25", "random maps: area 0.50"]
