@@ -227,11 +227,15 @@ def show_trust(file: Example, chosen: list[Run], found: list[Diagnosis], view: V
     """The checks of one run's heatmap, made on request because they cost some hundred passes through the model."""
     with st.expander("Can this heatmap be trusted?", icon=":material/fact_check:", key="compare.trust"):
         left, right = st.columns([2, 1], vertical_alignment="bottom")
-        names = [run.card.name for run in chosen]
+        by_name = {run.card.name: index for index, run in enumerate(chosen) if not run.members}
+        names = list(by_name)
+        if not names:
+            st.caption("An ensemble has no layers of its own: choose one of its members too.")
+            return
         # At first one that learned from this kind of picture: the others' maps of it have little to be right about.
         likely = [_ui.knows_phantoms(name) == file.synthetic for name in names]
         name = left.selectbox("Model", names, index=likely.index(True) if any(likely) else 0, key="compare.check_run")
-        index = names.index(name)
+        index = by_name[name]
         run, layer = chosen[index], layers[name]
         kept, key = kept_for(file), ("check", run.card.weights.sha256, view.method, layer, view.target)
         pressed = right.button("Check its heatmap", key="compare.check", type="primary", icon=":material/experiment:")

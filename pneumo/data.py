@@ -464,7 +464,16 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> Squares | None:
         errors = {int(index): str(text) for index, text in about["errors"].items()}
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError, tokenize.TokenError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        AttributeError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        tokenize.TokenError,
+    ) as error:
         log.warning("the image cache is damaged (%s) and is made anew", type(error).__name__)
         return None
     if not sound:

@@ -22,6 +22,7 @@ from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError, nearest
 
 NO_EVIDENCE = 0.05  # of the larger class's peak: below it a map is rounding, not a finding
+MEMBERS = "mean of the members"  # the one layer of an ensemble: each member's own choice
 MAX_STAGES = 12  # of the randomisation check: a deep model's layers are randomised in this many groups
 TOLERANCE = 15 / 224  # of the side: the pointing game's 15 pixels, Zhang et al. 2016
 BLUR_SIGMA = 1 / 10  # of the side: the 5 pixels of Petsiuk et al. at 224 would leave a consolidation visible
@@ -117,8 +118,11 @@ def layers(run: Run) -> dict[str, tuple[int, int]]:
     """The layers one can look at, from the picture to the head: (h, w) cells by the module's name.
 
     For each resolution the last convolution or batch norm; the model's own choice (`models.cam_layer`) in place of that
-    of its resolution.
+    of its resolution. An ensemble has one: the mean of its members' maps.
     """
+    if run.members:
+        sides = [layers(member)[default_layer(member)] for member in run.members]
+        return {MEMBERS: max(sides)}
     chosen = models.cam_layer(run.card.model, run.model)
     seen: dict[str, tuple[int, int]] = {}  # in the order of computation
 
@@ -143,6 +147,8 @@ def layers(run: Run) -> dict[str, tuple[int, int]]:
 
 def default_layer(run: Run) -> str:
     """The name of the layer the model's own entry points to."""
+    if run.members:
+        return MEMBERS
     chosen = models.cam_layer(run.card.model, run.model)
     return next(name for name, module in run.model.named_modules() if module is chosen)
 
@@ -184,6 +190,8 @@ def heatmaps(
     each other's maps. Unknown names raise PneumoError.
     """
     how, layer = _find_method(method), _find_layer(run, layer)
+    if run.members:
+        return _mean_of_members(run, tensor, method, generator)
     labels = range(len(CLASS_NAMES)) if how.by_class else [POSITIVE]
     with run.lock:
         raw = [_raw_map(run.model, tensor, how, layer, label, generator) for label in labels]
@@ -193,6 +201,21 @@ def heatmaps(
     if not how.by_class:
         scaled = [scaled[0].copy() for _ in CLASS_NAMES]
     return {name: _heatmap(name, cells, tensor.shape[-2:]) for name, cells in zip(CLASS_NAMES, scaled, strict=True)}
+
+
+def _mean_of_members(run: Run, tensor: Tensor, method: str, generator: torch.Generator | None) -> dict[str, Heatmap]:
+    """Each member's map on its own scale, averaged: what several models agree on stays strong."""
+    found = []
+    for member in run.members:
+        seen = models.member_input(tensor[None], member.card.image)[0]
+        found.append(heatmaps(member, seen, method, None, generator))
+    size = tuple(tensor.shape[-2:])
+    means = {}
+    for name in CLASS_NAMES:
+        planes = [torch.from_numpy(each[name].values.copy())[None, None] for each in found]
+        wide = [F.interpolate(plane, size, mode="bilinear", align_corners=False)[0, 0] for plane in planes]
+        means[name] = _heatmap(name, torch.stack(wide).mean(0).numpy(), size)
+    return means
 
 
 def _raw_map(
@@ -269,6 +292,10 @@ def randomisation_check(
     tensor: (C, S, S) float32. A map that stays as it was shows the picture, not the model. Layers that compute the map
     from below matter only once the cascade reaches them: for Eigen-CAM and `random` all above the looked-at layer do not.
     """
+    if run.members:
+        raise PneumoError(
+            f"{run.card.name} is an ensemble: check the maps of its members, {', '.join(run.card.members)}"
+        )
     how, layer, label = _find_method(method), _find_layer(run, layer), CLASS_NAMES.index(class_name)
     with run.lock:
         model = copy.deepcopy(run.model)

@@ -220,7 +220,7 @@ def _row(
 
 def spoil(squares: np.ndarray, name: str, severity: int, seed: int = 0) -> Tensor:
     """(B, S, S) uint8 to float32 in 0..1 under one stress; the same seed spoils alike. Severity 0 leaves them as they are."""
-    planes = torch.from_numpy(squares).float() / 255
+    planes = torch.from_numpy(squares.copy()).float() / 255  # the cache is read-only
     if severity == 0:
         return planes
     stress = STRESSES[name]
@@ -289,7 +289,7 @@ def features(run: runs.Run, squares: np.ndarray) -> np.ndarray:
         hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy().copy()))
         try:
             for start in range(0, len(squares), BATCH):
-                planes = torch.from_numpy(squares[start : start + BATCH])
+                planes = torch.from_numpy(squares[start : start + BATCH].copy())
                 run.model(transforms.normalise(planes, run.card.image))
         finally:
             hook.remove()

@@ -157,8 +157,11 @@ def load(run: str | None = None) -> Run:
 
 
 def _load_ensemble(card: RunCard, folder: Path) -> Run:
-    """The members beside the ensemble, or in the weights folder; their weights must be those the card was made with."""
-    members = []
+    """The members beside the ensemble, or in the weights folder; their weights must be those the card was made with.
+
+    One lock for all: a heatmap of a member must not meet the ensemble's own inference.
+    """
+    members, lock = [], threading.RLock()
     for name, digest in card.members.items():
         beside = folder.parent / name
         member = load(str(beside) if (beside / CARD_FILE).is_file() else name)
@@ -167,8 +170,8 @@ def _load_ensemble(card: RunCard, folder: Path) -> Run:
                 f"{folder / CARD_FILE}: member {name!r} has other weights now (sha256 {member.card.weights.sha256[:12]}..., "
                 f"expected {digest[:12]}...); restore that run, or make the ensemble again"
             )
-        members.append(member)
-    return Run(card, folder, ensemble_of(members), members=tuple(members))
+        members.append(replace(member, lock=lock))
+    return Run(card, folder, ensemble_of(members), lock, tuple(members))
 
 
 def ensemble_of(members: Sequence[Run]) -> nn.Module:

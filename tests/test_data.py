@@ -507,3 +507,36 @@ def test_streaming_without_a_network_is_a_quick_message(monkeypatch):
     monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", refuse)
     with pytest.raises(PneumoError, match="check the network connection"):
         data.stream_hub()
+
+
+def test_folds_hold_every_patient_once_and_never_the_internal_test(guangzhou):
+    dataset = data.open_source(guangzhou)
+    whole = data.divide(dataset, DataSpec(test=0.2))
+    folds = [data.divide(dataset, DataSpec(test=0.2, folds=3, fold=n)) for n in range(3)]
+    assert all((parts["test"] == whole["test"]).all() for parts in folds)
+    held = np.concatenate([parts["validation"] for parts in folds])
+    assert sorted(held) == sorted([*whole["train"], *whole["validation"]])
+    for parts in folds:
+        patients = [{dataset.items[i].patient for i in parts[part]} for part in ("train", "validation")]
+        assert not patients[0] & patients[1]
+
+
+def test_a_share_of_the_labels_takes_whole_patients_of_both_classes(guangzhou):
+    dataset = data.open_source(guangzhou)
+    everyone = np.arange(len(dataset.items))
+    few = data.take_labels(dataset, everyone, 0.3, seed=1)
+    assert 0 < len(few) < len(everyone)
+    assert set(dataset.labels[few]) == {0, 1}
+    chosen = {dataset.items[i].patient for i in few}
+    assert all((item.patient in chosen) == (i in few) for i, item in enumerate(dataset.items))
+    assert (data.take_labels(dataset, everyone, 0.3, seed=1) == few).all()
+    assert set(few) <= set(data.take_labels(dataset, everyone, 0.6, seed=1))  # more labels keep the fewer
+    assert (data.take_labels(dataset, everyone, 1.0, seed=1) == everyone).all()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"folds": 1}, {"folds": 3, "fold": 3}, {"folds": -2}, {"labels": 0.0}, {"labels": 2.0}]
+)
+def test_impossible_folds_and_shares_are_refused(changes):
+    with pytest.raises(PneumoError, match=r"data\.(folds|labels)"):
+        DataSpec(**changes)

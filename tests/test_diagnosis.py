@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from pneumo import data, diagnosis, radiograph, transforms
+from pneumo import data, diagnosis, evaluation, radiograph, transforms
 from pneumo.schema import Interval, PneumoError
 from tests.hostile import hostile_files
 
@@ -39,7 +39,8 @@ def test_dataset_row_and_upload_give_the_same_bits_and_probability(folder, small
         assert row.equal(served)
         again = diagnosis.diagnose_radiograph(small_run, radiograph.read((folder / item.name).read_bytes()), "row")
         assert again.probability == upload.probability
-        batch = diagnosis._probabilities(small_run, squares.array, np.array([index]))
+        logits = diagnosis._logits(small_run, squares.array, np.array([index]))
+        batch = evaluation.calibrated(logits, small_run.card.temperature, small_run.card.bias)
         assert batch[0] == upload.probability
 
 
@@ -209,7 +210,8 @@ def test_a_heatmap_is_checked_against_the_lesion_where_there_is_one(small_run, e
     )
     assert result.pointing.area == pytest.approx(sick.lesion.mean())
     assert steps == [(n, 7) for n in range(1, 8)]
-    assert result.curves.deletion[0] == result.baseline.deletion[0] == pytest.approx(found.probability)
+    assert result.curves.deletion[0] == pytest.approx(found.probability)
+    assert result.baseline.deletion[0] == pytest.approx(found.probability)
     again = diagnosis.check_heatmap(small_run, found, "PNEUMONIA", lesion=sick.lesion)
     assert [s.similarity for s in again.stages] == [s.similarity for s in result.stages]
     assert diagnosis.check_heatmap(small_run, found, "NORMAL", lesion=sick.lesion).pointing is None

@@ -4,11 +4,13 @@ import math
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics as sk
+from torchmetrics.functional.classification import binary_calibration_error
 
-from pneumo import evaluation
+from pneumo import evaluation, significance
 from pneumo.schema import PneumoError
 
 probability = st.floats(0, 1, allow_nan=False)
@@ -43,13 +45,13 @@ def test_evaluate_has_every_figure_with_its_interval_around_it(scores):
 
 def test_bootstrap_draws_whole_patients(scores):
     labels, probabilities = scores
-    one_each = evaluation.evaluate(labels, probabilities, list(map(str, range(300))), 0.5).ci95["auroc"]
+    one_each = evaluation.evaluate(labels, probabilities, list(map(str, range(300))), 0.5).ci95["auroc_by_patient"]
     doubled = evaluation.evaluate(
         np.repeat(labels, 4), np.repeat(probabilities, 4), [str(i // 4) for i in range(1200)], 0.5
-    ).ci95["auroc"]
+    ).ci95["auroc_by_patient"]
     as_if_new = evaluation.evaluate(
         np.repeat(labels, 4), np.repeat(probabilities, 4), list(map(str, range(1200))), 0.5
-    ).ci95["auroc"]
+    ).ci95["auroc_by_patient"]
     # Four copies of every patient say nothing new; counting them as new patients would halve the interval.
     assert doubled.high - doubled.low == pytest.approx(one_each.high - one_each.low, rel=0.2)
     assert as_if_new.high - as_if_new.low < 0.7 * (one_each.high - one_each.low)
@@ -71,9 +73,9 @@ def test_an_empty_set_is_refused():
     ("part", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
 )
 def test_wilson_by_published_figures(part, whole, low, high):
-    found = evaluation.wilson(part, whole)
+    found = significance.wilson(part, whole)
     assert (round(found.low, 3), round(found.high, 3)) == (low, high)
-    assert evaluation.wilson(0, 0) is None
+    assert significance.wilson(0, 0) is None
 
 
 def test_calibration_finds_a_known_temperature_and_bias():
@@ -166,7 +168,8 @@ def test_the_same_seed_gives_the_same_intervals(scores):
         evaluation.evaluate(labels[:90], probabilities[:90], patients[:90], 0.5, seed).ci95 for seed in (1, 1, 2)
     )
     assert one == same
-    assert one["auroc"] != other["auroc"]
+    assert one["auroc_by_patient"] != other["auroc_by_patient"]
+    assert one["auroc"] == other["auroc"]  # DeLong's draws nothing
     assert one["sensitivity"] == other["sensitivity"]  # Wilson's draws nothing
 
 
@@ -186,7 +189,7 @@ def test_no_counts_have_no_rates():
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_wilson_is_the_formula(part, whole):
     part = min(part, whole)
-    found = evaluation.wilson(part, whole)
+    found = significance.wilson(part, whole)
     share, z = part / whole, 1.959963984540054
     centre = (share + z * z / (2 * whole)) / (1 + z * z / whole)
     reach = z / (1 + z * z / whole) * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
@@ -278,4 +281,39 @@ def test_the_band_is_where_the_98_percents_cross():
 def test_similar_cases_of_few_are_all():
     found = evaluation.similar_cases(np.array([0, 1, 1]), np.array([0.1, 0.5, 0.9]), 0.5)
     assert (found.n, found.positive, found.low, found.high) == (3, 2, 0.1, 0.9)
-    assert found.ci95 == evaluation.wilson(2, 3)
+    assert found.ci95 == significance.wilson(2, 3)
+
+
+def test_figures_agree_with_scikit_learn(scores):
+    labels, probabilities = scores
+    called = probabilities >= 0.4
+    found = evaluation.evaluate(labels, probabilities, list(map(str, range(300))), 0.4, uncalibrated=probabilities**2)
+    assert found.mcc == pytest.approx(sk.matthews_corrcoef(labels, called))
+    assert found.balanced_accuracy == pytest.approx(sk.balanced_accuracy_score(labels, called))
+    assert found.majority_accuracy == pytest.approx(max(labels.mean(), 1 - labels.mean()))
+    assert found.ece_uncalibrated == pytest.approx(evaluation.ece(labels, probabilities**2))
+    assert {"mcc", "balanced_accuracy", "auroc_by_patient"} <= found.ci95.keys()
+
+
+def test_ece_is_torchmetrics(scores):
+    labels, probabilities = scores
+    theirs = binary_calibration_error(torch.from_numpy(probabilities), torch.from_numpy(labels), n_bins=10)
+    assert evaluation.ece(labels, probabilities) == pytest.approx(float(theirs), abs=1e-6)
+
+
+def test_subgroups_count_the_sick_of_each_kind():
+    labels, probabilities = np.array([1, 1, 1, 0, 1]), np.array([0.9, 0.2, 0.8, 0.9, 0.7])
+    found = evaluation.subgroups(labels, probabilities, ["virus", "virus", "bacteria", "", ""], 0.5)
+    assert [(each.name, each.n, each.value) for each in found] == [("bacteria", 1, 1.0), ("virus", 2, 0.5)]
+
+
+def test_net_benefit_by_hand():
+    labels, probabilities = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.1])
+    # At .5: one true and one false positive of four, weighed alike. At .2: two true, one false at a quarter.
+    found = evaluation.net_benefit(labels, probabilities, np.array([0.5, 0.2]))
+    assert found == pytest.approx([0.25 - 0.25, 0.5 - 0.25 * 0.25])
+
+
+def test_precision_recall_ends_at_precision_one(scores):
+    recall, precision = evaluation.precision_recall(*scores)
+    assert (recall[0], recall[-1], precision[-1]) == (1, 0, 1)

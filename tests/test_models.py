@@ -1,5 +1,7 @@
 """Every registered model: shapes, gradients, saving, learning; and the registry itself."""
 
+import urllib.error
+
 import pytest
 import torch
 from safetensors.torch import load, save
@@ -10,6 +12,7 @@ from pneumo.schema import ImageSpec, PneumoError
 
 IMAGE = ImageSpec(size=32)
 CLASSIFIERS = models.names("classification")
+COLOUR = ImageSpec(size=64, channels=3, mean=(0.5,) * 3, std=(0.5,) * 3)
 
 
 def build(name: str) -> torch.nn.Module:
@@ -79,7 +82,9 @@ def test_saved_and_loaded_gives_the_same_logits(name):
     assert torch.equal(model(images), other(images))
 
 
-@pytest.mark.parametrize("name", CLASSIFIERS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=pytest.mark.slow) if n == "efficientnet_b7" else n for n in CLASSIFIERS]
+)
 def test_overfits_one_batch(name):
     model, (images, labels) = build(name), batch()
     for module in model.modules():
@@ -142,3 +147,130 @@ def test_frozen_parameters_are_counted_apart():
     model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.BatchNorm1d(2))
     model[0].weight.requires_grad_(False)
     assert (models.count_parameters(model), models.count_parameters(model, trainable_only=True)) == (12, 6)
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "arguments", "count", "trainable"),
+    [
+        ("vgg_cnn", COLOUR, {}, 4_689_729, 4_689_729),
+        ("simple_cnn", ImageSpec(size=128), {}, 1_145_985, 1_145_985),
+        ("resnet18", COLOUR, {}, 11_177_025, 11_177_025),
+        ("resnet18", COLOUR, {"trainable": "head"}, 11_177_025, 513),
+        ("resnet18", COLOUR, {"trainable": "head", "head": "log_softmax"}, 11_177_538, 1_026),
+        ("efficientnet_b7", COLOUR, {}, 63_789_521, 63_789_521),
+        ("efficientnet_b7", COLOUR, {"trainable": "head"}, 63_789_521, 2_561),
+        ("regnet_y_400mf", COLOUR, {}, 3_903_585, 3_903_585),
+    ],
+)
+def test_parameter_counts(name, image, arguments, count, trainable):
+    model = models.build(name, image, **arguments)
+    assert models.count_parameters(model) == count
+    assert models.count_parameters(model, trainable_only=True) == trainable
+
+
+def test_the_last_third_is_a_third_of_the_tensors():
+    model = models.build("efficientnet_b7", COLOUR, trainable="last_third")
+    tensors = list(model.parameters())
+    first = next(n for n, p in enumerate(tensors) if p.requires_grad)
+    assert first == int(0.66 * len(tensors))
+    assert all(p.requires_grad for p in tensors[first:])
+
+
+@pytest.mark.parametrize("trainable", ["head", "last_third", "all"])
+def test_frozen_is_frozen_statistics_too(trainable):
+    torch.manual_seed(0)
+    model = models.build("resnet18", IMAGE, trainable=trainable).train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    optimiser = torch.optim.SGD([p for p in model.parameters() if p.requires_grad], 0.1)
+    images, labels = batch()
+    for _ in range(2):
+        optimiser.zero_grad()
+        torch.nn.functional.binary_cross_entropy_with_logits(models.positive_logit(model(images)), labels).backward()
+        optimiser.step()
+    moved = {key for key, value in model.state_dict().items() if not torch.equal(value, before[key])}
+    stem = {"backbone.conv1.weight", "backbone.bn1.running_mean", "backbone.bn1.num_batches_tracked"}
+    assert "head.1.weight" in moved
+    assert (stem <= moved) if trainable == "all" else not (stem & moved)
+    assert ("backbone.layer4.1.bn2.running_var" in moved) == (trainable != "head")
+    assert all(key.startswith("head") for key in moved) == (trainable == "head")
+
+
+def test_log_softmax_head_gives_log_probabilities():
+    model = models.build("resnet18", IMAGE, head="log_softmax").eval()
+    assert torch.allclose(model(batch()[0]).exp().sum(1), torch.ones(8), atol=1e-5)
+
+
+@pytest.mark.parametrize(("key", "value"), [("head", "softmax"), ("trainable", "half")])
+def test_transfer_models_name_mistakes(key, value):
+    with pytest.raises(PneumoError, match=f"{key} is '{value}'; expected"):
+        models.build("resnet18", IMAGE, **{key: value})
+
+
+@pytest.mark.parametrize("name", ["resnet18", "regnet_y_400mf", "efficientnet_b7"])
+def test_too_small_pictures_are_refused(name):
+    with pytest.raises(PneumoError, match="must be 32 or more"):
+        models.build(name, ImageSpec(size=16))
+
+
+def test_a_colour_backbone_fits_a_grey_stem():
+    torch.manual_seed(0)
+    colour = models.build("resnet18", COLOUR).eval()
+    grey = models.build("resnet18", ImageSpec(size=64)).eval()
+    models.load_backbone(grey, colour.backbone.state_dict())
+    x = torch.randn(2, 1, 64, 64)
+    torch.testing.assert_close(grey.backbone(x), colour.backbone(x.expand(-1, 3, -1, -1)), atol=1e-4, rtol=1e-4)
+
+
+def test_backbones_that_do_not_fit_are_refused():
+    with pytest.raises(PneumoError, match="do not fit the backbone"):
+        models.load_backbone(build("resnet18"), build("regnet_y_400mf").backbone.state_dict())
+    with pytest.raises(PneumoError, match="has no backbone"):
+        models.load_backbone(build("vgg_cnn"), {})
+
+
+def test_imagenet_weights_come_from_torchvisions_cache(tmp_path, monkeypatch):
+    """A file where torch's hub keeps its downloads is taken without a network; its hash is checked."""
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    state = build("resnet18").backbone.state_dict()
+    file = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
+    file.parent.mkdir(parents=True)
+    torch.save(state, file)
+    found = models.imagenet_state("resnet18")
+    assert torch.equal(found["conv1.weight"], state["conv1.weight"])
+
+
+def test_no_network_for_imagenet_is_a_message(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError("no network")
+
+    monkeypatch.setattr("torch.hub.download_url_to_file", refuse)
+    with pytest.raises(PneumoError, match="could not be downloaded"):
+        models.imagenet_state("resnet18")
+    with pytest.raises(PneumoError, match="no ImageNet weights for 'vgg_cnn'"):
+        models.imagenet_state("vgg_cnn")
+
+
+def test_ensemble_is_the_mean_of_calibrated_probabilities():
+    torch.manual_seed(0)
+    images = (ImageSpec(size=32), ImageSpec(size=16, channels=3, mean=(0.4,) * 3, std=(0.2,) * 3))
+    members = [
+        models.Member(models.build("simple_cnn", image).eval(), image, temperature, bias)
+        for image, temperature, bias in zip(images, (0.5, 2.0), (0.3, -0.2), strict=True)
+    ]
+    x = torch.rand(3, 1, 32, 32)
+    expected = torch.stack(
+        [
+            (models.positive_logit(m.model(models.member_input(x, m.image))) / m.temperature + m.bias).sigmoid()
+            for m in members
+        ]
+    ).mean(0)
+    torch.testing.assert_close(models.Ensemble(members)(x)[:, 0].sigmoid(), expected)
+    assert models.member_input(x, images[1]).shape == (3, 3, 16, 16)
+
+
+def test_contrastive_codes_lie_on_the_sphere():
+    codes = build("resnet18_encoder").eval()(batch()[0])
+    assert codes.shape == (8, 128)
+    assert torch.allclose(codes.norm(dim=1), torch.ones(8), atol=1e-5)

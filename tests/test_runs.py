@@ -1,5 +1,6 @@
 """Runs on disk: what is saved comes back, and what does not fit is named with its remedy."""
 
+import dataclasses
 import json
 import pickle
 import shutil
@@ -212,7 +213,7 @@ def test_tables_come_back(tmp_path_factory, small_run, rows, epochs):
 
 
 def test_saved_and_loaded_is_the_same_card_and_model(small_run, tmp_path):
-    blob = runs.serialise(small_run.model.state_dict())
+    blob = runs.serialise(small_run.model.state_dict(), small_run.card.recipe.storage)
     history, predictions = runs.read_history(small_run.folder), runs.read_predictions(small_run.folder)
     runs.save(tmp_path / "small", small_run.card, blob, history, predictions)
     loaded = runs.load(str(tmp_path / "small"))
@@ -265,3 +266,36 @@ def test_shipped_runs_load_and_meet_what_their_cards_claim():
     metrics = runs.load().card.metrics["test"]
     assert metrics.auroc >= 0.985
     assert min(metrics.sensitivity, metrics.specificity) >= 0.93
+
+
+@pytest.mark.parametrize(("storage", "share"), [("float32", 1.0), ("float16", 0.5), ("int8", 0.25)])
+def test_storage_costs_little_and_loses_little(storage, share):
+    torch.manual_seed(0)
+    state = {"conv.weight": torch.randn(64, 32, 3, 3), "bias": torch.randn(64), "count": torch.tensor(7)}
+    blob = runs.serialise(state, storage)
+    assert len(blob) == pytest.approx(share * len(runs.serialise(state)), rel=0.05)
+    back = runs.deserialise(blob)
+    assert back.keys() == state.keys()
+    assert back["count"] == 7
+    assert back["conv.weight"].dtype == torch.float32
+    step = state["conv.weight"].flatten(1).abs().amax(1) / 127  # half a step of int8 is the most that may be lost
+    lost = (back["conv.weight"] - state["conv.weight"]).flatten(1).abs().amax(1)
+    assert (lost <= step / 2 + 1e-6).all()
+    assert torch.allclose(back["bias"], state["bias"], atol=1e-3)
+
+
+def test_stored_weights_stored_again_are_the_same_bits():
+    torch.manual_seed(0)
+    state = {"w": torch.randn(16, 8), "zero": torch.zeros(4, 4)}
+    once = runs.deserialise(runs.serialise(state, "int8"))
+    again = runs.deserialise(runs.serialise(once, "int8"))
+    assert all(torch.equal(once[key], again[key]) for key in once)
+
+
+def test_a_point_is_added_or_replaced(copy):
+    point = dataclasses.replace(runs.read_card(copy).point(), name="robust", threshold=0.7)
+    for threshold in (0.7, 0.8):
+        runs.add_point(copy, dataclasses.replace(point, threshold=threshold))
+    card = runs.read_card(copy)
+    assert [p.threshold for p in card.operating_points if p.name == "robust"] == [0.8]
+    assert card.default_point == "youden"

@@ -1,0 +1,94 @@
+"""The figures of the Evidence page, the league table and the tables of experiments."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pneumo import charts, evaluation, experiment_tables, league, runs
+from pneumo.literature import REPORTED
+
+
+def test_a_cell_can_be_clicked_and_says_its_count():
+    figure = charts.confusion_cells({"tn": 5, "fp": 1, "fn": 2, "tp": 7}, chosen="fn")
+    cells = {trace.customdata[0]: (trace.x[0], trace.y[0], trace.text[0]) for trace in figure.data[1:]}
+    assert cells["fn"][:2] == (0, 1)  # said NORMAL, is PNEUMONIA
+    assert "<b>2</b>" in cells["fn"][2]
+    assert len(figure.layout.shapes) == 1
+
+
+def test_points_on_the_curves_follow_the_threshold(scores):
+    for threshold in (0.2, 0.8):
+        counts = evaluation.rates(evaluation.confusion(*scores, threshold))
+        roc = charts.roc_curves({"a": scores}, threshold).data[1]
+        assert (roc.x[0], roc.y[0]) == pytest.approx((1 - counts["specificity"], counts["sensitivity"]))
+        pr = charts.precision_recall_curves({"a": scores}, threshold).data[1]
+        assert (pr.x[0], pr.y[0]) == pytest.approx((counts["sensitivity"], counts["precision"]))
+
+
+@pytest.mark.parametrize("prevalence", [0.01, 0.3, 0.99])
+def test_a_thousand_people_are_a_thousand(prevalence):
+    figure, counts = charts.people(0.9, 0.8, prevalence)
+    assert sum(counts.values()) == sum(len(trace.x) for trace in figure.data) == 1000
+    assert counts["tp"] + counts["fn"] == 1000 * prevalence
+
+
+def test_decision_curve_of_everybody_is_the_prevalence_at_zero(scores):
+    figure = charts.decision_curves({"a": scores}, 0.5)
+    everybody = next(trace for trace in figure.data if trace.name == "treat everybody")
+    assert everybody.y[0] == pytest.approx(100 * scores[0].mean(), abs=1)
+
+
+def test_histories_mark_the_kept_epoch():
+    rows = [{"epoch": float(n), "train_loss": 1 / (n + 1), "validation_loss": 2 / (n + 1)} for n in range(4)]
+    figure = charts.histories({"a": rows}, {"a": 2}, "loss", log_scale=True)
+    star = next(trace for trace in figure.data if trace.marker.symbol == "star")
+    assert (star.x[0], star.y[0]) == (2, pytest.approx(2 / 3))
+    assert figure.layout.yaxis.type == "log"
+
+
+def test_reliability_takes_several_runs(scores):
+    figure = charts.reliability_curves({"a": scores, "b": (scores[0], 1 - scores[1])})
+    assert [trace.name for trace in figure.data] == ["a", "b"]
+    assert len({trace.line.dash for trace in figure.data}) == 2  # never colour alone
+
+
+def test_league_is_sorted_and_comes_from_cards():
+    cards = [runs.read_card(runs.resolve(name)) for name in runs.available("classification")]
+    rows = league.rows(cards, "test")
+    areas = [row["auroc"] for row in rows]
+    assert areas == sorted(areas, reverse=True)
+    by_name = {card.name: card for card in cards}
+    for row in rows:
+        card = by_name[row["run"]]
+        assert (row["n"], row["parameters"]) == (card.metrics["test"].n, card.weights.parameters)
+
+
+def test_reported_results_are_complete_and_have_intervals():
+    rows = league.reported_rows()
+    assert len(rows) == len(REPORTED) == 8
+    kermany = next(row for row in rows if "Inception" in row["run"])
+    assert kermany["accuracy_ci95"] == "0.905 to 0.946"  # as computed in the literature's own discussion of n = 624
+
+
+def test_tables_of_experiments(tmp_path, monkeypatch):
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    assert experiment_tables.available() == []
+    folder = tmp_path / experiment_tables.FOLDER
+    folder.mkdir()
+    (folder / "labels.csv").write_text("arm,labels,auroc\nscratch,0.01,0.9\nscratch,1,0.99\n")
+    (folder / "labels.json").write_text(json.dumps({"title": "T", "kind": "labels", "note": "N"}))
+    table = experiment_tables.read("labels")
+    assert table.rows[0] == {"arm": "scratch", "labels": 0.01, "auroc": 0.9}
+    assert len(charts.label_efficiency(table.rows).data) == 2
+    (folder / "labels.json").write_text("{}")
+    with pytest.raises(runs.RunError, match="does not fit"):
+        experiment_tables.read("labels")
+
+
+def test_stress_map_has_a_row_a_run():
+    from pneumo.robustness import StressRow
+
+    rows = (StressRow("clean", 0, 0.99, 0.0, 0.9, 0.9), StressRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
+    figure = charts.stress_map({"a": rows, "b": rows}, "auroc_lost")
+    assert np.array(figure.data[0].z).shape[0] == 2
