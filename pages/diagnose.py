@@ -345,7 +345,9 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
     known = _ui.load_validation(run.card.name)
     near = evaluation.similar_cases(known.labels, known.probabilities, found.probability)
     st.markdown(
-        f"Of the {near.n} validation radiographs the model rated most alike ({_ui.plain(_ui.chance(near.low))} to {_ui.plain(_ui.chance(near.high))}), "
+        "The model rated too few validation radiographs like this one to say how often such a rating is right."
+        if near is None
+        else f"Of the {near.n} validation radiographs the model rated most alike ({_ui.plain(_ui.chance(near.low))} to {_ui.plain(_ui.chance(near.high))}), "
         f"**{near.positive} had pneumonia** ({_ui.percent(near.positive / near.n, 0)}, 95% interval "
         f"{_ui.percent(near.ci95.low, 0)} to {_ui.percent(near.ci95.high, 0)})."
     )

@@ -25,9 +25,10 @@ from typing import Any
 
 import numpy as np
 import platformdirs
+from sklearn.cluster import KMeans
 
 from pneumo import containers, dicom, phantom, radiograph, transforms
-from pneumo.schema import CLASS_NAMES, DataSpec, ImageSpec, PneumoError
+from pneumo.schema import CLASS_NAMES, DataSpec, ImageSpec, PneumoError, nearest
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ SPLIT_FOLDERS = {
 }
 PHANTOM_COUNT = 1200  # enough for a first model in minutes
 PHANTOM_SIZE_PX = 224
+EXPOSURES = 4  # clusters of grey-level statistics: enough to part dark, bright, flat and framed pictures
 DECODE_THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
 GUANGZHOU_LICENCE = "CC BY 4.0"
 GUANGZHOU_CITATION = (
@@ -171,7 +173,14 @@ def _open_folder(folder: Path) -> DataSet:
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
         digests = list(pool.map(_file_digest, paths))
     items = tuple(
-        Item(_text(path.relative_to(folder)), label, patient_of(_text(path.name)), subtype_of(path.name), split, digest)
+        Item(
+            _text(path.relative_to(folder)),
+            label,
+            patient_of(_text(path.relative_to(folder))),
+            subtype_of(path.name),
+            split,
+            digest,
+        )
         for (path, label, split), digest in zip(found, digests, strict=True)
     )
     known = all(GUANGZHOU_NAME.search(item.name) for item in items)
@@ -220,13 +229,15 @@ def _read_file(path: Path) -> np.ndarray:
 
 
 def patient_of(name: str) -> str:
-    """The patient in a Guangzhou file name: personN for pneumonia, IM-N for normal studies; else the name's stem.
+    """The patient in a Guangzhou file name: personN for pneumonia, IM-N for normal studies; else the path without its end.
 
-    NORMAL2-IM-N counts as the same patient as IM-N: merging two people costs nothing, dividing one does.
+    name: relative to the source, so that NORMAL/1.png and PNEUMONIA/1.png are two people. NORMAL2-IM-N counts as the same
+    patient as IM-N: merging two people costs nothing, dividing one does.
     """
-    person = re.search(r"(person\d+)_", name)
-    normal = re.search(r"(IM-\d+)-", name)
-    return (person or normal).group(1) if person or normal else Path(name).stem
+    file = name.rsplit("/", 1)[-1]
+    person = re.search(r"(person\d+)_", file)
+    normal = re.search(r"(IM-\d+)-", file)
+    return (person or normal).group(1) if person or normal else name.removesuffix(Path(file).suffix)
 
 
 def subtype_of(name: str) -> str:
@@ -346,11 +357,11 @@ def divide(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
 
     Patients who share an identical picture stay together. Within each stratum (NORMAL, bacterial, viral)
     patients are ordered by a hash of their name and split_seed, so a patient's place depends on no
-    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test part is not touched,
-    and nothing identical to it is trained on.
+    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test part is not
+    touched: neither its patients nor anything identical to its pictures is trained on.
     """
-    own_test = {item.digest for item in dataset.items if item.split == "test"}
-    usable = [i for i, item in enumerate(dataset.items) if item.split != "test" and item.digest not in own_test]
+    own_test = {key for item in dataset.items if item.split == "test" for key in (item.digest, item.patient)}
+    usable = [i for i, item in enumerate(dataset.items) if not {item.digest, item.patient} & own_test]
     groups = _patient_groups(dataset.items, usable)
     strata: dict[tuple[int, str], list[list[int]]] = defaultdict(list)
     for members in groups:
@@ -380,6 +391,59 @@ def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) 
         drawn = sorted(patients, key=lambda patient: _draw(seed, f"labels/{patient}"))
         kept.update(drawn[: max(1, round(share * len(drawn)))])
     return np.array([i for i in indices if dataset.items[i].patient in kept], dtype=np.int64)
+
+
+def leave_out(
+    dataset: DataSet, squares: np.ndarray, parts: dict[str, np.ndarray], cluster: str
+) -> dict[str, np.ndarray]:
+    """The parts without a cluster in training and validation, and the cluster as "left_out".
+
+    A cluster of one class is joined there by the validation images of the other class, so that there is something to tell
+    it from. Whole images move, not patients: what is asked is whether a kind of picture can be told that was never seen.
+    Raises PneumoError for a cluster nothing belongs to.
+    """
+    used = np.concatenate([parts["train"], parts["validation"]])
+    of = clusters(dataset, squares, used)
+    if cluster not in of:
+        raise PneumoError(f"there is no cluster {cluster!r}{nearest(cluster, of)}; there are: {', '.join(sorted(of))}")
+    chosen = of[cluster]
+    kept = {part: indices[~np.isin(indices, chosen)] for part, indices in parts.items()}
+    labels = dataset.labels
+    if len(np.unique(labels[chosen])) == 1:
+        other = kept["validation"][labels[kept["validation"]] != labels[chosen[0]]]
+        chosen = np.concatenate([chosen, other])
+    return kept | {"left_out": np.sort(chosen)}
+
+
+def clusters(dataset: DataSet, squares: np.ndarray, indices: np.ndarray) -> dict[str, np.ndarray]:
+    """Indices by cluster: file families of NORMAL images, kinds of pneumonia, and four groups of grey-level statistics."""
+    names: dict[str, list[int]] = defaultdict(list)
+    for i in indices:
+        item = dataset.items[i]
+        family = re.search(r"(NORMAL2-|IM-)", item.name.rsplit("/", 1)[-1])
+        if item.label == 0 and family:
+            names[f"family:{family.group(1)}"].append(i)
+        if item.subtype:
+            names[f"subtype:{item.subtype}"].append(i)
+    columns = grey_statistics(squares[np.sort(indices)])
+    spread = np.maximum(columns.std(0), 1e-9)
+    groups = KMeans(EXPOSURES, n_init=10, random_state=0).fit_predict((columns - columns.mean(0)) / spread)
+    for i, group in zip(np.sort(indices), groups, strict=True):
+        names[f"exposure:{group}"].append(i)
+    return {name: np.array(sorted(members), dtype=np.int64) for name, members in names.items()}
+
+
+def grey_statistics(squares: np.ndarray) -> np.ndarray:
+    """(N, 8) float64: mean, deviation, five percentiles and the frame's mean, the signature of exposure and collimation.
+
+    squares: (N, S, S) uint8.
+    """
+    flat = squares.reshape(len(squares), -1)
+    margin = max(1, squares.shape[-1] // 20)
+    frame = np.ones(squares.shape[1:], dtype=bool)
+    frame[margin:-margin, margin:-margin] = False
+    percentiles = np.percentile(flat, [1, 10, 50, 90, 99], axis=1).T
+    return np.column_stack([flat.mean(1), flat.std(1), percentiles, squares[:, frame].mean(1)])
 
 
 def _patient_groups(items: tuple[Item, ...], usable: list[int]) -> list[list[int]]:

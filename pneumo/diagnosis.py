@@ -111,9 +111,9 @@ def label_of(probability: float, threshold: float) -> str:
     return CLASS_NAMES[POSITIVE if probability >= threshold else 1 - POSITIVE]
 
 
-def is_indeterminate(run_band: Interval, probability: float) -> bool:
+def is_indeterminate(run_band: Interval | None, probability: float) -> bool:
     """Whether a probability lies where validation could not tell the classes apart."""
-    return run_band.low <= probability <= run_band.high
+    return run_band is not None and run_band.low <= probability <= run_band.high
 
 
 def phantom_examples() -> list[Example]:

@@ -27,8 +27,10 @@ CALIBRATION_BINS = 10
 TEMPERATURE_RANGE = (0.05, 20.0)
 BIAS_LIMIT = 10.0  # in logits: beyond it a probability is 0 or 1 for all purposes
 INSIDE = (1e-9, 1 - 1e-9)
-BAND_RATE = 0.98  # the indeterminate band's ends: 98% sensitivity below, 98% specificity above
-NEIGHBOURS = 60  # validation images that count as similar to a probability
+BAND_RATE = 0.995  # the indeterminate band's ends: 99.5% sensitivity below, 99.5% specificity above
+NEIGHBOURS = 60  # the most validation images that count as similar to a probability
+SIMILAR_WITHIN = 0.1  # of the probability; what was rated further away is not alike
+FEWEST_SIMILAR = 10  # fewer say nothing: their interval is half the scale
 
 
 def confusion(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, int]:
@@ -158,14 +160,16 @@ def subgroups(
 def _bootstrap(
     labels: np.ndarray, probabilities: np.ndarray, patients: list[str], threshold: float, seed: int
 ) -> dict[str, Interval]:
-    """Percentile intervals of f1, balanced accuracy, mcc, auroc, auprc, brier and ece; patients are drawn with replacement."""
+    """Percentile intervals of f1, balanced accuracy, mcc, auroc, auprc and brier; patients are drawn with replacement.
+
+    None where every draw gives the same: a few images that are all right say little, not everything. None for the
+    calibration error: drawn with replacement it comes out too high, so its percentiles would miss it.
+    """
     rng = np.random.default_rng(seed)
     _, group = np.unique(patients, return_inverse=True)
     order = np.argsort(group, kind="stable")
     members = np.split(order, np.cumsum(np.bincount(group))[:-1])
-    drawn: dict[str, list[float]] = {
-        name: [] for name in ("f1", "balanced_accuracy", "mcc", "auroc", "auprc", "brier", "ece")
-    }
+    drawn: dict[str, list[float]] = {name: [] for name in ("f1", "balanced_accuracy", "mcc", "auroc", "auprc", "brier")}
     for _ in range(BOOTSTRAP_ROUNDS):
         picked = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
         y, p = labels[picked], probabilities[picked]
@@ -178,12 +182,12 @@ def _bootstrap(
             "auroc": auroc(y, p),
             "auprc": auprc(y, p),
             "brier": brier(y, p),
-            "ece": ece(y, p),
         }
         for key, value in figures.items():
             if value is not None:
                 drawn[key].append(value)
-    return {key: Interval(*map(float, np.percentile(values, [2.5, 97.5]))) for key, values in drawn.items() if values}
+    ends = {key: np.percentile(values, [2.5, 97.5]) for key, values in drawn.items() if values}
+    return {key: Interval(float(low), float(high)) for key, (low, high) in ends.items() if low < high}
 
 
 def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
@@ -269,12 +273,15 @@ def rates_at(
     return tuple(_point(p.name, p.title, p.threshold, labels, probabilities, p.chosen_on) for p in points)
 
 
-def indeterminate_band(labels: np.ndarray, probabilities: np.ndarray) -> Interval:
-    """Where validation cannot tell: from the threshold of 98% sensitivity to that of 98% specificity, in order."""
+def indeterminate_band(labels: np.ndarray, probabilities: np.ndarray) -> Interval | None:
+    """Where validation cannot tell: from the threshold of 99.5% sensitivity up to that of 99.5% specificity.
+
+    None where they cross: every threshold between them then tells nearly all of both classes apart.
+    """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
     rule_out = float(np.quantile(probabilities[labels == 1], 1 - BAND_RATE))
     rule_in = float(np.quantile(probabilities[labels == 0], BAND_RATE))
-    return Interval(min(rule_out, rule_in), max(rule_out, rule_in))
+    return Interval(rule_out, rule_in) if rule_out < rule_in else None
 
 
 @dataclass(frozen=True)
@@ -288,12 +295,18 @@ class SimilarCases:
     ci95: Interval
 
 
-def similar_cases(labels: np.ndarray, probabilities: np.ndarray, probability: float) -> SimilarCases:
-    """What was true of the images the model rated most alike: an honest reading of a probability."""
+def similar_cases(labels: np.ndarray, probabilities: np.ndarray, probability: float) -> SimilarCases | None:
+    """What was true of the images the model rated alike: an honest reading of a probability.
+
+    The nearest 60 within .1 of it; None where there are fewer than 10.
+    """
     labels, probabilities = np.asarray(labels), np.asarray(probabilities)
-    nearest = np.argsort(np.abs(probabilities - probability), kind="stable")[:NEIGHBOURS]
-    positive = int(labels[nearest].sum())
-    near = probabilities[nearest]
+    away = np.abs(probabilities - probability)
+    nearest = np.argsort(away, kind="stable")[:NEIGHBOURS]
+    nearest = nearest[away[nearest] <= SIMILAR_WITHIN]
+    if len(nearest) < FEWEST_SIMILAR:
+        return None
+    positive, near = int(labels[nearest].sum()), probabilities[nearest]
     return SimilarCases(len(nearest), positive, float(near.min()), float(near.max()), wilson(positive, len(nearest)))
 
 

@@ -92,10 +92,11 @@ def windowed(pixels: np.ndarray, low: int, high: int, invert: bool = False) -> n
     return table[pixels]
 
 
-def probability_bar(probability: float, threshold: float, band: Interval, stability: Interval) -> go.Figure:
+def probability_bar(probability: float, threshold: float, band: Interval | None, stability: Interval) -> go.Figure:
     """One probability on a line from 0 to 1, with threshold, indeterminate band and spread under small changes."""
     figure = go.Figure()
-    figure.add_vrect(x0=band.low, x1=band.high, fillcolor=COLOURS["band"], opacity=0.25, line_width=0)
+    if band:
+        figure.add_vrect(x0=band.low, x1=band.high, fillcolor=COLOURS["band"], opacity=0.25, line_width=0)
     for x0, x1, name in ((0, threshold, "NORMAL"), (threshold, 1, "PNEUMONIA")):
         figure.add_shape(type="line", x0=x0, x1=x1, y0=0, y1=0, line={"color": COLOURS[name], "width": 5})
     figure.add_trace(

@@ -167,10 +167,14 @@ def _operating_points(card: RunCard) -> str:
 def _calibration(card: RunCard) -> str:
     errors = " and ".join(f"{m.ece:.3f} ({PARTS.get(p, p).lower()}, n = {m.n:,})" for p, m in _by_part(card))
     band = card.indeterminate
+    apart = (
+        f"Between {band.low:.3f} and {band.high:.3f} validation patients could not be told apart: such results are called indeterminate."
+        if band
+        else "No band is called indeterminate: validation patients of the two classes hardly overlap."
+    )
     return (
         f"The probability is sigmoid(logit / {card.temperature:.3f} {card.bias:+.3f}), fitted on validation patients. The expected "
-        f"calibration error is {errors}. Between {band.low:.3f} and {band.high:.3f} validation patients could not be told apart: such "
-        "results are called indeterminate."
+        f"calibration error is {errors}. {apart}"
     )
 
 

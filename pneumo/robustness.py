@@ -270,7 +270,7 @@ def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, squ
     return FamilyProbe(
         len(rows),
         _probe(features(run, squares[rows]), families, patients),
-        _probe(statistics(squares[rows]), families, patients),
+        _probe(data.grey_statistics(squares[rows]), families, patients),
     )
 
 
@@ -294,15 +294,6 @@ def features(run: runs.Run, squares: np.ndarray) -> np.ndarray:
         finally:
             hook.remove()
     return np.concatenate(seen)
-
-
-def statistics(squares: np.ndarray) -> np.ndarray:
-    """(B, 8) float64: mean, deviation, five percentiles and the frame's mean, the signature of exposure and collimation."""
-    flat = squares.reshape(len(squares), -1)
-    frame = _outside(squares.shape[-1], 0.05).numpy()
-    return np.column_stack(
-        [flat.mean(1), flat.std(1), np.percentile(flat, [1, 10, 50, 90, 99], axis=1).T, squares[:, frame].mean(1)]
-    )
 
 
 def save(folder: Path, found: Robustness) -> None:

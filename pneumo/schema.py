@@ -133,6 +133,8 @@ class DataSpec:
     folds, fold: with folds of 2 or more, the patients outside the internal test are divided into that many parts, and
     part `fold` (from 0) takes the place of the validation part.
     labels: share of the training patients that is used, the same patients for the same training seed.
+    leave_out: a cluster of pictures that is kept out of training and validation and measured apart as "left_out":
+    family:IM-, family:NORMAL2-, subtype:bacteria, subtype:virus, or exposure:0 to exposure:3. Empty leaves none out.
     """
 
     source: str = "phantom"
@@ -142,6 +144,7 @@ class DataSpec:
     folds: int = 0
     fold: int = 0
     labels: float = 1.0
+    leave_out: str = ""
 
     def __post_init__(self) -> None:
         if self.folds and not (self.folds >= 2 and 0 <= self.fold < self.folds):
@@ -270,8 +273,8 @@ class Subgroup:
 class Metrics:
     """Figures of one run on one evaluation set at one threshold; None where they are not defined.
 
-    ci95: Wilson intervals for the rates, DeLong's for auroc, patient-level bootstrap for the others and, as
-    auroc_by_patient, for auroc too. ece_uncalibrated: before temperature and bias. majority_accuracy: of always answering
+    ci95: Wilson intervals for the rates, DeLong's for auroc, patient-level bootstrap for the others (none for ece) and,
+    as auroc_by_patient, for auroc too; none where it cannot be estimated. ece_uncalibrated: before temperature and bias. majority_accuracy: of always answering
     with the commoner class.
     """
 

@@ -28,7 +28,7 @@ def wilson(part: int, whole: int) -> Interval | None:
 def delong_interval(labels: np.ndarray, scores: np.ndarray) -> Interval | None:
     """95% interval of an AUROC (DeLong, DeLong, Clarke-Pearson 1988), on the logit scale so that it stays inside 0..1.
 
-    None when a class is missing. An AUROC of exactly 1 or 0 has no variance to estimate: both ends are that value.
+    None when a class is missing, and for an AUROC of exactly 1 or 0, which has no variance to estimate.
     """
     labels = np.asarray(labels)
     if len(np.unique(labels)) < 2:
@@ -36,7 +36,7 @@ def delong_interval(labels: np.ndarray, scores: np.ndarray) -> Interval | None:
     areas, covariance = _delong(labels, np.asarray(scores)[None])
     area, variance = float(areas[0]), float(covariance[0, 0])
     if area in (0.0, 1.0) or variance <= 0:
-        return Interval(area, area)
+        return None
     reach = Z95 * np.sqrt(variance) / (area * (1 - area))  # delta method
     return Interval(float(expit(logit(area) - reach)), float(expit(logit(area) + reach)))
 

@@ -54,6 +54,8 @@ def guangzhou(tmp_path) -> str:
         ("IM-0115-0001.jpeg", "IM-0115", ""),
         ("NORMAL2-IM-0115-0001-0002.jpeg", "IM-0115", ""),
         ("my picture.v2.png", "my picture.v2", ""),
+        ("NORMAL/1.png", "NORMAL/1", ""),  # not the patient of PNEUMONIA/1.png
+        ("person1_x/2.png", "person1_x/2", ""),
     ],
 )
 def test_patients_and_subtypes_are_read_from_names(name, patient, subtype):
@@ -540,3 +542,40 @@ def test_a_share_of_the_labels_takes_whole_patients_of_both_classes(guangzhou):
 def test_impossible_folds_and_shares_are_refused(changes):
     with pytest.raises(PneumoError, match=r"data\.(folds|labels)"):
         DataSpec(**changes)
+
+
+def test_patients_of_a_sources_own_test_part_are_not_trained_on(tmp_path):
+    names = {f"train/PNEUMONIA/person{n}_virus_{n}.jpeg": n for n in range(20)}
+    names |= {f"train/NORMAL/IM-{n:04d}-0001.jpeg": 100 + n for n in range(20)}
+    names |= {f"test/PNEUMONIA/person{n}_bacteria_9{n}.jpeg": 200 + n for n in range(5)}
+    dataset = data.open_source(write(tmp_path / "set", names))
+    parts = data.divide(dataset, DataSpec())
+    used = {dataset.items[i].patient for indices in parts.values() for i in indices}
+    assert used == {f"person{n}" for n in range(5, 20)} | {f"IM-{n:04d}" for n in range(20)}
+
+
+def test_a_cluster_is_left_out_of_training_and_validation(guangzhou):
+    dataset = data.open_source(guangzhou)
+    squares = np.random.default_rng(0).integers(0, 255, (len(dataset.items), 16, 16), dtype=np.uint8)
+    parts = data.divide(dataset, DataSpec())
+    found = data.leave_out(dataset, squares, parts, "subtype:virus")
+    for part in ("train", "validation"):
+        assert all(dataset.items[i].subtype != "virus" for i in found[part])
+    assert set(dataset.labels[found["left_out"]]) == {0, 1}
+    sick = [i for i in found["left_out"] if dataset.items[i].label == 1]
+    assert {dataset.items[i].subtype for i in sick} == {"virus"}
+    healthy = set(found["left_out"]) - set(sick)
+    assert healthy <= set(parts["validation"])
+    assert (found["test"] == parts["test"]).all()
+    exposures = data.clusters(dataset, squares, np.arange(len(dataset.items)))
+    assert sum(len(rows) for name, rows in exposures.items() if name.startswith("exposure")) == len(dataset.items)
+    with pytest.raises(PneumoError, match="did you mean 'subtype:virus'"):
+        data.leave_out(dataset, squares, parts, "subtype:virs")
+
+
+def test_grey_statistics_see_the_frame():
+    squares = np.full((2, 40, 40), 100, np.uint8)
+    squares[1, :2] = squares[1, -2:] = 0
+    found = data.grey_statistics(squares)
+    assert found[0].tolist() == [100, 0, 100, 100, 100, 100, 100, 100]
+    assert found[1, -1] < 60

@@ -126,7 +126,7 @@ def test_operating_points_and_band_for_any_scores(rows):
         return
     assert len(evaluation.operating_points(labels, probabilities)) == 4
     band = evaluation.indeterminate_band(labels, probabilities)
-    assert 0 <= band.low <= band.high <= 1
+    assert band is None or 0 <= band.low < band.high <= 1
 
 
 def test_thresholds_read_on_other_patients_keep_their_thresholds(scores):
@@ -268,20 +268,29 @@ def test_sensitivity_95_gives_away_no_specificity():
     assert (point.sensitivity, point.specificity) == (19 / 20, 4 / 5)
 
 
-def test_the_band_is_where_the_98_percents_cross():
-    labels = np.array([0] * 101 + [1] * 101)
-    overlapping = np.concatenate([np.linspace(0, 0.6, 101), np.linspace(0.4, 1, 101)])
+def test_the_band_is_where_the_classes_overlap():
+    labels = np.array([0] * 201 + [1] * 201)
+    overlapping = np.concatenate([np.linspace(0, 0.6, 201), np.linspace(0.4, 1, 201)])
     band = evaluation.indeterminate_band(labels, overlapping)
-    assert (band.low, band.high) == pytest.approx((0.412, 0.588))
-    apart = np.concatenate([np.linspace(0, 0.2, 101), np.linspace(0.8, 1, 101)])
-    band = evaluation.indeterminate_band(labels, apart)
-    assert (band.low, band.high) == pytest.approx((0.196, 0.804))
+    assert (band.low, band.high) == pytest.approx((0.403, 0.597))
+    apart = np.concatenate([np.linspace(0, 0.2, 201), np.linspace(0.8, 1, 201)])
+    assert evaluation.indeterminate_band(labels, apart) is None  # nothing lies where they could not be told apart
 
 
-def test_similar_cases_of_few_are_all():
-    found = evaluation.similar_cases(np.array([0, 1, 1]), np.array([0.1, 0.5, 0.9]), 0.5)
-    assert (found.n, found.positive, found.low, found.high) == (3, 2, 0.1, 0.9)
-    assert found.ci95 == significance.wilson(2, 3)
+def test_what_was_rated_far_away_is_not_alike():
+    labels, probabilities = np.arange(40) % 2, np.concatenate([np.linspace(0, 0.02, 20), np.linspace(0.9, 1, 20)])
+    assert evaluation.similar_cases(labels, probabilities, 0.5) is None
+    found = evaluation.similar_cases(labels, probabilities, 0.01)
+    assert (found.n, found.positive, found.high) == (20, 10, 0.02)
+    assert found.ci95 == significance.wilson(10, 20)
+    assert evaluation.similar_cases(labels[:9], probabilities[:9], 0.01) is None  # too few
+
+
+def test_all_right_on_a_few_images_is_no_certainty():
+    found = evaluation.evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]), list("abcd"), 0.5)
+    assert found.auroc == 1
+    assert {"auroc", "auroc_by_patient", "f1", "ece"}.isdisjoint(found.ci95)
+    assert found.ci95["accuracy"].low < 0.6
 
 
 def test_figures_agree_with_scikit_learn(scores):

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 from pneumo import significance
-from pneumo.schema import Interval, PneumoError
+from pneumo.schema import PneumoError
 
 
 def draw(n: int, gap: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -24,7 +24,8 @@ def test_delongs_area_is_scikit_learns(n, gap, seed):
     assert found.first == pytest.approx(roc_auc_score(labels, scores))
     assert found.second == pytest.approx(1 - found.first)
     interval = significance.delong_interval(labels, scores)
-    assert 0 <= interval.low <= found.first <= interval.high <= 1
+    assert (interval is not None) or found.first in (0, 1) or n < 10
+    assert interval is None or 0 <= interval.low <= found.first <= interval.high <= 1
 
 
 def test_delongs_interval_covers_the_truth():
@@ -55,7 +56,7 @@ def test_equal_scores_differ_in_nothing():
 
 
 def test_a_perfect_ranking_has_no_variance_to_estimate():
-    assert significance.delong_interval(np.array([0, 0, 1, 1]), np.array([1, 2, 3, 4])) == Interval(1, 1)
+    assert significance.delong_interval(np.array([0, 0, 1, 1]), np.array([1, 2, 3, 4])) is None
     assert significance.delong_interval(np.array([1, 1]), np.array([1, 2])) is None
 
 

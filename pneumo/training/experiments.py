@@ -1,7 +1,8 @@
 """Several trainings of one recipe: folds, seeds, and a sweep over fields, with one table of what came out.
 
 Each training is a run of its own in a folder below; a second call with `resume` leaves finished ones alone and goes
-on with the rest. Figures compared are those of validation patients: the internal test takes no part in any choice.
+on with the rest. Figures compared are those of validation patients, or of the cluster that was left out: the internal test takes
+no part in any choice.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ def run_all(
 
 
 def _row(variation: Variation, card: RunCard) -> dict[str, Any]:
-    found = card.metrics["validation"]
+    found = card.metrics.get("left_out") or card.metrics["validation"]
     figures = {name: getattr(found, name) for name in FIGURES}
     return (
         variation.changes

@@ -35,12 +35,14 @@ INTENDED_USE = (
     "Teaching and demonstration of neural networks on chest radiographs. Not a medical device; "
     "no diagnosis or treatment may rest on it."
 )
-LIMITS = (
+GUANGZHOU_LIMITS = (
     "Trained on frontal radiographs of children aged one to five, from one hospital (Guangzhou).",
-    "Knows two answers only, NORMAL and PNEUMONIA; every other finding is forced into one of them.",
     "Adults, lateral views, other scanners and other hospitals: expect it to be wrong more often than stated here.",
-    "The share of pneumonia in the training set (74%) is that of a collected set, not of a ward.",
 )
+UNKNOWN_LIMITS = (
+    "Nothing is known here of whose radiographs it was trained on: on others, expect it to be wrong more often.",
+)
+TWO_ANSWERS = "Knows two answers only, NORMAL and PNEUMONIA; every other finding is forced into one of them."
 PHANTOM_LIMITS = ("Trained on procedural phantoms, not on patients: it says nothing about real radiographs.",)
 
 
@@ -81,6 +83,8 @@ def train(
     squares = data.squares(dataset, recipe.image, decoding)
     parts = _readable(data.divide(dataset, recipe.data), squares.errors)
     parts["train"] = data.take_labels(dataset, parts["train"], recipe.data.labels, recipe.seed)
+    if recipe.data.leave_out:
+        parts = data.leave_out(dataset, squares.array, parts, recipe.data.leave_out)
     _check_parts(dataset.labels, parts)
     torch.manual_seed(recipe.seed)
     task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)
@@ -168,7 +172,6 @@ def _save(
     classifies = isinstance(task, ClassificationTask)
     found = _findings(dataset, parts, task, model.eval()) if classifies else _Findings()
     images, patients = data.count_parts(dataset, parts)
-    phantoms = recipe.data.source.startswith("phantom")
     card = RunCard(
         schema_version=runs.SCHEMA_VERSION,
         name=folder.name,
@@ -200,10 +203,20 @@ def _save(
         minutes=round(state.seconds / 60, 2),
         weights=runs.weights_info(blob, models.count_parameters(model)),
         intended_use=INTENDED_USE,
-        limits=PHANTOM_LIMITS if phantoms else LIMITS,
+        limits=limits_of(dataset, images),
     )
     runs.save(folder, card, blob, state.history, found.predictions)
     return card
+
+
+def limits_of(dataset: data.DataSet, images: dict[str, dict[str, int]]) -> tuple[str, ...]:
+    """What the card says against the run, from what it was trained on. images: counts by part and class."""
+    if dataset.source.startswith("phantom"):
+        return PHANTOM_LIMITS
+    normal, pneumonia = (images["train"][name] for name in CLASS_NAMES)
+    share = f"The share of pneumonia among its training images ({pneumonia / (normal + pneumonia):.0%}) is that of a collected set, not of a ward."
+    known = GUANGZHOU_LIMITS if dataset.citation == data.GUANGZHOU_CITATION else UNKNOWN_LIMITS
+    return (known[0], TWO_ANSWERS, *known[1:], share)
 
 
 def versions() -> dict[str, str]:
@@ -215,7 +228,7 @@ def _findings(
     dataset: data.DataSet, parts: dict[str, np.ndarray], task: ClassificationTask, model: torch.nn.Module
 ) -> _Findings:
     """Validation and internal test in float32 on the CPU, as in service; calibration and thresholds from validation alone."""
-    names = [part for part in ("validation", "test") if len(parts[part])]
+    names = [part for part in ("validation", "test", "left_out") if len(parts.get(part, ()))]
     with torch.inference_mode():
         logits = {part: task.logits(model, parts[part], torch.device("cpu")).double().numpy() for part in names}
     temperature, bias = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
