@@ -80,6 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--data", required=True, metavar="SOURCE")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
     command.add_argument("--part", choices=PARTS, help="only these patients, divided as the run's recipe did")
+    command.add_argument("--flip", action="store_true", help="average each picture with its mirror image")
 
     command = _add(
         commands, "robustness", _robustness, "spoil held-out radiographs in twelve ways and see what a run loses"
@@ -323,7 +324,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     run = runs.load(options.run)
     found = diagnosis.evaluate(
-        run, options.data, threshold=options.threshold, part=options.part, progress=_bar("reading images")
+        run,
+        options.data,
+        threshold=options.threshold,
+        part=options.part,
+        flip=options.flip,
+        progress=_bar("reading images"),
     )
     for name, error in found.unreadable.items():
         print(f"left out {name}: {error}", file=sys.stderr)

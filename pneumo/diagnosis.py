@@ -255,12 +255,14 @@ def evaluate(
     *,
     threshold: float | None = None,
     part: str | None = None,
+    flip: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> DataSetEvaluation:
     """The run on every image of a source, or on its test part where it has one.
 
     part: "train", "validation" or "test" divides the source as the run's recipe did and takes that part; the split's
-    digest must then be the one in the card. threshold: the run's default operating point when left out.
+    digest must then be the one in the card. threshold: the run's default operating point when left out. flip: the mean logit
+    of each picture and its mirror image (test-time augmentation); the calibration stays that of single pictures.
     """
     dataset = data.open_source(source)
     indices, taken = _choose(run, dataset, part)
@@ -268,6 +270,8 @@ def evaluate(
     readable = np.array([i for i in indices if i not in squares.errors], dtype=np.int64)
     items = [dataset.items[i] for i in readable]
     logits = _logits(run, squares.array, readable)
+    if flip:
+        logits = (logits + _logits(run, squares.array[..., ::-1], readable)) / 2
     metrics = evaluation.evaluate(
         dataset.labels[readable],
         evaluation.calibrated(logits, run.card.temperature, run.card.bias),
@@ -298,7 +302,7 @@ def _logits(run: Run, squares: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """(len(indices),) float64 logits, 64 images at a time."""
     logits = [np.empty(0)]
     for start in range(0, len(indices), 64):
-        batch = torch.from_numpy(squares[indices[start : start + 64]])
+        batch = torch.from_numpy(squares[indices[start : start + 64]].copy())  # without the mirror's negative steps
         with run.lock, torch.inference_mode():
             logits.append(models.positive_logit(run.model(transforms.normalise(batch, run.card.image))).numpy())
     return np.concatenate(logits).astype(np.float64)

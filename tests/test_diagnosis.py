@@ -221,3 +221,21 @@ def test_a_heatmap_is_checked_against_the_lesion_where_there_is_one(small_run, e
 def test_examples_know_their_lesion(examples):
     for example in examples:
         assert example.lesion.any() == (example.label == 1)
+
+
+def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
+    """A folder of a picture and its mirror image: with the flip both have the same logit, and mirroring changes nothing."""
+    dataset = data.open_source("phantom:8")
+    for index, item in enumerate(dataset.items):
+        folder = tmp_path / ("NORMAL", "PNEUMONIA")[item.label]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{index}.png").write_bytes(radiograph.encode_png(dataset.read(index)))
+    mirrored = tmp_path / "mirrored"
+    for path in tmp_path.glob("*/*.png"):
+        place = mirrored / path.relative_to(tmp_path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(radiograph.encode_png(radiograph.read(path.read_bytes()).pixels[:, ::-1].copy()))
+    both = [diagnosis.evaluate(small_run, str(folder), flip=True).metrics for folder in (tmp_path, mirrored)]
+    plain = diagnosis.evaluate(small_run, str(tmp_path)).metrics
+    assert both[0].brier == pytest.approx(both[1].brier, abs=1e-9)
+    assert both[0].brier != pytest.approx(plain.brier, abs=1e-9)
