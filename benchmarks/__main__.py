@@ -13,9 +13,9 @@ def phantom() -> None:
 
 
 def training() -> None:
-    found = trainer_against_ready_tensors()
+    found, threads = trainer_against_ready_tensors(), torch.get_num_threads()
     print(
-        f"pneumonia_cnn, {torch.get_num_threads()} threads: trainer {found['trainer_images_per_s']:.0f} images/s, the same steps on "
+        f"pneumonia_cnn, {threads} thread{'s' * (threads != 1)}: trainer {found['trainer_images_per_s']:.0f} images/s, the same steps on "
         f"ready tensors {found['ready_images_per_s']:.0f}, ratio {found['ratio']:.3f} (wanted: 0.85)"
     )
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -12,6 +14,7 @@ from pneumo.figures import COLOURS
 from pneumo.robustness import Robustness
 from pneumo.runs import Predictions, Run
 from pneumo.schema import CLASS_NAMES, PneumoError, RunCard
+from pneumo.schema import chance as chance  # for pages to have at hand
 
 # Streamlit takes a folder named pages for its old kind of app until st.navigation has run once in the process: a first
 # visitor who comes by a link to a page would get that page alone, without the frame. So the old kind is switched off and
@@ -20,8 +23,25 @@ if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
     st.rerun()
 
+KEPT = "kept"  # session_state: the values of this visitor's widgets, by key, for as long as the session lasts
 SYMBOLS = {"NORMAL": "●", "PNEUMONIA": "▲"}  # a shape beside the colour, for those who see no difference
 DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagnosis or treatment may rest on it."
+
+
+def keep(key: str, default: Any = None, among: Collection[Any] | None = None) -> Any:
+    """Holds a widget's value while the visitor is on another page; call it before the widget is drawn. Returns the value.
+
+    Streamlit drops the keys of widgets that are not drawn. The widget takes its value from session_state, so it gets none of
+    its own. among: the options there are now; the default takes the place of a value that is no longer one of them.
+    """
+    kept = st.session_state.setdefault(KEPT, {})
+    value = st.session_state[key] if key in st.session_state else kept.get(key, default)
+    if among is not None and value not in among:
+        value = default
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
+    kept[key] = value
+    return value
 
 
 @st.cache_resource(show_spinner="Loading the model ...")
@@ -98,6 +118,8 @@ def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
     try:
         names, default = runs.available("classification"), runs.default_name()
         names.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
+        if names:
+            keep(key, names[0], names)
         name = st.selectbox(
             "Model", names, key=key, help="Trained runs in the weights folder; the first is the default."
         )
@@ -132,11 +154,6 @@ def label_html(label: str, note: str = "") -> str:
 def class_count(counts: dict[str, int]) -> str:
     """ "1,000 NORMAL and 2,900 PNEUMONIA"."""
     return " and ".join(f"{counts[name]:,} {name}" for name in CLASS_NAMES)
-
-
-def chance(probability: float) -> str:
-    """ "0.934"; never 0.000 or 1.000, which no model may claim."""
-    return "<0.001" if probability < 0.0005 else ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
 
 
 def percent(value: float | None, digits: int = 1) -> str:

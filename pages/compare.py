@@ -114,8 +114,13 @@ def show_agreement(chosen: list[Run], found: list[Diagnosis]) -> None:
         Verdict(run.card.name, each.probability, run.card.point().threshold)
         for run, each in zip(chosen, found, strict=True)
     ]
-    reasons = diagnosis.disagreement(verdicts)
-    if reasons:
+    reasons, nothing = diagnosis.disagreement(verdicts), diagnosis.no_answer(found[0])
+    if nothing:
+        st.error(
+            f"**No answer: {nothing}.** What the models say of such a picture means nothing.",
+            icon=":material/do_not_disturb_on:",
+        )
+    elif reasons:
         st.error(f"**The models disagree.** {_ui.plain(' '.join(reasons))}", icon=":material/call_split:")
     else:
         st.success(
@@ -164,7 +169,8 @@ def show_run(file: Example, run: Run, found: Diagnosis, view: View) -> str:
     """Label, probability, picture and layer of one run; returns the layer."""
     threshold = run.card.point().threshold
     st.markdown(f"##### {_ui.plain(run.card.name)}")
-    st.markdown(_ui.label_html(diagnosis.label_of(found.probability, threshold)), unsafe_allow_html=True)
+    label = diagnosis.answer(found, threshold)
+    st.markdown(_ui.label_html(label) if label else "**No answer**", unsafe_allow_html=True)
     st.markdown(
         f"**Probability of pneumonia {_ui.plain(_ui.chance(found.probability))}**, threshold {threshold:.3f} "
         f"({run.card.point().title})"

@@ -9,8 +9,18 @@ from pneumo.schema import PneumoError
 SIZE = 24  # every cell can be seen and pointed at
 PLAY_S = 0.4
 
+START = {  # the controls, and what they start with
+    "convolution.picture": 0,
+    "convolution.kernel": next(iter(lessons.KERNELS)),
+    "convolution.padding": 1,
+    "convolution.stride": 1,
+}
+FIRST_PLACE = {"convolution.row": 9, "convolution.column": 6}
+
 run = _ui.default_run()
 examples = _ui.phantom_examples()
+for key, value in START.items():
+    _ui.keep(key, value)
 
 st.title("One convolution, by hand")
 st.markdown(
@@ -54,8 +64,6 @@ def advance(by: int) -> None:
     st.session_state["convolution.row"], st.session_state["convolution.column"] = row, column
 
 
-st.session_state.setdefault("convolution.row", 9)
-st.session_state.setdefault("convolution.column", 6)
 st.subheader("1. Slide, multiply, add", divider="gray")
 playing = st.toggle("Play", key="convolution.play", help="Moves the window by itself; switch off to stop.")
 
@@ -63,6 +71,8 @@ playing = st.toggle("Play", key="convolution.play", help="Moves the window by it
 @st.fragment(run_every=PLAY_S if playing else None)
 def stepper() -> None:
     """The window and its numbers; the only part that is drawn again at each step."""
+    for key, value in FIRST_PLACE.items():
+        _ui.keep(key, value)
     if playing:
         advance(1)
     controls = st.columns([3, 3, 1, 1], vertical_alignment="bottom")
@@ -112,8 +122,8 @@ two.caption(
 
 st.subheader("3. How large is the result?", divider="gray")
 one, two, three = st.columns([1, 1, 2], vertical_alignment="bottom")
-padding = one.slider("Padding", 0, 3, 1, key="convolution.padding", help="Rows of zeros put around the picture.")
-stride = two.slider("Stride", 1, 4, 1, key="convolution.stride", help="How far the window moves at each step.")
+padding = one.slider("Padding", 0, 3, key="convolution.padding", help="Rows of zeros put around the picture.")
+stride = two.slider("Stride", 1, 4, key="convolution.stride", help="How far the window moves at each step.")
 side = lessons.output_size(SIZE, 3, padding, stride)
 three.markdown(f"({SIZE} + 2 · {padding} − 3) / {stride} + 1, rounded down = **{side}**")
 st.plotly_chart(

@@ -4,24 +4,42 @@ from __future__ import annotations
 
 import hashlib
 
+import pandas as pd
 import streamlit as st
 
 from pages import _ui
-from pneumo import diagnosis, evaluation, figures
+from pneumo import diagnosis, evaluation, figures, significance
 from pneumo.diagnosis import Example
-from pneumo.runs import Run
-from pneumo.schema import CLASS_NAMES, Diagnosis, PneumoError
+from pneumo.runs import Predictions, Run
+from pneumo.schema import CLASS_NAMES, Diagnosis, Interval, PneumoError
 
 RESULTS = "diagnose.results"  # session_state: (weights hash, content hash) -> Diagnosis; of this visitor only
 HEATMAPS = "diagnose.heatmaps"
-HUB = "diagnose.hub"
+FILES = (
+    "diagnose.files"  # what the visitor uploaded or fetched: it outlasts a look at another page, the uploader does not
+)
+CHOSEN = "diagnose.chosen"  # (run, threshold, preset), for the same reason
+ZIP, ZIP_OF = "diagnose.zip", "diagnose.zip_of"
+PARTS = {
+    "test": "internal test",
+    "validation": "validation",
+}  # in the order of preference: validation chose the thresholds
+VIEW = {  # how the picture is shown, and what it starts with
+    "diagnose.heatmap": False,
+    "diagnose.invert": False,
+    "diagnose.seen": False,
+    "diagnose.window": (0, 255),
+    "diagnose.target": CLASS_NAMES[1],
+    "diagnose.opacity": 0.6,
+    "diagnose.floor": 0.15,
+}
+FEW = 5  # reasons of refusals that are shown without being asked for
 
 
 def main() -> None:
     st.title("Diagnose")
     st.caption(
-        f"{_ui.DISCLAIMER} The model knows frontal radiographs of children aged one to five from one hospital; "
-        "what is uploaded stays in this session's memory and is gone when it ends."
+        f"{_ui.DISCLAIMER} What is uploaded stays in this session's memory and is gone when it ends or when you remove it."
     )
     run, files = choose_input()
     results = read_all(run, files)
@@ -42,22 +60,48 @@ def choose_input() -> tuple[Run, list[Example]]:
             "Chest X-rays",
             accept_multiple_files=True,
             key="diagnose.upload",
+            on_change=take_uploads,
             help="PNG, JPEG, WebP, BMP, TIFF or DICOM, up to 50 MB each. Several at once are fine.",
         )
     with right:
+        files = st.session_state.get(FILES, [])
         # Another key for phantoms: a choice made for one kind of picture is not carried over to the other.
-        phantoms = not uploads and HUB not in st.session_state
-        run = _ui.pick_run("diagnose.run_phantoms" if phantoms else "diagnose.run", for_phantoms=phantoms)
+        run = _ui.pick_run("diagnose.run" if files else "diagnose.run_phantoms", for_phantoms=not files)
+        st.caption("\n".join(_ui.plain(limit) for limit in run.card.limits[:1]))
         if st.button(
-            "Fetch four real cases", key="diagnose.fetch", icon=":material/cloud_download:", disabled=bool(uploads)
+            "Fetch four real cases",
+            key="diagnose.fetch",
+            icon=":material/cloud_download:",
+            disabled=bool(uploads),
+            help="Streams four radiographs of the public Guangzhou test set from the Hugging Face hub.",
         ):
             fetch_hub()
-        st.caption("Streams four radiographs of the public Guangzhou test set from the Hugging Face hub.")
-    if uploads:
-        return run, [Example(file.name, file.getvalue(), -1, synthetic=False) for file in uploads]
-    if HUB in st.session_state:
-        st.info("Four real cases from the hub. Upload files of your own to replace them.", icon=":material/public:")
-        return run, st.session_state[HUB]
+    if not files:
+        introduce_phantoms(run)
+        return run, _ui.phantom_examples()
+    if not uploads:
+        told, back = st.columns([4, 1], vertical_alignment="center")
+        told.info(
+            "Four real cases from the hub. Upload files of your own to replace them."
+            if files[0].label >= 0
+            else f"Your {len(files)} {'file' if len(files) == 1 else 'files'} from before. Upload others to replace them.",
+            icon=":material/public:" if files[0].label >= 0 else ":material/history:",
+        )
+        back.button("Back to the phantoms", key="diagnose.back", icon=":material/undo:", on_click=forget_files)
+    return run, files
+
+
+def take_uploads() -> None:
+    """Called when the visitor adds or removes files, not when the uploader comes back empty from another page."""
+    uploads = st.session_state["diagnose.upload"]
+    st.session_state[FILES] = [Example(file.name, file.getvalue(), -1, synthetic=False) for file in uploads]
+
+
+def forget_files() -> None:
+    st.session_state.pop(FILES, None)
+
+
+def introduce_phantoms(run: Run) -> None:
     taught = _ui.knows_phantoms(run.card.name)
     st.info(
         "Nothing uploaded yet: these are **synthetic phantoms**, drawn by a program, so that there is something to try. "
@@ -69,15 +113,17 @@ def choose_input() -> tuple[Run, list[Example]]:
         ),
         icon=":material/draw:",
     )
-    return run, _ui.phantom_examples()
 
 
 def fetch_hub() -> None:
+    """Starts the page again with the cases, or says why there are none."""
     try:
         with st.spinner("Asking the hub ..."):
-            st.session_state[HUB] = diagnosis.hub_examples()
+            st.session_state[FILES] = diagnosis.hub_examples()
     except PneumoError as error:
         st.warning(f"No real cases: {_ui.plain(str(error))}", icon=":material/cloud_off:")
+        return
+    st.rerun()
 
 
 def read_all(run: Run, files: list[Example]) -> list[Diagnosis]:
@@ -119,10 +165,7 @@ def heatmaps_of(run: Run, file: Example, found: Diagnosis) -> dict[str, diagnosi
 def choose_threshold(run: Run) -> float:
     """The slider and its presets, kept in step; what to expect at that threshold beside them."""
     points = {point.name: point for point in run.card.operating_points}
-    if st.session_state.get("diagnose.run_of_threshold") != run.card.name:
-        st.session_state["diagnose.run_of_threshold"] = run.card.name
-        st.session_state["diagnose.preset"] = run.card.default_point
-        st.session_state["diagnose.threshold"] = points[run.card.default_point].threshold
+    restore_threshold(run)
 
     def take_preset() -> None:
         chosen = st.session_state["diagnose.preset"]
@@ -153,11 +196,11 @@ def choose_threshold(run: Run) -> float:
             on_change=leave_preset,
         )
     with right:
+        _ui.keep("diagnose.prevalence", 30)
         prevalence = st.slider(
-            "Prevalence: how many of 100 children X-rayed have pneumonia",
+            "Prevalence: the share of those X-rayed that has pneumonia",
             1,
             99,
-            30,
             key="diagnose.prevalence",
             format="%d%%",
         )
@@ -165,23 +208,64 @@ def choose_threshold(run: Run) -> float:
     return threshold
 
 
+def restore_threshold(run: Run) -> None:
+    """The visitor's own threshold and preset, also after a look at another page; the run's default for another run."""
+    state = st.session_state
+    name, threshold, preset = state.get(CHOSEN, ("", 0.0, None))
+    if name != run.card.name:
+        threshold, preset = run.card.point().threshold, run.card.default_point
+        state["diagnose.threshold"], state["diagnose.preset"] = threshold, preset
+    elif "diagnose.threshold" not in state:
+        state["diagnose.threshold"], state["diagnose.preset"] = threshold, preset
+    state[CHOSEN] = run.card.name, state["diagnose.threshold"], state.get("diagnose.preset")
+
+
+def best_known(name: str) -> tuple[str, Predictions]:
+    """The held-out patients with the least share in any choice, and what they are called."""
+    predictions = _ui.load_predictions(name)
+    part = next(part for part in PARTS if (predictions.parts == part).any())
+    return part, predictions.part(part)
+
+
 def show_expectation(run: Run, threshold: float, prevalence: float) -> None:
     """Sensitivity, specificity, PPV and NPV at this threshold, for a prevalence the visitor sets."""
-    known = _ui.load_validation(run.card.name)
-    found = evaluation.rates(evaluation.confusion(known.labels, known.probabilities, threshold))
-    ppv, npv = evaluation.predictive_values(found["sensitivity"], found["specificity"], prevalence)
+    part, known = best_known(run.card.name)
+    counts = evaluation.confusion(known.labels, known.probabilities, threshold)
+    sick, healthy = counts["tp"] + counts["fn"], counts["tn"] + counts["fp"]
+    found = evaluation.rates(counts)
+    ppv, npv = predictive_values(found, prevalence)
     tiles = (
-        ("Sensitivity", found["sensitivity"], "Of children with pneumonia, the share called PNEUMONIA."),
-        ("Specificity", found["specificity"], "Of children without, the share called NORMAL."),
-        ("PPV", ppv, "Of those called PNEUMONIA, the share that has it, at this prevalence."),
-        ("NPV", npv, "Of those called NORMAL, the share that is, at this prevalence."),
-    )
-    for column, (title, value, text) in zip(st.columns(4), tiles, strict=True):
+        ("Sensitivity", found["sensitivity"], "Of radiographs with pneumonia, the share called PNEUMONIA.",
+         interval_text(significance.wilson(counts["tp"], sick), sick)),
+        ("Specificity", found["specificity"], "Of radiographs without, the share called NORMAL.",
+         interval_text(significance.wilson(counts["tn"], healthy), healthy)),
+        ("PPV", ppv, "Of those called PNEUMONIA, the share that has it.", f"at a prevalence of {prevalence:.0%}"),
+        ("NPV", npv, "Of those called NORMAL, the share that has none.", f"at a prevalence of {prevalence:.0%}"),
+    )  # fmt: skip
+    for column, (title, value, text, note) in zip(st.columns(4), tiles, strict=True):
         column.metric(title, _ui.percent(value), help=text, border=True)
+        column.caption(note)
     st.caption(
-        f"Expected from {len(known.labels)} validation radiographs ({run.card.name}); elsewhere expect less, "
-        "specificity above all."
+        f"Expected from {len(known.labels)} {PARTS[part]} radiographs ({run.card.name}), "
+        + (
+            "which took no part in choosing the thresholds"
+            if part == "test"
+            else "which chose the thresholds too, so that these figures flatter"
+        )
+        + "; elsewhere expect less, specificity above all."
     )
+
+
+def predictive_values(found: dict[str, float | None], prevalence: float) -> tuple[float | None, float | None]:
+    """(PPV, NPV); None where one class is missing."""
+    sensitivity, specificity = found["sensitivity"], found["specificity"]
+    if sensitivity is None or specificity is None:
+        return None, None
+    return evaluation.predictive_values(sensitivity, specificity, prevalence)
+
+
+def interval_text(interval: Interval | None, n: int) -> str:
+    return "n = 0" if interval is None else f"95%: {_ui.percent(interval.low)} to {_ui.percent(interval.high)}, n = {n}"
 
 
 # --- all files --------------------------------------------------------------------------------------------
@@ -190,25 +274,25 @@ def show_expectation(run: Run, threshold: float, prevalence: float) -> None:
 def show_table(run: Run, files: list[Example], results: list[Diagnosis], threshold: float) -> None:
     """One row a file, and the downloads."""
     st.subheader(f"{len(files)} {'file' if len(files) == 1 else 'files'}", divider="gray")
-    rows = diagnosis.table(run, results, threshold)
+    rows, names = diagnosis.table(run, results, threshold), numbered(files)
+    shown = pd.DataFrame(rows)[["file", "label", "probability", "note"]].astype({"probability": float, "label": object})
+    shown["label"] = shown["label"].fillna("")
     picked = st.dataframe(
-        [
-            {key: row[key] for key in ("file", "probability", "note")} | {"label": row["label"] or "not read"}
-            for row in rows
-        ],
+        # As text the column would be sorted by its letters: the numbers stay, and are only written by the rule.
+        shown.style.format({"probability": lambda value: "" if pd.isna(value) else _ui.chance(value)}),
         key="diagnose.table",
         hide_index=True,
-        column_order=("file", "probability", "label", "note"),
-        on_select=open_selected,
+        on_select=lambda: open_selected(names),
         selection_mode="single-row",
         column_config={
-            "file": st.column_config.TextColumn("File", width="medium"),
-            "probability": st.column_config.ProgressColumn("Probability", min_value=0, max_value=1, format="%.3f"),
-            "label": st.column_config.TextColumn("Label"),
-            "note": st.column_config.TextColumn("Notes", width="large"),
+            "file": st.column_config.TextColumn("File", width=110),
+            "label": st.column_config.TextColumn("Label", width=95),
+            "probability": st.column_config.NumberColumn("Probability", width=75),
+            "note": st.column_config.TextColumn("Note", width="large"),
         },
     )
     del picked  # the selection is read in the callback
+    show_refusals(results)
     left, middle, _ = st.columns([1, 1, 2])
     left.download_button(
         "Table as CSV",
@@ -223,21 +307,38 @@ def show_table(run: Run, files: list[Example], results: list[Diagnosis], thresho
         offer_overlays(run, files, results)
 
 
-def open_selected() -> None:
+def show_refusals(results: list[Diagnosis]) -> None:
+    """Every file that was not read, with its reason in full."""
+    refused = [found for found in results if found.error]
+    if not refused:
+        return
+    title = f"{len(refused)} {'file was' if len(refused) == 1 else 'files were'} not read"
+    with st.expander(title, expanded=len(refused) <= FEW, icon=":material/block:"):
+        st.markdown("\n".join(f"- **{_ui.plain(found.name)}**: {_ui.plain(found.error)}" for found in refused))
+
+
+def numbered(files: list[Example]) -> list[str]:
+    """A name for each file that no other file of the list has."""
+    return [f"{number}. {file.name}" for number, file in enumerate(files, 1)]
+
+
+def open_selected(names: list[str]) -> None:
     """A click on a row opens that file below."""
     rows = st.session_state["diagnose.table"]["selection"]["rows"]
-    if rows:
-        st.session_state["diagnose.open"] = rows[0]
+    if rows and rows[0] < len(names):
+        st.session_state["diagnose.open"] = names[rows[0]]
 
 
 def offer_overlays(run: Run, files: list[Example], results: list[Diagnosis]) -> None:
     """Heatmaps of all files as a zip: made on request, because each costs a pass through the model."""
     readable = [(file, found) for file, found in zip(files, results, strict=True) if found.error is None]
     ready = tuple(result_key(run, file) for file, _ in readable)
-    if st.session_state.get("diagnose.zip_of") == ready and ready:
+    if st.session_state.get(ZIP_OF) != ready:  # of files that are gone: forgotten with them
+        st.session_state.pop(ZIP, None)
+    if ZIP in st.session_state:
         st.download_button(
             "Overlays as ZIP",
-            st.session_state["diagnose.zip"],
+            st.session_state[ZIP],
             "pneumo-overlays.zip",
             "application/zip",
             key="diagnose.zip_download",
@@ -251,8 +352,7 @@ def offer_overlays(run: Run, files: list[Example], results: list[Diagnosis]) -> 
     for done, (file, found) in enumerate(readable, 1):
         pictures.append((found, heatmaps_of(run, file, found)))
         bar.progress(done / len(readable), f"Explaining {done} of {len(readable)} ...")
-    st.session_state["diagnose.zip"] = diagnosis.overlays_zip(pictures)
-    st.session_state["diagnose.zip_of"] = ready
+    st.session_state[ZIP], st.session_state[ZIP_OF] = diagnosis.overlays_zip(pictures), ready
     st.rerun()
 
 
@@ -261,15 +361,9 @@ def offer_overlays(run: Run, files: list[Example], results: list[Diagnosis]) -> 
 
 def show_one(run: Run, files: list[Example], results: list[Diagnosis], threshold: float) -> None:
     """The opened file: picture with its controls on the left, what the model says on the right."""
-    if st.session_state.get("diagnose.open", 0) not in range(len(files)):
-        st.session_state["diagnose.open"] = 0
-    index = st.selectbox(
-        "Open file",
-        range(len(files)),
-        format_func=lambda n: f"{n + 1}. {files[n].name}",
-        key="diagnose.open",
-        disabled=len(files) == 1,
-    )
+    names = numbered(files)  # names, not positions: the browser would go on showing the name of the former list
+    _ui.keep("diagnose.open", names[0], names)
+    index = names.index(st.selectbox("Open file", names, key="diagnose.open", disabled=len(files) == 1))
     file, found = files[index], results[index]
     if found.error:
         st.error(f"**{_ui.plain(file.name)}** was not read: {_ui.plain(found.error)}", icon=":material/block:")
@@ -283,12 +377,14 @@ def show_one(run: Run, files: list[Example], results: list[Diagnosis], threshold
 
 def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
     """The radiograph with window, inversion and heatmap."""
+    for key, default in VIEW.items():
+        _ui.keep(key, default)
     picture = st.empty()
     first, second, third = st.columns(3)
     heat_on = first.toggle("Heatmap", key="diagnose.heatmap", help="Grad-CAM: which places spoke for the class.")
     invert = second.toggle("Invert", key="diagnose.invert")
     as_seen = third.toggle("Model's view", key="diagnose.seen")
-    low, high = st.slider("Window (grey levels shown)", 0, 255, (0, 255), key="diagnose.window")
+    low, high = st.slider("Window (grey levels shown)", 0, 255, key="diagnose.window")
     source = found.seen if as_seen else found.radiograph.pixels
     shown = figures.windowed(source, low, high, invert)
     height, width = source.shape
@@ -300,8 +396,8 @@ def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
     if heat_on:
         target = st.radio("Evidence for", CLASS_NAMES[::-1], horizontal=True, key="diagnose.target")
         one, two = st.columns(2)
-        opacity = one.slider("Opacity", 0.0, 1.0, 0.6, 0.05, key="diagnose.opacity")
-        floor = two.slider("Floor", 0.0, 0.9, 0.15, 0.05, key="diagnose.floor", help="Weaker evidence stays clear.")
+        opacity = one.slider("Opacity", 0.0, 1.0, step=0.05, key="diagnose.opacity")
+        floor = two.slider("Floor", 0.0, 0.9, step=0.05, key="diagnose.floor", help="Weaker evidence stays clear.")
         heat = heatmaps_of(run, file, found)[target]
         caption += f", evidence for {target}"
         if heat.has_evidence:
@@ -320,8 +416,29 @@ def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
 
 def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> None:
     """Label, probability, how sure that is, and what was noticed about the file."""
-    label = diagnosis.label_of(found.probability, threshold)
-    st.markdown(_ui.label_html(label), unsafe_allow_html=True)
+    label = diagnosis.answer(found, threshold)
+    if label is None:
+        show_no_answer(found)
+    else:
+        st.markdown(_ui.label_html(label), unsafe_allow_html=True)
+        show_probability(run, found, threshold)
+    for caution in found.cautions:
+        st.warning(caution.message, icon=":material/warning:")
+    if file.label in (0, 1):
+        kind = "This phantom was drawn as" if file.synthetic else "The data set says"
+        st.markdown(f"{kind} **{_ui.SYMBOLS[file.label_name]} {file.label_name}**.")
+
+
+def show_no_answer(found: Diagnosis) -> None:
+    st.error(
+        f"**No answer: {diagnosis.no_answer(found)}.** The model gives every picture a probability, this one "
+        f"{_ui.plain(_ui.chance(found.probability))}; of such a picture it means nothing.",
+        icon=":material/do_not_disturb_on:",
+    )
+
+
+def show_probability(run: Run, found: Diagnosis, threshold: float) -> None:
+    """The probability, how it stands to threshold and band, and how often one like it was right."""
     st.markdown(
         f"**Probability of pneumonia {_ui.plain(_ui.chance(found.probability))}**, threshold {threshold:.3f} ({run.card.name})"
     )
@@ -351,11 +468,6 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
         f"**{near.positive} had pneumonia** ({_ui.percent(near.positive / near.n, 0)}, 95% interval "
         f"{_ui.percent(near.ci95.low, 0)} to {_ui.percent(near.ci95.high, 0)})."
     )
-    for caution in found.cautions:
-        st.warning(caution.message, icon=":material/warning:")
-    if file.label in (0, 1):
-        kind = "This phantom was drawn as" if file.synthetic else "The data set says"
-        st.markdown(f"{kind} **{_ui.SYMBOLS[file.label_name]} {file.label_name}**.")
 
 
 # --- trust ------------------------------------------------------------------------------------------------
@@ -364,7 +476,7 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
 def show_trust(run: Run, results: list[Diagnosis], threshold: float) -> None:
     with st.expander("How far to trust this", icon=":material/verified_user:"):
         known = _ui.load_validation(run.card.name)
-        marks = [found.probability for found in results if found.error is None]
+        marks = [found.probability for found in results if diagnosis.answer(found, threshold)]
         st.markdown(
             f"What {run.card.name} said of {len(known.labels)} validation radiographs, whose patients it never saw in training, "
             "and of your files:"
@@ -373,7 +485,7 @@ def show_trust(run: Run, results: list[Diagnosis], threshold: float) -> None:
             figures.probability_histogram(known.labels, known.probabilities, threshold, marks), key="diagnose.histogram"
         )
         st.markdown("\n".join(f"- {text}" for text in (run.card.intended_use, *run.card.limits)))
-        st.page_link("pages/evaluate.py", label="All the evidence", icon=":material/monitoring:")
+        st.page_link("pages/evaluate.py", label="All results", icon=":material/monitoring:")
 
 
 main()

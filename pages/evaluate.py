@@ -1,4 +1,4 @@
-"""Evidence: how runs were trained and how often they are right, from the files they left behind."""
+"""Results: how runs were trained and how often they are right, from the files they left behind."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CASES_SHOWN = 12
 
 
 def main() -> None:
-    st.title("Evidence")
+    st.title("Results")
     st.caption("Every figure here is computed from the files of trained runs: none is typed in.")
     names, part = choose()
     cards = {name: _ui.load_card(name) for name in names}

@@ -26,7 +26,7 @@ DOORS = (
     ),
     (
         "pages/evaluate.py",
-        "Evidence",
+        "Results",
         ":material/monitoring:",
         "How the model was trained, how often it is right on patients it "
         "has never seen, and where its probabilities come from.",
@@ -44,6 +44,12 @@ for column, (page, title, icon, text) in zip(st.columns(3), DOORS, strict=True):
         st.markdown(text)
         st.page_link(page, label=f"Open {title}", icon=":material/arrow_forward:")
 
+
+def _area(value: float | None) -> str:
+    """An area under the curve is no share of anything: no percent."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 part = "test" if "test" in card.metrics else "validation"
 metrics = card.metrics[part]
 st.subheader("The default model", divider="gray")
@@ -59,9 +65,10 @@ for column, (title, name) in zip(
     strict=True,
 ):
     value, interval = getattr(metrics, name), metrics.ci95.get(name)
-    column.metric(title, "–" if value is None else f"{value:.3f}", border=True)
+    written = _area if name == "auroc" else _ui.percent
+    column.metric(title, written(value), border=True)
     if interval:
-        column.caption(f"95%: {interval.low:.3f} to {interval.high:.3f}")
+        column.caption(f"95%: {written(interval.low)} to {written(interval.high)}")
 with st.expander("Intended use and limits", icon=":material/info:"):
     st.markdown(card.intended_use)
     st.markdown("\n".join(f"- {limit}" for limit in card.limits))

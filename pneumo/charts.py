@@ -123,7 +123,9 @@ def _curve(figure: go.Figure, x: np.ndarray, y: np.ndarray, number: int, name: s
 def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> None:
     marker = {"size": 13, "symbol": "diamond", "color": style(number)["color"], "line": {"width": 2, "color": "white"}}
     hover = f"{name} at the threshold: %{{x:.3f}}, %{{y:.3f}}<extra></extra>"
-    figure.add_trace(go.Scatter(x=[x], y=[y], mode="markers", marker=marker, showlegend=False, hovertemplate=hover))
+    figure.add_trace(
+        go.Scatter(x=[x], y=[y], mode="markers", marker=marker, showlegend=False, cliponaxis=False, hovertemplate=hover)
+    )
 
 
 def _square(figure: go.Figure, x: str, y: str) -> go.Figure:
@@ -156,6 +158,7 @@ def reliability_curves(scores: Scores, bins: int = evaluation.CALIBRATION_BINS) 
                     "opacity": 0.7,
                 },
                 line=style(number) | {"width": 1.5},
+                cliponaxis=False,  # the largest circles lie at 0 and 1
                 customdata=counts,
                 hovertemplate=f"{name}: stated %{{x:.2f}}, observed %{{y:.2f}}, n = %{{customdata}}<extra></extra>",
             )

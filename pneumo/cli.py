@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError, encode
+from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError, chance, encode
 
 FINE, SOME_FAILED, USAGE = 0, 1, 2
 PARTS = ("train", "validation", "test")
@@ -64,7 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--data", metavar="SOURCE", help="default: the recipe's, which is phantom")
     command.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")
-    command.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out")
+    command.add_argument("--resume", action="store_true", help="go on from the checkpoint in --out, where there is one")
 
     command = _add(commands, "ensemble", _ensemble, "average the probabilities of several runs", with_json=False)
     command.add_argument("runs", nargs="+", metavar="RUN", help="two runs or more, trained on the same patients")
@@ -196,6 +196,8 @@ def _train(options: argparse.Namespace) -> int:
     stop = _stop_on_signals()
     if plan:
         return _train_several(recipe, plan, folder, options.resume, stop)
+    if options.resume and not training.has_checkpoint(folder):
+        print(f"no checkpoint in {folder}: training starts from the beginning", file=sys.stderr)
     try:
         outcome = training.train(
             recipe, folder, resume=options.resume, progress=_TrainingBar(), decoding=_bar("reading images"), stop=stop
@@ -407,9 +409,9 @@ def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
     return {
         "path": str(path),
         "probability": found.probability,
-        "label": None if found.error else diagnosis.label_of(found.probability, threshold),
+        "label": diagnosis.answer(found, threshold),
         "threshold": threshold,
-        "warnings": [caution.message for caution in found.cautions],
+        "warnings": diagnosis.warnings_of(found),
         "error": found.error,
     }
 
@@ -419,7 +421,8 @@ def _print_predictions(rows: list[dict[str, Any]]) -> None:
         if row["error"]:
             print(f"{row['path']}: not read: {row['error']}")
             continue
-        print(f"{row['path']}: {row['label']} (probability {row['probability']:.3f}, threshold {row['threshold']:.3f})")
+        label = row["label"] or "no answer"
+        print(f"{row['path']}: {label} (probability {chance(row['probability'])}, threshold {row['threshold']:.3f})")
         for warning in row["warnings"]:
             print(f"  note: {warning}")
     print("For teaching and demonstration; not a medical device.", file=sys.stderr)
@@ -439,7 +442,9 @@ def _explain(options: argparse.Namespace) -> int:
     heatmap = diagnosis.explain(run, found, options.method)[options.target]
     runs.write(options.out, radiograph.encode_png(figures.overlay(found.radiograph.pixels, heatmap.values)))
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
-    print(f"{options.out}: probability of PNEUMONIA {found.probability:.3f}{evidence}")
+    reason = diagnosis.no_answer(found)
+    evidence += f"; no answer: {reason}" if reason else ""
+    print(f"{options.out}: probability of PNEUMONIA {chance(found.probability)}{evidence}")
     return FINE
 
 

@@ -32,6 +32,20 @@ EXAMPLE_PATIENTS = ((3, 1), (11, 0), (24, 1), (8, 0))  # (patient, label) of the
 EXAMPLE_SIZE_PX = 448
 FAR_APART = 0.25  # two runs whose probabilities differ by more disagree, whatever their labels
 RANDOM_DRAWS = 3  # maps drawn by chance are averaged: one alone may be lucky
+NO_ANSWER = {  # cautions after which the probability, which every picture gets, says nothing about a chest
+    "uniform": "nearly uniform picture",
+    "aspect": "extreme proportions",
+}
+NOTES = {  # cautions in a few words, for a table
+    "synthetic": "A drawn phantom.",
+    "colour": "Was in colour.",
+    "dark16": "Dark 16-bit values, stretched.",
+    "uniform": "Nearly uniform.",
+    "small": "Small picture.",
+    "aspect": "Unusual proportions.",
+    "inverted": "Looks inverted.",
+    "burned_in": "Check for burned-in text.",
+}
 SYNTHETIC = Caution("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
 
 
@@ -107,8 +121,28 @@ def heatmap_methods() -> dict[str, tuple[str, str]]:
 
 
 def label_of(probability: float, threshold: float) -> str:
-    """The class name at a threshold: PNEUMONIA at or above it."""
+    """The class name at a threshold: PNEUMONIA at or above it. For a file, ask `answer`."""
     return CLASS_NAMES[POSITIVE if probability >= threshold else 1 - POSITIVE]
+
+
+def no_answer(found: Diagnosis) -> str | None:
+    """Why the probability of a picture that was read means nothing, e.g. "nearly uniform picture"; None where it means something.
+
+    Decided by the cautions of NO_ANSWER. The probability stays in the Diagnosis: it is what the model computes of such a picture.
+    """
+    codes = {caution.code for caution in found.cautions}
+    return next((reason for code, reason in NO_ANSWER.items() if code in codes), None)
+
+
+def answer(found: Diagnosis, threshold: float) -> str | None:
+    """The class name of a file at a threshold; None where it was refused or where its probability means nothing."""
+    return None if found.error or no_answer(found) else label_of(found.probability, threshold)
+
+
+def warnings_of(found: Diagnosis) -> list[str]:
+    """What a reader of the result should know, as sentences; first, why there is no answer where there is none."""
+    reason = no_answer(found)
+    return ([f"No answer: {reason}."] if reason else []) + [caution.message for caution in found.cautions]
 
 
 def is_indeterminate(run_band: Interval | None, probability: float) -> bool:
@@ -317,26 +351,33 @@ def validation_predictions(run: Run) -> runs.Predictions:
 
 
 def table(run: Run, results: Iterable[Diagnosis], threshold: float) -> list[dict[str, str | float | None]]:
-    """One row a file: file, probability, label, threshold, model, weights_sha256, warnings, error, and a short note."""
+    """One row a file: file, probability, label, threshold, model, weights_sha256, warnings, error, and a note of a few words.
+
+    label: None where the file was refused or has no answer. note: the reason of a refusal is in error alone.
+    """
     return [
         {
             "file": found.name,
             "probability": found.probability,
-            "label": None if found.probability is None else label_of(found.probability, threshold),
+            "label": answer(found, threshold),
             "threshold": threshold,
             "model": run.card.name,
             "weights_sha256": run.card.weights.sha256,
-            "warnings": " ".join(caution.message for caution in found.cautions),
+            "warnings": " ".join(warnings_of(found)),
             "error": found.error or "",
-            "note": f"Not read: {found.error}" if found.error else _note(run, found),
+            "note": "Not read." if found.error else _note(run, found),
         }
         for found in results
     ]
 
 
 def _note(run: Run, found: Diagnosis) -> str:
-    words = ["indeterminate"] if is_indeterminate(run.card.indeterminate, found.probability) else []
-    return ", ".join(words + [caution.code.replace("_", " ") for caution in found.cautions])
+    reason = no_answer(found)
+    words = [f"No answer: {reason}."] if reason else []
+    if not reason and is_indeterminate(run.card.indeterminate, found.probability):
+        words.append("Indeterminate.")
+    others = [caution for caution in found.cautions if caution.code not in NO_ANSWER]
+    return " ".join(words + [NOTES.get(caution.code, caution.message) for caution in others])
 
 
 def table_csv(rows: list[dict[str, str | float | None]]) -> bytes:

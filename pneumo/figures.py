@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
 from scipy.ndimage import binary_dilation
 
-from pneumo.schema import CLASS_NAMES, Interval, OperatingPoint
+from pneumo.schema import CLASS_NAMES, Interval, OperatingPoint, chance
 
 COLOURS = {
     "NORMAL": "#0072B2",
@@ -121,7 +121,9 @@ def probability_bar(probability: float, threshold: float, band: Interval | None,
                 "color": COLOURS[CLASS_NAMES[int(probability >= threshold)]],
                 "line": {"width": 2, "color": "white"},
             },
-            hovertemplate="probability %{x:.3f}<extra></extra>",
+            cliponaxis=False,
+            hovertext=[chance(probability)],
+            hovertemplate="probability %{hovertext}<extra></extra>",
         )
     )
     figure.update_layout(height=96, margin={"l": 8, "r": 8, "t": 4, "b": 28}, showlegend=False, dragmode=False)
@@ -164,7 +166,9 @@ def probability_histogram(
                 mode="markers",
                 marker={"symbol": "diamond", "size": 13, "color": "white", "line": {"width": 2, "color": "black"}},
                 name="files on this page",
-                hovertemplate="probability %{x:.3f}<extra></extra>",
+                cliponaxis=False,
+                hovertext=[chance(mark) for mark in marks],
+                hovertemplate="probability %{hovertext}<extra></extra>",
             )
         )
     figure.update_layout(
@@ -173,7 +177,7 @@ def probability_histogram(
         margin=MARGIN,
         legend={"orientation": "h", "y": -0.35},
         yaxis={"title": "images (log scale)", "type": "log", "rangemode": "tozero"},
-        xaxis={"title": "probability of pneumonia", "range": [0, 1]},
+        xaxis={"title": "probability of pneumonia", "range": [-0.02, 1.02]},  # room for half a mark at 0 and 1
     )
     return figure
 
@@ -251,6 +255,7 @@ def roc_curve(
                 y=[point.sensitivity],
                 mode="markers",
                 marker={"symbol": symbol, "size": 12, "color": COLOURS["threshold"]},
+                cliponaxis=False,
                 name=f"{point.title} ({point.threshold:.3f})",
             )
         )
@@ -278,6 +283,7 @@ def reliability(labels: np.ndarray, probabilities: np.ndarray, bins: int = 10) -
             mode="lines+markers",
             marker={"size": 7 + 26 * np.sqrt(counts / counts.max()), "color": COLOURS["PNEUMONIA"], "opacity": 0.7},
             line={"color": COLOURS["PNEUMONIA"], "width": 1},
+            cliponaxis=False,  # the largest circles lie at 0 and 1
             customdata=counts,
             hovertemplate="stated %{x:.2f}, observed %{y:.2f}, n = %{customdata}<extra></extra>",
         )

@@ -244,13 +244,33 @@ def weights_info(blob: bytes, parameters: int) -> WeightsInfo:
 
 
 def write(path: Path, blob: bytes) -> None:
-    """Writes aside, flushes to disk and renames: under the name there is always a whole file."""
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(blob)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(file.name).chmod(0o644)
-    Path(file.name).replace(path)
+    """Writes aside, flushes to disk and renames: under the name there is always a whole file.
+
+    Raises PneumoError where that cannot be done, and leaves nothing behind.
+    """
+    aside = None
+    try:
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            aside = Path(file.name)
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.chmod(0o644)
+        aside.replace(path)
+    except OSError as error:
+        raise PneumoError(f"{path} cannot be written: {_why_not(path, error)}") from error
+    finally:
+        if aside:
+            aside.unlink(missing_ok=True)  # renamed, it is gone
+
+
+def _why_not(path: Path, error: OSError) -> str:
+    """The obstacle and the remedy."""
+    if path.is_dir():
+        return "it is a folder; name a file"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}; make it first, or choose another place"
+    return f"{error.strerror}; free the place, or choose another one"
 
 
 def _history_csv(history: list[dict[str, Any]]) -> bytes:

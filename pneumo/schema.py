@@ -393,6 +393,11 @@ class Diagnosis:
         return self.radiograph.cautions if self.radiograph else ()
 
 
+def chance(probability: float) -> str:
+    """ "0.934"; never 0.000 or 1.000, which no model may claim. The one way a probability is written for people."""
+    return "<0.001" if probability < 0.0005 else ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
+
+
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """', did you mean X?' for the closest known word, or an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)

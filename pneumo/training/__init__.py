@@ -2,7 +2,7 @@
 
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.ensemble import make_ensemble
-from pneumo.training.session import Outcome, train
+from pneumo.training.session import Outcome, has_checkpoint, train
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Phase, Task
 from pneumo.training.trainer import Interrupted, Progress, Trainer
 
@@ -16,6 +16,7 @@ __all__ = [
     "Progress",
     "Task",
     "Trainer",
+    "has_checkpoint",
     "make_ensemble",
     "train",
 ]

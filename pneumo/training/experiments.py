@@ -77,8 +77,7 @@ def run_all(
         if not (resume and (place / runs.CARD_FILE).exists()):
             if started:
                 started(number, len(planned), variation)
-            has_checkpoint = any(place.glob("checkpoint*")) if place.is_dir() else False
-            train(variation.recipe, place, resume=resume and has_checkpoint, **options)
+            train(variation.recipe, place, resume=resume, **options)
         rows.append(_row(variation, runs.read_card(place)))
     folder.mkdir(parents=True, exist_ok=True)
     runs.write(folder / RESULTS_FILE, _as_csv(rows))

@@ -67,6 +67,7 @@ def train(
 ) -> Outcome:
     """Trains and saves a run in `folder`. Raises PneumoError before any work when it cannot end well.
 
+    resume: goes on from the checkpoint in `folder`; where there is none, training starts from the beginning.
     The internal test is read once, after the weights, the temperature and the thresholds are fixed.
     """
     _check_folder(folder, resume)
@@ -118,6 +119,11 @@ def _pretrained(recipe: Recipe) -> dict[str, Tensor] | None:
     return found
 
 
+def has_checkpoint(folder: Path) -> bool:
+    """Whether an unfinished training in a folder can go on."""
+    return (folder / CHECKPOINT_FILE).is_file()
+
+
 def check_free(folder: Path) -> None:
     """Raises PneumoError where a finished run would be overwritten."""
     if (folder / runs.CARD_FILE).exists():
@@ -126,7 +132,7 @@ def check_free(folder: Path) -> None:
 
 def _check_folder(folder: Path, resume: bool) -> None:
     check_free(folder)
-    if (folder / CHECKPOINT_FILE).exists() and not resume:
+    if has_checkpoint(folder) and not resume:
         raise PneumoError(f"{folder} holds an unfinished training; add --resume to go on, or choose another --out")
 
 
@@ -280,4 +286,5 @@ def _public_source(source: str) -> str:
 def _hardware(trainer: Trainer) -> str:
     kind = torch.cuda.get_device_name(trainer.device) if trainer.device.type == "cuda" else "CPU"
     precision = "bfloat16 autocast" if trainer.bf16 else "float32"
-    return f"{kind}, {torch.get_num_threads()} threads, {platform.machine()}, {precision}"
+    threads = torch.get_num_threads()
+    return f"{kind}, {threads} thread{'s' * (threads != 1)}, {platform.machine()}, {precision}"

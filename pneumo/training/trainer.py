@@ -172,8 +172,11 @@ class Trainer:
     # --- the loop -----------------------------------------------------------------------------------------
 
     def fit(self, *, resume: bool = False) -> State:
-        """Trains to the end and leaves the best weights in `best`. Raises Interrupted when `stop` was set."""
-        if resume:
+        """Trains to the end and leaves the best weights in `best`. Raises Interrupted when `stop` was set.
+
+        resume: from the folder's checkpoint; from the beginning where a kill came before the first one.
+        """
+        if resume and (self.folder / CHECKPOINT_FILE).is_file():
             self._restore()
         if not self.state.history:
             self._finish_epoch()  # epoch 0: before training
@@ -314,8 +317,6 @@ class Trainer:
 
     def _restore(self) -> None:
         path = self.folder / CHECKPOINT_FILE
-        if not path.is_file():
-            raise PneumoError(f"nothing to resume: {path} is missing; start without --resume")
         with safe_open(path, "pt") as file:
             about = json.loads(file.metadata()["pneumo"])
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict

@@ -127,7 +127,7 @@ def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 420, "height": 900})
     for link, sign in (
-        ("Open Evidence", "Right and wrong"),
+        ("Open Results", "Right and wrong"),
         ("Open Classroom", "onvolution"),
         ("Open Diagnose", "Threshold"),
     ):
