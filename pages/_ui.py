@@ -29,10 +29,11 @@ DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagn
 
 
 def keep(key: str, default: Any = None, among: Collection[Any] | None = None) -> Any:
-    """Holds a widget's value while the visitor is on another page; call it before the widget is drawn. Returns the value.
+    """Holds a widget's value while the visitor is on another page. Returns the value.
 
     Streamlit drops the keys of widgets that are not drawn. The widget takes its value from session_state, so it gets none of
-    its own. among: the options there are now; the default takes the place of a value that is no longer one of them.
+    its own. Call it only where the widget is drawn in the same run: a key set without its widget stays, and would hide what
+    the visitor chose later. among: the options there are now; the default replaces a value that is no longer one of them.
     """
     kept = st.session_state.setdefault(KEPT, {})
     value = st.session_state[key] if key in st.session_state else kept.get(key, default)
@@ -42,6 +43,12 @@ def keep(key: str, default: Any = None, among: Collection[Any] | None = None) ->
         st.session_state[key] = value
     kept[key] = value
     return value
+
+
+def keep_all(defaults: dict[str, Any]) -> None:
+    """`keep` for several widgets, by key."""
+    for key, default in defaults.items():
+        keep(key, default)
 
 
 @st.cache_resource(show_spinner="Loading the model ...")

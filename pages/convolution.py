@@ -9,18 +9,13 @@ from pneumo.schema import PneumoError
 SIZE = 24  # every cell can be seen and pointed at
 PLAY_S = 0.4
 
-START = {  # the controls, and what they start with
-    "convolution.picture": 0,
-    "convolution.kernel": next(iter(lessons.KERNELS)),
-    "convolution.padding": 1,
-    "convolution.stride": 1,
-}
+INPUT = {"convolution.picture": 0, "convolution.kernel": next(iter(lessons.KERNELS))}
+SIZES = {"convolution.padding": 1, "convolution.stride": 1}
 FIRST_PLACE = {"convolution.row": 9, "convolution.column": 6}
 
 run = _ui.default_run()
 examples = _ui.phantom_examples()
-for key, value in START.items():
-    _ui.keep(key, value)
+_ui.keep_all(INPUT)
 
 st.title("One convolution, by hand")
 st.markdown(
@@ -71,8 +66,7 @@ playing = st.toggle("Play", key="convolution.play", help="Moves the window by it
 @st.fragment(run_every=PLAY_S if playing else None)
 def stepper() -> None:
     """The window and its numbers; the only part that is drawn again at each step."""
-    for key, value in FIRST_PLACE.items():
-        _ui.keep(key, value)
+    _ui.keep_all(FIRST_PLACE)
     if playing:
         advance(1)
     controls = st.columns([3, 3, 1, 1], vertical_alignment="bottom")
@@ -121,6 +115,7 @@ two.caption(
 )
 
 st.subheader("3. How large is the result?", divider="gray")
+_ui.keep_all(SIZES)
 one, two, three = st.columns([1, 1, 2], vertical_alignment="bottom")
 padding = one.slider("Padding", 0, 3, key="convolution.padding", help="Rows of zeros put around the picture.")
 stride = two.slider("Stride", 1, 4, key="convolution.stride", help="How far the window moves at each step.")

@@ -29,10 +29,8 @@ VIEW = {  # how the picture is shown, and what it starts with
     "diagnose.invert": False,
     "diagnose.seen": False,
     "diagnose.window": (0, 255),
-    "diagnose.target": CLASS_NAMES[1],
-    "diagnose.opacity": 0.6,
-    "diagnose.floor": 0.15,
 }
+HEAT = {"diagnose.target": CLASS_NAMES[1], "diagnose.opacity": 0.6, "diagnose.floor": 0.15}
 FEW = 5  # reasons of refusals that are shown without being asked for
 
 
@@ -377,8 +375,7 @@ def show_one(run: Run, files: list[Example], results: list[Diagnosis], threshold
 
 def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
     """The radiograph with window, inversion and heatmap."""
-    for key, default in VIEW.items():
-        _ui.keep(key, default)
+    _ui.keep_all(VIEW)
     picture = st.empty()
     first, second, third = st.columns(3)
     heat_on = first.toggle("Heatmap", key="diagnose.heatmap", help="Grad-CAM: which places spoke for the class.")
@@ -394,6 +391,7 @@ def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
         else f"{width} x {height} pixels"
     )
     if heat_on:
+        _ui.keep_all(HEAT)
         target = st.radio("Evidence for", CLASS_NAMES[::-1], horizontal=True, key="diagnose.target")
         one, two = st.columns(2)
         opacity = one.slider("Opacity", 0.0, 1.0, step=0.05, key="diagnose.opacity")

@@ -1,10 +1,15 @@
 """Every page through AppTest, on the runs in the repository."""
 
+import shutil
+
 import numpy as np
+import pyarrow as pa
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
-from pneumo import diagnosis, radiograph, runs
+from pages import _ui
+from pneumo import diagnosis, evaluation, radiograph, runs, significance
 from tests.hostile import hostile_files
 
 TIMEOUT_S = 60
@@ -25,6 +30,14 @@ def texts(elements) -> str:
     return "\n".join(str(element.value) for element in elements)
 
 
+def tiles(app: AppTest) -> dict[str, str]:
+    return {metric.label: metric.value for metric in app.metric}
+
+
+def leave_and_come_back(app: AppTest, page: str) -> AppTest:
+    return app.switch_page("pages/home.py").run().switch_page(page).run()
+
+
 def phantoms(count: int = 2) -> list[tuple[str, bytes]]:
     return [(example.name, example.data) for example in diagnosis.phantom_examples()[:count]]
 
@@ -42,6 +55,9 @@ def test_home_names_the_default_run_with_its_figures_and_the_disclaimer():
     assert card.name in texts(app.markdown)
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown["AUROC"] == f"{card.metrics['test'].auroc:.3f}"
+    assert shown["Sensitivity"] == f"{card.metrics['test'].sensitivity:.1%}", (
+        "a share is written as on every other page"
+    )
     assert all(limit in texts(app.markdown) for limit in card.limits)
 
 
@@ -74,11 +90,12 @@ def test_several_uploads_one_of_them_bad():
     app = upload(open_page("pages/diagnose.py"), *phantoms(2), ("bad.png", b"nonsense"))
     table = app.dataframe[0].value
     assert table["probability"].notna().tolist() == [True, True, False]
-    assert "Not read" in table["note"][2]
+    assert table["note"][2] == "Not read."
+    assert "got something else" in texts(app.markdown), "the reason in full, below the table"
     assert not app.exception
-    app.selectbox(key="diagnose.open").set_value(2).run()
+    app.selectbox(key="diagnose.open").select_index(2).run()
     assert "was not read" in texts(app.error)
-    app.selectbox(key="diagnose.open").set_value(1).run()
+    app.selectbox(key="diagnose.open").select_index(1).run()
     assert not app.error
 
 
@@ -97,13 +114,34 @@ def test_threshold_relabels_without_running_the_model_again(monkeypatch):
 
 
 def test_presets_move_the_threshold_and_the_expectation():
-    app, card = upload(open_page("pages/diagnose.py"), *phantoms(1)), runs.load().card
-    for point in card.operating_points:
+    """What to expect is counted on the internal test, which chose no threshold."""
+    app, run = upload(open_page("pages/diagnose.py"), *phantoms(1)), runs.load()
+    test = runs.read_predictions(run.folder).part("test")
+    for point in run.card.operating_points:
         app.get("button_group")[0].set_value(point.name).run()
         assert app.slider(key="diagnose.threshold").value == pytest.approx(point.threshold)
-        shown = {metric.label: metric.value for metric in app.metric}
-        assert shown["Sensitivity"] == f"{point.sensitivity:.1%}"
-        assert shown["Specificity"] == f"{point.specificity:.1%}"
+        counts = evaluation.confusion(test.labels, test.probabilities, point.threshold)
+        assert tiles(app)["Sensitivity"] == f"{counts['tp'] / (counts['tp'] + counts['fn']):.1%}"
+        assert tiles(app)["Specificity"] == f"{counts['tn'] / (counts['tn'] + counts['fp']):.1%}"
+        known = significance.wilson(counts["tp"], counts["tp"] + counts["fn"])
+        assert f"95%: {known.low:.1%} to {known.high:.1%}, n = {(test.labels == 1).sum()}" in texts(app.caption)
+    assert f"{len(test.labels)} internal test radiographs ({run.card.name})" in texts(app.caption)
+
+
+def test_a_run_without_an_internal_test_is_judged_on_validation_and_says_so(tmp_path, monkeypatch):
+    folder = runs.load().folder
+    shutil.copytree(folder, tmp_path / folder.name)
+    (tmp_path / runs.DEFAULT_FILE).write_text(folder.name)
+    table = tmp_path / folder.name / runs.PREDICTIONS_FILE
+    table.write_text("".join(line for line in table.open() if ",test," not in line))
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    st.cache_resource.clear()
+    app = open_page("pages/diagnose.py")
+    st.cache_resource.clear()
+    assert not app.exception
+    n = len(runs.read_predictions(folder).part("validation").labels)
+    assert f"{n} validation radiographs" in texts(app.caption)
+    assert "flatter" in texts(app.caption)
 
 
 def test_prevalence_changes_ppv_and_not_sensitivity():
@@ -133,6 +171,8 @@ def test_overlays_are_prepared_for_the_readable_files():
     app.button(key="diagnose.prepare").click().run()
     assert not app.exception
     assert app.session_state["diagnose.zip"][:2] == b"PK"
+    app = upload(app, *phantoms(1))
+    assert "diagnose.zip" not in app.session_state, "it holds the pictures of files that were removed"
 
 
 def test_results_of_removed_files_are_forgotten():
@@ -173,7 +213,7 @@ def test_hostile_files_on_the_page():
     assert len(table) == len(files) >= 200
     assert not app.exception
     refused = table["probability"].isna()
-    assert table.loc[refused, "note"].str.startswith("Not read: ").all()
+    assert (table.loc[refused, "note"] == "Not read.").all()
     assert refused.sum() > 100
 
 
@@ -189,7 +229,7 @@ def test_a_16_bit_png_and_a_tiny_picture_are_read():
     noise = np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)
     app = upload(open_page("pages/diagnose.py"), ("tiny.png", radiograph.encode_png(noise)))
     assert not app.exception
-    assert "small" in app.dataframe[0].value["note"][0]
+    assert "Small picture." in app.dataframe[0].value["note"][0]
 
 
 @pytest.mark.parametrize(
@@ -200,3 +240,114 @@ def test_no_page_claims_certainty(probability, shown):
     from pages import _ui
 
     assert _ui.chance(probability) == shown
+
+
+# --- what a visitor chose stays chosen --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threshold", [None, 0.123])
+def test_threshold_and_prevalence_outlast_a_look_at_another_page(threshold):
+    app = open_page("pages/diagnose.py")
+    if threshold is not None:
+        app.slider(key="diagnose.threshold").set_value(threshold).run()
+    app.slider(key="diagnose.prevalence").set_value(7).run()
+    before = app.slider(key="diagnose.threshold").value, app.get("button_group")[0].value, tiles(app)
+    assert before[0] == threshold or threshold is None
+    for _ in range(2):
+        app = leave_and_come_back(app, "pages/diagnose.py")
+        assert (app.slider(key="diagnose.threshold").value, app.get("button_group")[0].value, tiles(app)) == before
+        assert app.slider(key="diagnose.prevalence").value == 7
+    assert not app.exception
+
+
+def test_files_model_and_view_outlast_a_look_at_another_page():
+    app = upload(open_page("pages/diagnose.py"), *phantoms(3))
+    app.selectbox(key="diagnose.run").set_value("first_steps").run()
+    app.selectbox(key="diagnose.open").select_index(2).run()
+    app.toggle(key="diagnose.heatmap").set_value(True).run()
+    app.slider(key="diagnose.opacity").set_value(0.3).run()
+    app = leave_and_come_back(app, "pages/diagnose.py")
+    assert not app.exception
+    assert len(app.dataframe[0].value) == 3
+    assert app.selectbox(key="diagnose.run").value == "first_steps"
+    assert app.selectbox(key="diagnose.open").value == f"3. {phantoms(3)[2][0]}"
+    assert app.slider(key="diagnose.opacity").value == 0.3
+    app.button(key="diagnose.back").click().run()
+    assert "synthetic phantoms" in texts(app.info)
+    assert not app.exception
+
+
+def test_another_run_starts_at_its_own_threshold():
+    app = open_page("pages/diagnose.py")
+    app.slider(key="diagnose.threshold").set_value(0.123).run()
+    app.selectbox(key="diagnose.run_phantoms").set_value("pneumonia_cnn").run()
+    assert app.slider(key="diagnose.threshold").value == pytest.approx(
+        runs.load("pneumonia_cnn").card.point().threshold
+    )
+
+
+def test_the_place_of_the_window_outlasts_a_look_at_another_page():
+    app = open_page("pages/convolution.py")
+    app.slider(key="convolution.row").set_value(3).run()
+    app.button(key="convolution.step").click().run()
+    app.selectbox(key="convolution.picture").set_value(2).run()
+    app = leave_and_come_back(app, "pages/convolution.py")
+    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (3, 7)
+    assert app.selectbox(key="convolution.picture").value == 2
+
+
+def test_open_file_names_the_files_that_are_there():
+    app = open_page("pages/diagnose.py")
+    app.selectbox(key="diagnose.open").select_index(3).run()
+    app = upload(app, ("mine.png", phantoms(1)[0][1]), ("yours.png", phantoms(2)[1][1]))
+    opened = app.selectbox(key="diagnose.open")
+    assert (opened.options, opened.value) == (["1. mine.png", "2. yours.png"], "1. mine.png")
+    assert opened.proto.set_value, "the browser is told, or it would go on showing the former name"
+
+
+def test_from_real_cases_back_to_the_phantoms():
+    app = open_page("pages/diagnose.py")
+    cases = [diagnosis.Example("case.png", phantoms(1)[0][1], 1, synthetic=False)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(diagnosis, "hub_examples", lambda count=4: cases)
+        app.button(key="diagnose.fetch").click().run()
+    assert app.dataframe[0].value["file"].tolist() == ["case.png"]
+    assert "real cases" in texts(app.info)
+    app.button(key="diagnose.back").click().run()
+    assert len(app.dataframe[0].value) == 4
+    assert "synthetic phantoms" in texts(app.info)
+
+
+# --- what a page must not claim ---------------------------------------------------------------------------
+
+
+def test_a_uniform_picture_gets_no_answer():
+    black = radiograph.encode_png(np.zeros((200, 200), np.uint8))
+    app = upload(open_page("pages/diagnose.py"), ("black.png", black))
+    assert not app.exception
+    row = app.dataframe[0].value.iloc[0]
+    assert row["label"] == ""
+    assert row["note"].startswith("No answer: nearly uniform picture.")
+    assert row["probability"] > 0
+    assert "No answer: nearly uniform picture" in texts(app.error)
+    assert "font-size:2rem" not in texts(app.markdown), "no coloured label"
+    assert "rated most alike" not in texts(app.markdown)
+
+
+def test_the_page_says_whose_radiographs_the_chosen_model_learned_from():
+    app = open_page("pages/diagnose.py")
+    phantom, people = (runs.load(name).card.limits[0] for name in ("first_steps", "pneumonia_cnn"))
+    assert phantom in texts(app.caption).replace("\\", "")
+    assert "children aged one to five" not in texts(app.caption)
+    app.selectbox(key="diagnose.run_phantoms").set_value("pneumonia_cnn").run()
+    assert people in texts(app.caption).replace("\\", "")
+
+
+def test_the_table_claims_no_certainty_and_shows_what_matters_first():
+    app = open_page("pages/diagnose.py")
+    table = app.dataframe[0]
+    assert list(table.value.columns) == ["file", "label", "probability", "note"]
+    written = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
+    shown = [_ui.chance(value) for value in table.value["probability"]]
+    assert written.iloc[:, 2].tolist() == shown
+    assert table.value["note"].tolist() == ["A drawn phantom."] * 4
