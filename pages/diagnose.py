@@ -78,7 +78,7 @@ def choose_input() -> tuple[Run, list[Example]]:
         introduce_phantoms(run)
         return run, _ui.phantom_examples()
     if not uploads:
-        told, back = st.columns([4, 1], vertical_alignment="center")
+        told, back = st.columns([5, 2], vertical_alignment="center")
         told.info(
             "Four real cases from the hub. Upload files of your own to replace them."
             if files[0].label >= 0
@@ -196,7 +196,7 @@ def choose_threshold(run: Run) -> float:
     with right:
         _ui.keep("diagnose.prevalence", 30)
         prevalence = st.slider(
-            "Prevalence: the share of those X-rayed that has pneumonia",
+            "Prevalence of pneumonia among those X-rayed",
             1,
             99,
             key="diagnose.prevalence",
@@ -282,10 +282,11 @@ def show_table(run: Run, files: list[Example], results: list[Diagnosis], thresho
         hide_index=True,
         on_select=lambda: open_selected(names),
         selection_mode="single-row",
+        placeholder="–",
         column_config={
-            "file": st.column_config.TextColumn("File", width=110),
+            "file": st.column_config.TextColumn("File", width=130),
             "label": st.column_config.TextColumn("Label", width=95),
-            "probability": st.column_config.NumberColumn("Probability", width=75),
+            "probability": st.column_config.NumberColumn("Probability", width=80),
             "note": st.column_config.TextColumn("Note", width="large"),
         },
     )

@@ -228,7 +228,7 @@ def show_people(name: str, counts: dict[str, int]) -> None:
     left, right = st.columns([1, 3], gap="large")
     with left:
         prevalence = st.slider(
-            "Prevalence: how many of 100 have pneumonia", 1, 99, 30, format="%d%%", key="evidence.prevalence"
+            "Prevalence of pneumonia among those X-rayed", 1, 99, 30, format="%d%%", key="evidence.prevalence"
         )
         figure, people = charts.people(rates["sensitivity"], rates["specificity"], prevalence / 100)
         ppv, npv = evaluation.predictive_values(rates["sensitivity"], rates["specificity"], prevalence / 100)

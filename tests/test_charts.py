@@ -92,3 +92,11 @@ def test_stress_map_has_a_row_a_run():
     rows = (StressRow("clean", 0, 0.99, 0.0, 0.9, 0.9), StressRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
     figure = charts.stress_map({"a": rows, "b": rows}, "auroc_lost")
     assert np.array(figure.data[0].z).shape[0] == 2
+
+
+def test_marks_on_the_edge_are_whole(scores):
+    """A sensitivity of 1 is drawn on the upper edge."""
+    roc = charts.roc_curves({"run": scores}, 0.0)
+    reliability = charts.reliability_curves({"run": scores})
+    assert [trace.cliponaxis for trace in roc.data if trace.mode == "markers"] == [False]
+    assert [trace.cliponaxis for trace in reliability.data] == [False]

@@ -194,3 +194,42 @@ def test_help_does_not_wait_for_torch():
     )  # fmt: skip
     assert "evaluate" in done.stdout
     assert " torch\n" not in done.stderr
+
+
+@pytest.mark.parametrize(("out", "remedy"), [("no/such/heat.png", "there is no folder"), (".", "it is a folder")])
+@pytest.mark.parametrize("command", ["explain", "card"])
+def test_an_output_that_cannot_be_written_is_a_usage_error(weights, pictures, tmp_path, capsys, command, out, remedy):
+    words = [next((pictures / "NORMAL").iterdir())] if command == "explain" else []
+    before = sorted(tmp_path.rglob("*"))
+    code, text, err = run(capsys, command, *words, "--out", tmp_path / out)
+    assert (code, text) == (cli.USAGE, "")
+    assert remedy in err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_predict_gives_a_uniform_picture_no_label_and_says_why(weights, tmp_path, capsys):
+    (tmp_path / "black.png").write_bytes(radiograph.encode_png(radiograph.np.zeros((200, 200), "u1")))
+    code, out, _ = run(capsys, "predict", tmp_path, "--json")
+    [row] = json.loads(out)
+    assert (code, row["label"], row["error"]) == (cli.FINE, None, None)
+    assert row["warnings"][0] == "No answer: nearly uniform picture."
+    assert 0 <= row["probability"] <= 1
+    out = run(capsys, "predict", tmp_path)[1]
+    assert "black.png: no answer (probability" in out
+    assert "note: No answer: nearly uniform picture." in out
+
+
+def test_predict_claims_no_certainty(capsys):
+    row = {"path": "x", "label": "PNEUMONIA", "threshold": 0.5, "warnings": [], "error": None}
+    cli._print_predictions([row | {"probability": 0.99999}, row | {"probability": 0.00001}])
+    out = capsys.readouterr().out
+    assert "probability >0.999" in out
+    assert "probability <0.001" in out
+
+
+def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(tmp_path, capsys):
+    out, options = tmp_path / "mine", ["data.source=phantom:80", "image_size=32", "epochs=1", "batch_size=16"]
+    code, _, err = run(capsys, "train", "first_steps", "--out", out, "--resume", *options)
+    assert code == cli.FINE, err
+    assert f"no checkpoint in {out}: training starts from the beginning" in err
+    assert (out / runs.CARD_FILE).exists()

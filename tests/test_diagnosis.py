@@ -239,3 +239,40 @@ def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
     plain = diagnosis.evaluate(small_run, str(tmp_path)).metrics
     assert both[0].brier == pytest.approx(both[1].brier, abs=1e-9)
     assert both[0].brier != pytest.approx(plain.brier, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (np.zeros((200, 200), np.uint8), "nearly uniform picture"),
+        (np.full((200, 200), 90, np.uint8), "nearly uniform picture"),
+        (np.tile(np.arange(200, dtype=np.uint8), (60, 4)), "extreme proportions"),
+        (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), None),
+    ],
+)
+def test_what_cannot_be_a_chest_gets_no_answer_and_keeps_its_probability(pixels, reason, small_run):
+    found = diagnosis.diagnose(small_run, radiograph.encode_png(pixels), "x.png")
+    assert 0 <= found.probability <= 1
+    assert diagnosis.no_answer(found) == reason
+    for threshold, label in ((0.0, "PNEUMONIA"), (1.1, "NORMAL")):
+        assert diagnosis.answer(found, threshold) == (None if reason else label)
+    [row] = diagnosis.table(small_run, [found], 0.0)
+    assert row["label"] == (None if reason else "PNEUMONIA")
+    assert row["note"].startswith(f"No answer: {reason}.") == bool(reason)
+    assert row["warnings"].startswith(f"No answer: {reason}.") == bool(reason)
+    assert row["probability"] == found.probability
+
+
+def test_a_refused_file_has_no_answer_either(small_run):
+    refused = diagnosis.diagnose(small_run, b"", "x.png")
+    assert (diagnosis.answer(refused, 0.0), diagnosis.no_answer(refused)) == (None, None)
+    [row] = diagnosis.table(small_run, [refused], 0.5)
+    assert (row["note"], row["error"]) == ("Not read.", refused.error)
+
+
+def test_every_caution_has_its_note():
+    """A bare code says nothing to a reader, and a sentence of its length no table can show."""
+    codes = {*radiograph._CAUTIONS, diagnosis.SYNTHETIC.code}
+    assert codes == diagnosis.NOTES.keys()
+    assert diagnosis.NO_ANSWER.keys() <= codes
+    assert all(note.endswith(".") and len(note) < 35 for note in diagnosis.NOTES.values())

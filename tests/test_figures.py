@@ -224,3 +224,14 @@ def test_check_figures_carry_names_and_areas():
     at = np.linspace(0, 1, 5)
     chart = figures.deletion_insertion(at, 1 - at, at, 0.25, 0.5, "Deletion")
     assert [trace.name for trace in chart.data] == ["this heatmap: area 0.25", "random maps: area 0.50"]
+
+
+def test_marks_at_0_and_1_are_whole_and_claim_no_certainty(scores):
+    histogram = figures.probability_histogram(*scores, 0.5, [0.0, 1.0])
+    low, high = histogram.layout.xaxis.range
+    assert low < 0 < 1 < high
+    bar = figures.probability_bar(1.0, 0.5, None, Interval(0.9, 1))
+    reliability = figures.reliability(*scores)
+    for trace in (histogram.data[2], bar.data[1], reliability.data[0]):
+        assert trace.cliponaxis is False
+    assert (histogram.data[2].hovertext, bar.data[1].hovertext) == (("<0.001", ">0.999"), (">0.999",))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo import models, runs
-from pneumo.schema import encode
+from pneumo.schema import PneumoError, encode
 
 
 @pytest.fixture
@@ -299,3 +299,26 @@ def test_a_point_is_added_or_replaced(copy):
     card = runs.read_card(copy)
     assert [p.threshold for p in card.operating_points if p.name == "robust"] == [0.8]
     assert card.default_point == "youden"
+
+
+@pytest.mark.parametrize(
+    ("place", "remedy"),
+    [("no/such/file", "there is no folder"), ("folder", "it is a folder"), ("file/below", "there is no folder")],
+)
+def test_what_cannot_be_written_says_why_and_leaves_nothing(tmp_path, place, remedy):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "file").write_text("here before")
+    with pytest.raises(PneumoError, match=remedy):
+        runs.write(tmp_path / place, b"new")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+def test_a_failing_disk_leaves_the_former_file_and_nothing_else(tmp_path, monkeypatch):
+    def fail(number: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "file").write_text("here before")
+    monkeypatch.setattr(runs.os, "fsync", fail)
+    with pytest.raises(PneumoError, match="No space left on device; free the place"):
+        runs.write(tmp_path / "file", b"new")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "here before")]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pneumo import schema
 from pneumo.schema import (
     AugmentSpec,
     DataSpec,
@@ -123,3 +124,11 @@ def test_any_json_value_in_any_field_is_kept_or_a_named_mistake(name, value):
 def test_any_json_document_as_a_card_is_a_named_mistake(document):
     with pytest.raises(PneumoError, match=r"RunCard is|unknown key|missing key"):
         decode(RunCard, document)
+
+
+@pytest.mark.parametrize(
+    ("probability", "written"),
+    [(0.0, "<0.001"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.5, "0.500"), (0.9994, "0.999"), (1.0, ">0.999")],
+)
+def test_certainty_is_never_written(probability, written):
+    assert schema.chance(probability) == written

@@ -1,8 +1,9 @@
 """The Compare page through AppTest, on the runs in the repository."""
 
+import numpy as np
 import pytest
 
-from pneumo import diagnosis, runs
+from pneumo import diagnosis, radiograph, runs
 from tests.pages.test_pages import open_page, texts
 
 PAGE = "pages/compare.py"
@@ -48,6 +49,15 @@ def test_disagreement_is_flagged_and_agreement_said():
         assert ("The models agree" in texts(app.success)) != differ
         seen.add(differ)
     assert True in seen
+
+
+def test_a_uniform_picture_gets_no_answer_from_any_run():
+    app = upload(open_page(PAGE), "black.png", radiograph.encode_png(np.zeros((200, 200), np.uint8)))
+    assert not app.exception
+    assert "No answer: nearly uniform picture" in texts(app.error)
+    assert not app.success
+    assert texts(app.markdown).count("**No answer**") == 2
+    assert "font-size:2rem" not in texts(app.markdown), "no coloured label"
 
 
 def test_fewer_than_two_runs_is_a_message():

@@ -232,16 +232,6 @@ def test_a_16_bit_png_and_a_tiny_picture_are_read():
     assert "Small picture." in app.dataframe[0].value["note"][0]
 
 
-@pytest.mark.parametrize(
-    ("probability", "shown"),
-    [(0.0, "<0.001"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.5, "0.500"), (0.9994, "0.999"), (1.0, ">0.999")],
-)
-def test_no_page_claims_certainty(probability, shown):
-    from pages import _ui
-
-    assert _ui.chance(probability) == shown
-
-
 # --- what a visitor chose stays chosen --------------------------------------------------------------------
 
 

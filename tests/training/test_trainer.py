@@ -197,9 +197,20 @@ def test_bf16_trains_too(tmp_path):
     assert history[-1]["validation_auroc"] > 0.95
 
 
-def test_resume_refuses_another_recipe_and_a_missing_checkpoint(tmp_path):
-    with pytest.raises(PneumoError, match="nothing to resume"):
-        train(tmp_path, resume=True)
+def test_resume_without_a_checkpoint_starts_from_the_beginning(tmp_path):
+    """A kill may come before the first one is written: the same command must do."""
+    assert_same(train(tmp_path / "plain").best, train(tmp_path / "resumed", resume=True).best)
+
+
+def test_hardware_counts_threads_in_words(tmp_path):
+    from pneumo.training import session
+
+    trainer = train(tmp_path, recipes.override(RECIPE, ["epochs=1"]))
+    n = torch.get_num_threads()
+    assert f", {n} thread{'' if n == 1 else 's'}," in session._hardware(trainer)
+
+
+def test_resume_refuses_another_recipe(tmp_path):
     train(tmp_path)
     with pytest.raises(PneumoError, match=r"learning_rate was 0\.001, is 0\.5"):
         train(tmp_path, recipes.override(RECIPE, ["learning_rate=.5"]), resume=True)
