@@ -156,7 +156,12 @@ def probability_histogram(
     figure.add_vline(
         x=threshold,
         line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"},
-        annotation={"text": f"threshold {threshold:.3f}", "yanchor": "bottom", "y": 1},
+        annotation={
+            "text": f"threshold {threshold:.3f}",
+            "yanchor": "bottom",
+            "y": 1,
+            "xanchor": "left" if threshold < 0.5 else "right",  # towards the middle, where there is room
+        },
     )
     if marks:
         figure.add_trace(

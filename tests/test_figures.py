@@ -232,6 +232,9 @@ def test_marks_at_0_and_1_are_whole_and_claim_no_certainty(scores):
     assert low < 0 < 1 < high
     bar = figures.probability_bar(1.0, 0.5, None, Interval(0.9, 1))
     reliability = figures.reliability(*scores)
+    for threshold, side in ((0.02, "left"), (0.98, "right")):
+        words = figures.probability_histogram(*scores, threshold).layout.annotations[0]
+        assert (words.text, words.xanchor) == (f"threshold {threshold:.3f}", side)
     for trace in (histogram.data[2], bar.data[1], reliability.data[0]):
         assert trace.cliponaxis is False
     assert (histogram.data[2].hovertext, bar.data[1].hovertext) == (("<0.001", ">0.999"), (">0.999",))
