@@ -37,7 +37,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pneumo import runs
 from pneumo.schema import PneumoError, Recipe, encode
-from pneumo.training.tasks import Batch, Task
+from pneumo.training.tasks import Batch, Task, use_bf16
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
@@ -143,7 +143,7 @@ class Trainer:
             dataloader_config=DataLoaderConfiguration(split_batches=True), cpu=not torch.cuda.is_available()
         )
         self.device = self.accelerator.device
-        self.bf16 = _use_bf16(recipe.precision, self.device)
+        self.bf16 = use_bf16(recipe.precision, self.device)
         self.state = State()
         self._set_up()
 
@@ -360,14 +360,6 @@ class _Average:
         torch._foreach_lerp_([mine[key] for key in floats], [theirs[key] for key in floats], 1 - decay)
         for key in mine.keys() - set(floats):
             mine[key].copy_(theirs[key])
-
-
-def _use_bf16(precision: str, device: torch.device) -> bool:
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def _optimiser(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
