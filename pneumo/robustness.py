@@ -11,7 +11,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -299,6 +299,18 @@ def features(run: runs.Run, squares: np.ndarray) -> np.ndarray:
 def save(folder: Path, found: Robustness) -> None:
     """Writes robustness.json into a run's folder."""
     runs.write(folder / FILE, json.dumps(encode(found), indent=1).encode())
+
+
+def adopt(folder: Path, point: OperatingPoint) -> None:
+    """Makes the threshold found under stress the run's default: in the card, and in its metrics.
+
+    Clean validation alone would put the threshold where the slightest blur or noise turns healthy children sick.
+    """
+    card = runs.read_card(folder)
+    kept = tuple(each for each in card.operating_points if each.name != point.name)
+    metrics = evaluation.measure(runs.read_predictions(folder), point.threshold)
+    changed = replace(card, operating_points=(*kept, point), default_point=point.name, metrics=metrics)
+    runs.write_card(folder, changed)
 
 
 def read(folder: Path) -> Robustness | None:

@@ -393,6 +393,24 @@ class Diagnosis:
         return self.radiograph.cautions if self.radiograph else ()
 
 
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """predictions.csv by column; every array has one entry per image."""
+
+    names: np.ndarray
+    parts: np.ndarray
+    patients: np.ndarray
+    labels: np.ndarray
+    subtypes: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray
+
+    def part(self, name: str) -> Predictions:
+        """The images of one part: "validation" or "test"."""
+        chosen = self.parts == name
+        return Predictions(*(column[chosen] for column in vars(self).values()))
+
+
 def nearest(word: str, known: typing.Iterable[str]) -> str:
     """', did you mean X?' for the closest known word, or an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)

@@ -21,6 +21,7 @@ from pneumo.schema import (
     Metrics,
     OperatingPoint,
     PneumoError,
+    Predictions,
     Recipe,
     RunCard,
     nearest,
@@ -148,7 +149,7 @@ def _check_parts(labels: np.ndarray, parts: dict[str, np.ndarray]) -> None:
 class _Findings:
     """What the finished weights showed. Runs that do not classify have nothing of it."""
 
-    predictions: runs.Predictions | None = None
+    predictions: Predictions | None = None
     metrics: dict[str, Metrics] = field(default_factory=dict)
     points: tuple[OperatingPoint, ...] = ()
     band: Interval | None = None
@@ -234,7 +235,7 @@ def _findings(
     temperature, bias = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
     rows = [(dataset.items[i], part) for part in names for i in parts[part]]
     flat = np.concatenate([logits[part] for part in names])
-    predictions = runs.Predictions(
+    predictions = Predictions(
         names=np.array([item.name for item, _ in rows]),
         parts=np.array([part for _, part in rows]),
         patients=np.array([item.patient for item, _ in rows]),
@@ -246,23 +247,7 @@ def _findings(
     validation = predictions.part("validation")
     points = evaluation.operating_points(validation.labels, validation.probabilities)
     band = evaluation.indeterminate_band(validation.labels, validation.probabilities)
-    return _Findings(predictions, measure(predictions, points[0].threshold), points, band, temperature, bias)
-
-
-def measure(predictions: runs.Predictions, threshold: float) -> dict[str, Metrics]:
-    """Metrics of each part at one threshold."""
-    found = {}
-    for part in dict.fromkeys(predictions.parts.tolist()):
-        chosen = predictions.part(part)
-        found[part] = evaluation.evaluate(
-            chosen.labels,
-            chosen.probabilities,
-            chosen.patients.tolist(),
-            threshold,
-            subtypes=chosen.subtypes.tolist(),
-            uncalibrated=evaluation.calibrated(chosen.logits),
-        )
-    return found
+    return _Findings(predictions, evaluation.measure(predictions, points[0].threshold), points, band, temperature, bias)
 
 
 def published(recipe: Recipe) -> Recipe:
