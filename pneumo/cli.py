@@ -205,6 +205,10 @@ def _train(options: argparse.Namespace) -> int:
     except training.Interrupted:
         print(f"stopped; the checkpoint is in {folder}. Go on with the same command and --resume", file=sys.stderr)
         return SOME_FAILED
+    speaks = training.is_main_process()
+    training.finish_processes()
+    if not speaks:  # one of several processes under `accelerate launch`
+        return FINE
     for name, error in outcome.unreadable.items():
         print(f"left out {name}: {error}", file=sys.stderr)
     print(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from torch import Tensor
 
 from pneumo import data, evaluation, models, runs
@@ -91,13 +92,29 @@ def train(
     task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
     state = trainer.fit(resume=resume)
-    card = _save(recipe, folder, dataset, parts, task, trainer, state)
-    for checkpoint in (
-        folder / CHECKPOINT_FILE,
-        *folder.glob(f".{CHECKPOINT_FILE}.*"),
-    ):  # a kill leaves half-written ones
-        checkpoint.unlink(missing_ok=True)
+    if trainer.accelerator.is_main_process:
+        card = _save(recipe, folder, dataset, parts, task, trainer, state)
+        _remove_checkpoints(folder)
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.accelerator.is_main_process:
+        card = runs.read_card(folder)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in squares.errors.items()})
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """The checkpoint of the finished training, and half-written ones that a kill left."""
+    for path in (folder / CHECKPOINT_FILE, *folder.glob(f".{CHECKPOINT_FILE}.*")):
+        path.unlink(missing_ok=True)
+
+
+def is_main_process() -> bool:
+    """False in all but one of several processes that train together; only that one speaks."""
+    return PartialState().is_main_process
+
+
+def finish_processes() -> None:
+    """Lets go of the other processes at the end of a program; alone it does nothing."""
+    PartialState().destroy_process_group()
 
 
 def _task(recipe: Recipe) -> type[Task]:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate.utils import broadcast_object_list
 from safetensors import safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
@@ -152,6 +153,12 @@ class Trainer:
     def _set_up(self) -> None:
         task, recipe = self.task, self.recipe
         self.batches = EpochBatches(task, recipe.batch_size, recipe.seed, recipe.epoch_images)
+        processes = self.accelerator.num_processes
+        if self.batches.batch_size % processes:
+            raise PneumoError(
+                f"a batch of {self.batches.batch_size} cannot be shared by {processes} processes; choose batch_size as a "
+                f"multiple, e.g. {max(1, self.batches.batch_size // processes) * processes}"
+            )
         loader = DataLoader(_Batches(task), batch_sampler=self.batches, collate_fn=_as_is)
         if recipe.channels_last:
             for module in task.modules.values():
@@ -192,11 +199,12 @@ class Trainer:
             losses = self._step(raw)
             state.step += 1
             self._report(losses, (state.step - first) / (time.monotonic() - started))
-            if self.stop.is_set() or time.monotonic() - saved > self.checkpoint_every_s:
+            stopping = self._anyone_stops()
+            if stopping or time.monotonic() - saved > self.checkpoint_every_s:
                 state.seconds += time.monotonic() - started
                 started, saved, first = time.monotonic(), time.monotonic(), state.step
                 self._store()
-            if self.stop.is_set():
+            if stopping:
                 raise Interrupted
         state.seconds += time.monotonic() - started
 
@@ -231,7 +239,7 @@ class Trainer:
         state, steps = self.state, max(1, len(self.batches))
         row = {"epoch": float(state.epoch), "learning_rate": self.optimisers[0].param_groups[0]["lr"]}
         row |= {f"step_{name}": total / steps for name, total in state.sums.items()}
-        row |= self.task.figures(self._predict)
+        row |= self._figures()
         state.history.append(row)
         value = self._criterion(row)
         if value > state.best_value or state.epoch == 0:
@@ -242,8 +250,20 @@ class Trainer:
         state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
         self._store()
         self._report({}, 0.0)
-        if self.stop.is_set() and state.epoch <= self.recipe.epochs:
+        if self._anyone_stops() and state.epoch <= self.recipe.epochs:
             raise Interrupted
+
+    def _figures(self) -> dict[str, float]:
+        """The main process measures and tells the others, so that all decide alike on best epoch, schedule and stopping."""
+        found = [self.task.figures(self._predict) if self.accelerator.is_main_process else None]
+        return broadcast_object_list(found)[0]
+
+    def _anyone_stops(self) -> bool:
+        """Whether any process was asked to stop; all must stop after the same step."""
+        if self.accelerator.num_processes == 1:
+            return self.stop.is_set()
+        asked = torch.tensor([int(self.stop.is_set())], device=self.device)
+        return bool(self.accelerator.reduce(asked, "sum").item())
 
     def _criterion(self, row: dict[str, float]) -> float:
         """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
