@@ -55,7 +55,7 @@ def test_a_run_is_measured_and_the_result_kept_beside_it(small_run, tmp_path):
     assert [row.stress for row in found.rows][:2] == ["clean", "darker"]
     assert len(found.rows) == 1 + sum(len(s.levels) for s in robustness.STRESSES.values())
     clean = run.card.metrics["test"]
-    assert found.rows[0].auroc == pytest.approx(clean.auroc, abs=1e-6)
+    assert found.rows[0].auroc == pytest.approx(clean.auroc, abs=0.02)  # bfloat16 may exchange neighbours
     assert (found.n, found.patients) == (clean.n, clean.patients)
     assert 0 < point.threshold < 1
     robustness.save(folder, found)

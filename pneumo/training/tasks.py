@@ -259,8 +259,4 @@ class FrozenBackboneTask(ClassificationTask):
 
 def use_bf16(precision: str, device: torch.device) -> bool:
     """Whether a recipe's precision means bfloat16 autocast on this device."""
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return models.native_bf16(device) if precision == "auto" else precision == "bf16"
