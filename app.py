@@ -11,7 +11,7 @@ PAGES = {
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
     ],
     "Evidence": [
-        st.Page("pages/evaluate.py", title="Results", icon=":material/monitoring:", url_path="evidence"),
+        st.Page("pages/evidence.py", title="Results", icon=":material/monitoring:", url_path="evidence"),
         st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),
         st.Page("pages/cards.py", title="Model cards", icon=":material/badge:", url_path="cards"),
     ],

@@ -81,9 +81,8 @@ def load_history(name: str) -> list[dict[str, float]]:
     return runs.read_history(runs.resolve(name))
 
 
-@st.cache_resource(show_spinner=False)
 def load_robustness(name: str) -> Robustness | None:
-    """What a run loses under stress, where that was measured."""
+    """What a run loses under stress, where that was measured; a small file that may come while the app is open."""
     return robustness.read(runs.resolve(name))
 
 

@@ -484,7 +484,7 @@ def show_trust(run: Run, results: list[Diagnosis], threshold: float) -> None:
             figures.probability_histogram(known.labels, known.probabilities, threshold, marks), key="diagnose.histogram"
         )
         st.markdown("\n".join(f"- {text}" for text in (run.card.intended_use, *run.card.limits)))
-        st.page_link("pages/evaluate.py", label="All results", icon=":material/monitoring:")
+        st.page_link("pages/evidence.py", label="All results", icon=":material/monitoring:")
 
 
 main()

@@ -25,7 +25,7 @@ DOORS = (
         "label at a threshold you move, and a heatmap of where the model looked.",
     ),
     (
-        "pages/evaluate.py",
+        "pages/evidence.py",
         "Results",
         ":material/monitoring:",
         "How the model was trained, how often it is right on patients it "

@@ -79,10 +79,15 @@ def confusion_cells(counts: Mapping[str, int], chosen: str | None = None) -> go.
     names = list(CLASS_NAMES)
     figure.update_layout(height=330, margin=MARGIN, dragmode=False, clickmode="event+select")
     figure.update_xaxes(
-        tickvals=[0, 1], ticktext=[f"said {n}" for n in names], range=[-0.5, 1.5], fixedrange=True, zeroline=False
+        tickvals=[0, 1],
+        ticktext=[f"said<br>{n}" for n in names],
+        tickangle=0,
+        range=[-0.5, 1.5],
+        fixedrange=True,
+        zeroline=False,
     )
     figure.update_yaxes(
-        tickvals=[0, 1], ticktext=[f"is {n}" for n in names], range=[1.5, -0.5], fixedrange=True, zeroline=False
+        tickvals=[0, 1], ticktext=[f"is<br>{n}" for n in names], range=[1.5, -0.5], fixedrange=True, zeroline=False
     )
     return figure
 

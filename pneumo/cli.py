@@ -90,7 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--part", choices=PARTS[1:], default="validation")
     command.add_argument("--images", type=int, default=0, metavar="N", help="at most so many images; default: all")
     command.add_argument(
-        "--adopt", action="store_true", help="write robustness.json and the threshold 'robust' into the run's folder"
+        "--adopt",
+        action="store_true",
+        help="write robustness.json into the run's folder and make the threshold found its default one",
     )
 
     command = _add(commands, "predict", _predict, "one line for every file; one bad file never stops the rest")
@@ -205,6 +207,10 @@ def _train(options: argparse.Namespace) -> int:
     except training.Interrupted:
         print(f"stopped; the checkpoint is in {folder}. Go on with the same command and --resume", file=sys.stderr)
         return SOME_FAILED
+    speaks = training.is_main_process()
+    training.finish_processes()
+    if not speaks:  # one of several processes under `accelerate launch`
+        return FINE
     for name, error in outcome.unreadable.items():
         print(f"left out {name}: {error}", file=sys.stderr)
     print(
@@ -353,7 +359,7 @@ def _robustness(options: argparse.Namespace) -> int:
     if options.adopt:
         robustness.save(run.folder, found)
         if options.part == "validation":
-            runs.add_point(run.folder, point)
+            robustness.adopt(run.folder, point)
     if options.json:
         _print_json({"robustness": found, "point": point})
         return FINE

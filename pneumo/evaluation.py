@@ -19,7 +19,7 @@ from sklearn.metrics import (
     roc_curve,
 )
 
-from pneumo.schema import Interval, Metrics, OperatingPoint, PneumoError, Subgroup
+from pneumo.schema import Interval, Metrics, OperatingPoint, PneumoError, Predictions, Subgroup
 from pneumo.significance import delong_interval, wilson
 
 BOOTSTRAP_ROUNDS = 500  # the 2.5% points then move by about .001 from seed to seed at n = 500
@@ -140,6 +140,22 @@ def evaluate(
         subgroups=subgroups(labels, probabilities, subtypes, threshold) if len(subtypes) else (),
         ci95={key: value for key, value in intervals.items() if value is not None},
     )
+
+
+def measure(predictions: Predictions, threshold: float) -> dict[str, Metrics]:
+    """Metrics of each part at one threshold."""
+    found = {}
+    for part in dict.fromkeys(predictions.parts.tolist()):
+        chosen = predictions.part(part)
+        found[part] = evaluate(
+            chosen.labels,
+            chosen.probabilities,
+            chosen.patients.tolist(),
+            threshold,
+            subtypes=chosen.subtypes.tolist(),
+            uncalibrated=calibrated(chosen.logits),
+        )
+    return found
 
 
 def subgroups(

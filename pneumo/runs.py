@@ -26,7 +26,7 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from pneumo import models
-from pneumo.schema import OperatingPoint, PneumoError, RunCard, WeightsInfo, decode, encode, nearest
+from pneumo.schema import PneumoError, Predictions, RunCard, WeightsInfo, decode, encode, nearest
 
 SCHEMA_VERSION = 1
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
@@ -54,24 +54,6 @@ class Run:
     model: nn.Module
     lock: Any = field(default_factory=threading.RLock)
     members: tuple[Run, ...] = ()
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """predictions.csv by column; every array has one entry per image."""
-
-    names: np.ndarray
-    parts: np.ndarray
-    patients: np.ndarray
-    labels: np.ndarray
-    subtypes: np.ndarray
-    logits: np.ndarray
-    probabilities: np.ndarray
-
-    def part(self, name: str) -> Predictions:
-        """The images of one part: "validation" or "test"."""
-        chosen = self.parts == name
-        return Predictions(*(column[chosen] for column in vars(self).values()))
 
 
 def weights_folder() -> Path:
@@ -196,13 +178,6 @@ def save(
     write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
 
 
-def add_point(folder: Path, point: OperatingPoint) -> None:
-    """Adds an operating point to a run's card, in place of one of the same name."""
-    card = read_card(folder)
-    kept = tuple(each for each in card.operating_points if each.name != point.name)
-    write(folder / CARD_FILE, json.dumps(encode(replace(card, operating_points=(*kept, point))), indent=2).encode())
-
-
 def serialise(state: dict[str, torch.Tensor], storage: str = "float32") -> bytes:
     """A state dict as safetensors bytes.
 
@@ -290,6 +265,11 @@ def _predictions_csv(predictions: Predictions) -> bytes:
     for *words, logit, probability in zip(*vars(predictions).values(), strict=True):
         writer.writerow([*words, f"{logit:.5f}", f"{probability:.6f}"])
     return buffer.getvalue().encode()
+
+
+def write_card(folder: Path, card: RunCard) -> None:
+    """Replaces a run's card; its weights and predictions stay."""
+    write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
 
 
 def card_as_dict(card: RunCard) -> dict[str, Any]:

@@ -393,6 +393,24 @@ class Diagnosis:
         return self.radiograph.cautions if self.radiograph else ()
 
 
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """predictions.csv by column; every array has one entry per image."""
+
+    names: np.ndarray
+    parts: np.ndarray
+    patients: np.ndarray
+    labels: np.ndarray
+    subtypes: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray
+
+    def part(self, name: str) -> Predictions:
+        """The images of one part: "validation" or "test"."""
+        chosen = self.parts == name
+        return Predictions(*(column[chosen] for column in vars(self).values()))
+
+
 def chance(probability: float) -> str:
     """ "0.934"; never 0.000 or 1.000, which no model may claim. The one way a probability is written for people."""
     return "<0.001" if probability < 0.0005 else ">0.999" if probability >= 0.9995 else f"{probability:.3f}"

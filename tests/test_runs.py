@@ -1,6 +1,5 @@
 """Runs on disk: what is saved comes back, and what does not fit is named with its remedy."""
 
-import dataclasses
 import json
 import pickle
 import shutil
@@ -290,15 +289,6 @@ def test_stored_weights_stored_again_are_the_same_bits():
     once = runs.deserialise(runs.serialise(state, "int8"))
     again = runs.deserialise(runs.serialise(once, "int8"))
     assert all(torch.equal(once[key], again[key]) for key in once)
-
-
-def test_a_point_is_added_or_replaced(copy):
-    point = dataclasses.replace(runs.read_card(copy).point(), name="robust", threshold=0.7)
-    for threshold in (0.7, 0.8):
-        runs.add_point(copy, dataclasses.replace(point, threshold=threshold))
-    card = runs.read_card(copy)
-    assert [p.threshold for p in card.operating_points if p.name == "robust"] == [0.8]
-    assert card.default_point == "youden"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pneumo.models.registry import (
     count_parameters,
     entry,
     names,
+    native_bf16,
     positive_logit,
     register,
 )
@@ -27,6 +28,7 @@ __all__ = [
     "load_backbone",
     "member_input",
     "names",
+    "native_bf16",
     "positive_logit",
     "register",
 ]

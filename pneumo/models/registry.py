@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from pneumo.schema import ImageSpec, PneumoError, nearest
@@ -97,3 +98,10 @@ def positive_logit(outputs: Tensor) -> Tensor:
 def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
     """Numbers learned by gradient descent; buffers such as batch norm's running statistics do not count."""
     return sum(p.numel() for p in model.parameters() if p.requires_grad or not trainable_only)
+
+
+def native_bf16(device: torch.device) -> bool:
+    """Whether the device computes bfloat16 itself; emulated, it would be slower than float32."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()

@@ -2,7 +2,7 @@
 
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.ensemble import make_ensemble
-from pneumo.training.session import Outcome, has_checkpoint, train
+from pneumo.training.session import Outcome, finish_processes, has_checkpoint, is_main_process, train
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Phase, Task
 from pneumo.training.trainer import Interrupted, Progress, Trainer
 
@@ -16,7 +16,9 @@ __all__ = [
     "Progress",
     "Task",
     "Trainer",
+    "finish_processes",
     "has_checkpoint",
+    "is_main_process",
     "make_ensemble",
     "train",
 ]

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 
 from pneumo import data, evaluation, models, runs, transforms
-from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, RunCard, WeightsInfo
-from pneumo.training.session import check_free, measure, versions
+from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, Predictions, RunCard, WeightsInfo
+from pneumo.training.session import check_free, versions
 
 BATCH = 64
 
@@ -41,7 +41,7 @@ def make_ensemble(
     rows = [(i, part) for part in names_of_parts for i in parts[part] if i not in squares.errors]
     logits = _logits(model, squares.array, np.array([i for i, _ in rows]), image)
     items = [dataset.items[i] for i, _ in rows]
-    predictions = runs.Predictions(
+    predictions = Predictions(
         names=np.array([item.name for item in items]),
         parts=np.array([part for _, part in rows]),
         patients=np.array([item.patient for item in items]),
@@ -62,7 +62,7 @@ def make_ensemble(
         recipe=replace(
             first.recipe, name="ensemble", summary=f"Mean of calibrated probabilities: {', '.join(digests)}."
         ),
-        metrics=measure(predictions, points[0].threshold),
+        metrics=evaluation.measure(predictions, points[0].threshold),
         operating_points=points,
         default_point=points[0].name,
         indeterminate=evaluation.indeterminate_band(validation.labels, validation.probabilities),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import PartialState
 from torch import Tensor
 
 from pneumo import data, evaluation, models, runs
@@ -21,6 +22,7 @@ from pneumo.schema import (
     Metrics,
     OperatingPoint,
     PneumoError,
+    Predictions,
     Recipe,
     RunCard,
     nearest,
@@ -91,13 +93,29 @@ def train(
     task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
     state = trainer.fit(resume=resume)
-    card = _save(recipe, folder, dataset, parts, task, trainer, state)
-    for checkpoint in (
-        folder / CHECKPOINT_FILE,
-        *folder.glob(f".{CHECKPOINT_FILE}.*"),
-    ):  # a kill leaves half-written ones
-        checkpoint.unlink(missing_ok=True)
+    if trainer.accelerator.is_main_process:
+        card = _save(recipe, folder, dataset, parts, task, trainer, state)
+        _remove_checkpoints(folder)
+    trainer.accelerator.wait_for_everyone()
+    if not trainer.accelerator.is_main_process:
+        card = runs.read_card(folder)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in squares.errors.items()})
+
+
+def _remove_checkpoints(folder: Path) -> None:
+    """The checkpoint of the finished training, and half-written ones that a kill left."""
+    for path in (folder / CHECKPOINT_FILE, *folder.glob(f".{CHECKPOINT_FILE}.*")):
+        path.unlink(missing_ok=True)
+
+
+def is_main_process() -> bool:
+    """False in all but one of several processes that train together; only that one speaks."""
+    return PartialState().is_main_process
+
+
+def finish_processes() -> None:
+    """Lets go of the other processes at the end of a program; alone it does nothing."""
+    PartialState().destroy_process_group()
 
 
 def _task(recipe: Recipe) -> type[Task]:
@@ -154,7 +172,7 @@ def _check_parts(labels: np.ndarray, parts: dict[str, np.ndarray]) -> None:
 class _Findings:
     """What the finished weights showed. Runs that do not classify have nothing of it."""
 
-    predictions: runs.Predictions | None = None
+    predictions: Predictions | None = None
     metrics: dict[str, Metrics] = field(default_factory=dict)
     points: tuple[OperatingPoint, ...] = ()
     band: Interval | None = None
@@ -240,7 +258,7 @@ def _findings(
     temperature, bias = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
     rows = [(dataset.items[i], part) for part in names for i in parts[part]]
     flat = np.concatenate([logits[part] for part in names])
-    predictions = runs.Predictions(
+    predictions = Predictions(
         names=np.array([item.name for item, _ in rows]),
         parts=np.array([part for _, part in rows]),
         patients=np.array([item.patient for item, _ in rows]),
@@ -252,23 +270,7 @@ def _findings(
     validation = predictions.part("validation")
     points = evaluation.operating_points(validation.labels, validation.probabilities)
     band = evaluation.indeterminate_band(validation.labels, validation.probabilities)
-    return _Findings(predictions, measure(predictions, points[0].threshold), points, band, temperature, bias)
-
-
-def measure(predictions: runs.Predictions, threshold: float) -> dict[str, Metrics]:
-    """Metrics of each part at one threshold."""
-    found = {}
-    for part in dict.fromkeys(predictions.parts.tolist()):
-        chosen = predictions.part(part)
-        found[part] = evaluation.evaluate(
-            chosen.labels,
-            chosen.probabilities,
-            chosen.patients.tolist(),
-            threshold,
-            subtypes=chosen.subtypes.tolist(),
-            uncalibrated=evaluation.calibrated(chosen.logits),
-        )
-    return found
+    return _Findings(predictions, evaluation.measure(predictions, points[0].threshold), points, band, temperature, bias)
 
 
 def published(recipe: Recipe) -> Recipe:

@@ -220,12 +220,13 @@ class FrozenBackboneTask(ClassificationTask):
 
     def _features(self, indices: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
         """(len(indices), F) float32; of changed pictures where a generator is given."""
+        bf16 = use_bf16(self.recipe.precision, torch.device("cpu"))
         out = []
         for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
             planes = torch.from_numpy(self.squares[rows])
             if generator:
                 planes = transforms.augment(planes, self.recipe.augment, generator)
-            with torch.inference_mode():
+            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
                 out.append(self.whole.backbone(transforms.normalise(planes, self.recipe.image)).float())
         return torch.cat(out).clone()  # a plain tensor again, so that gradients can pass the head
 
@@ -254,3 +255,8 @@ class FrozenBackboneTask(ClassificationTask):
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
         state = dict(self.whole.state_dict())
         return state | {f"head.{key}": value for key, value in best.items()}
+
+
+def use_bf16(precision: str, device: torch.device) -> bool:
+    """Whether a recipe's precision means bfloat16 autocast on this device."""
+    return models.native_bf16(device) if precision == "auto" else precision == "bf16"

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
+from accelerate.utils import broadcast_object_list
 from safetensors import safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
@@ -37,7 +38,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from pneumo import runs
 from pneumo.schema import PneumoError, Recipe, encode
-from pneumo.training.tasks import Batch, Task
+from pneumo.training.tasks import Batch, Task, use_bf16
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
@@ -143,8 +144,10 @@ class Trainer:
             dataloader_config=DataLoaderConfiguration(split_batches=True), cpu=not torch.cuda.is_available()
         )
         self.device = self.accelerator.device
-        self.bf16 = _use_bf16(recipe.precision, self.device)
+        self.bf16 = use_bf16(recipe.precision, self.device)
         self.state = State()
+        # Asked before the processes meet in _set_up: afterwards a fast one may have written a checkpoint that a slow one finds.
+        self.can_resume = (folder / CHECKPOINT_FILE).is_file()
         self._set_up()
 
     # --- setting up ---------------------------------------------------------------------------------------
@@ -152,6 +155,12 @@ class Trainer:
     def _set_up(self) -> None:
         task, recipe = self.task, self.recipe
         self.batches = EpochBatches(task, recipe.batch_size, recipe.seed, recipe.epoch_images)
+        processes = self.accelerator.num_processes
+        if self.batches.batch_size % processes:
+            raise PneumoError(
+                f"a batch of {self.batches.batch_size} cannot be shared by {processes} processes; choose batch_size as a "
+                f"multiple, e.g. {max(1, self.batches.batch_size // processes) * processes}"
+            )
         loader = DataLoader(_Batches(task), batch_sampler=self.batches, collate_fn=_as_is)
         if recipe.channels_last:
             for module in task.modules.values():
@@ -176,7 +185,7 @@ class Trainer:
 
         resume: from the folder's checkpoint; from the beginning where a kill came before the first one.
         """
-        if resume and (self.folder / CHECKPOINT_FILE).is_file():
+        if resume and self.can_resume:
             self._restore()
         if not self.state.history:
             self._finish_epoch()  # epoch 0: before training
@@ -195,11 +204,12 @@ class Trainer:
             losses = self._step(raw)
             state.step += 1
             self._report(losses, (state.step - first) / (time.monotonic() - started))
-            if self.stop.is_set() or time.monotonic() - saved > self.checkpoint_every_s:
+            stopping = self._anyone_stops()
+            if stopping or time.monotonic() - saved > self.checkpoint_every_s:
                 state.seconds += time.monotonic() - started
                 started, saved, first = time.monotonic(), time.monotonic(), state.step
                 self._store()
-            if self.stop.is_set():
+            if stopping:
                 raise Interrupted
         state.seconds += time.monotonic() - started
 
@@ -234,7 +244,7 @@ class Trainer:
         state, steps = self.state, max(1, len(self.batches))
         row = {"epoch": float(state.epoch), "learning_rate": self.optimisers[0].param_groups[0]["lr"]}
         row |= {f"step_{name}": total / steps for name, total in state.sums.items()}
-        row |= self.task.figures(self._predict)
+        row |= self._figures()
         state.history.append(row)
         value = self._criterion(row)
         if value > state.best_value or state.epoch == 0:
@@ -245,8 +255,20 @@ class Trainer:
         state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
         self._store()
         self._report({}, 0.0)
-        if self.stop.is_set() and state.epoch <= self.recipe.epochs:
+        if self._anyone_stops() and state.epoch <= self.recipe.epochs:
             raise Interrupted
+
+    def _figures(self) -> dict[str, float]:
+        """The main process measures and tells the others, so that all decide alike on best epoch, schedule and stopping."""
+        found = [self.task.figures(self._predict) if self.accelerator.is_main_process else None]
+        return broadcast_object_list(found)[0]
+
+    def _anyone_stops(self) -> bool:
+        """Whether any process was asked to stop; all must stop after the same step."""
+        if self.accelerator.num_processes == 1:
+            return self.stop.is_set()
+        asked = torch.tensor([int(self.stop.is_set())], device=self.device)
+        return bool(self.accelerator.reduce(asked, "sum").item())
 
     def _criterion(self, row: dict[str, float]) -> float:
         """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
@@ -361,14 +383,6 @@ class _Average:
         torch._foreach_lerp_([mine[key] for key in floats], [theirs[key] for key in floats], 1 - decay)
         for key in mine.keys() - set(floats):
             mine[key].copy_(theirs[key])
-
-
-def _use_bf16(precision: str, device: torch.device) -> bool:
-    if precision != "auto":
-        return precision == "bf16"
-    if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
 
 
 def _optimiser(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:

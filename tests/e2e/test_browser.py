@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 from pages import _ui
-from pneumo import diagnosis, runs
+from pneumo import diagnosis, evaluation, runs
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -136,4 +136,49 @@ def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
         page.wait_for_timeout(1000)
         assert page.locator('[data-testid="stException"]').count() == 0
         page.go_back()
+    assert page.errors == []
+
+
+FOLLOWED = """([tn, fp]) => {
+    const matrix = document.querySelector('.st-key-evidence-matrix .js-plotly-plot');
+    const roc = document.querySelector('.st-key-evidence-roc .js-plotly-plot');
+    const tile = [...document.querySelectorAll('[data-testid=stMetric]')].find(each => each.innerText.includes('Specificity'));
+    return matrix.innerText.includes(`${tn}`) && Math.abs(roc.data[1].x[0] - fp / (tn + fp)) < 1e-9
+        && tile.innerText.includes((tn / (tn + fp)).toFixed(3));
+}"""
+
+
+CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
+    const matrix = document.querySelector('.st-key-evidence-matrix .js-plotly-plot');
+    const { xaxis, yaxis } = matrix._fullLayout, box = matrix.getBoundingClientRect();
+    return [box.left + xaxis._offset + xaxis.d2p(1), box.top + yaxis._offset + yaxis.d2p(0)];
+}"""
+
+
+def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
+    """Within 300 ms, the median of five moves; then a click on a cell lists its cases."""
+    run = runs.default_name()
+    found = runs.read_predictions(runs.resolve(run)).part("test")
+    page.get_by_text("Open Results").click()
+    slider = page.locator(".st-key-evidence-threshold input[type=range]")
+    slider.wait_for()
+    page.locator(".st-key-evidence-matrix .js-plotly-plot").wait_for()
+    page.wait_for_timeout(3000)  # the rest of the page is still being drawn
+    took = []
+    for key, threshold in (("Home", 0.0), ("End", 1.0), ("Home", 0.0), ("End", 1.0), ("Home", 0.0)):
+        counts = evaluation.confusion(found.labels, found.probabilities, threshold)
+        start = time.perf_counter()
+        slider.press(key)
+        page.wait_for_function(FOLLOWED, arg=[counts["tn"], counts["fp"]], polling=10)
+        took.append(time.perf_counter() - start)
+        page.wait_for_timeout(500)
+    print(f"threshold to matrix, rates and curve: {[round(1000 * t) for t in took]} ms")
+    assert sorted(took)[2] < float(
+        os.environ.get("PNEUMO_FOLLOW_S", "3")
+    )  # 0.3 on an idle machine; a busy one is no failure
+    page.mouse.click(*page.evaluate(CELL_FP))
+    page.get_by_text("the most surprising first").wait_for()
+    heading = page.locator("p", has_text="the most surprising first").inner_text()
+    assert heading.startswith(f"Called PNEUMONIA, is NORMAL: {counts['fp']} ")
+    assert page.locator('[data-testid="stException"]').count() == 0
     assert page.errors == []

@@ -13,7 +13,7 @@ from pneumo import diagnosis, evaluation, radiograph, runs, significance
 from tests.hostile import hostile_files
 
 TIMEOUT_S = 60
-PAGES = ("pages/home.py", "pages/diagnose.py", "pages/evaluate.py", "pages/convolution.py")
+PAGES = ("pages/home.py", "pages/diagnose.py", "pages/evidence.py", "pages/convolution.py")
 
 
 def open_page(page: str) -> AppTest:
@@ -218,7 +218,7 @@ def test_hostile_files_on_the_page():
 
 
 def test_evidence_follows_the_part():
-    app, card = open_page("pages/evaluate.py"), runs.load().card
+    app, card = open_page("pages/evidence.py"), runs.load().card
     assert {m.label: m.value for m in app.metric}["AUROC"] == f"{card.metrics['test'].auroc:.3f}"
     app.get("button_group")[0].set_value("validation").run()
     assert {m.label: m.value for m in app.metric}["AUROC"] == f"{card.metrics['validation'].auroc:.3f}"
