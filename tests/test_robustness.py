@@ -24,7 +24,7 @@ def squares():
 @pytest.mark.parametrize("name", robustness.STRESSES)
 def test_every_stress_spoils_more_with_severity(squares, name):
     clean = robustness.spoil(squares, name, 0)
-    assert torch.equal((clean * 255).round().to(torch.uint8), torch.from_numpy(squares))
+    assert torch.equal((clean * 255).round().to(torch.uint8), torch.from_numpy(squares.copy()))
     changes = []
     for severity in range(1, len(robustness.STRESSES[name].levels) + 1):
         spoiled = robustness.spoil(squares, name, severity)
