@@ -355,13 +355,12 @@ def _robustness(options: argparse.Namespace) -> int:
     from pneumo import robustness, runs
 
     run = runs.load(options.run)
-    found, point = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
+    found = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
     if options.adopt:
+        point = robustness.adopt(run.folder, found)
         robustness.save(run.folder, found)
-        if options.part == "validation":
-            robustness.adopt(run.folder, point)
     if options.json:
-        _print_json({"robustness": found, "point": point})
+        _print_json(found)
         return FINE
     print(f"{found.run}: {found.n} {found.part} images of {found.patients} patients, threshold {found.threshold:.3f}")
     for row in found.rows:
@@ -369,9 +368,11 @@ def _robustness(options: argparse.Namespace) -> int:
             f"  {row.stress:<15} {row.severity}  AUROC {row.auroc:.4f} (lost {row.auroc_lost:+.4f})  "
             f"sensitivity {row.sensitivity:.3f}  specificity {row.specificity:.3f}"
         )
-    print(
-        f"threshold that does best over all: {point.threshold:.3f}; clean {point.sensitivity:.3f} / {point.specificity:.3f}"
-    )
+    print(f"threshold that does best over all: {found.best_threshold:.3f}")
+    if options.adopt:
+        print(
+            f"adopted {point.threshold:.3f}: sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} on validation"
+        )
     if found.family_probe:
         probe = found.family_probe
         print(

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pneumo import cli, data, evaluation, models, robustness, runs
-from pneumo.schema import PneumoError, encode
+from pneumo.schema import PneumoError
 
 SOURCE = "phantom:120"
 
@@ -55,13 +55,15 @@ def test_a_run_is_measured_and_the_result_kept_beside_it(small_run, tmp_path, mo
     folder = tmp_path / "small"
     shutil.copytree(small_run.folder, folder)
     run = runs.load(str(folder))
-    found, point = robustness.measure(run, SOURCE, "test")
+    found = robustness.measure(run, SOURCE, "test")
     assert [row.stress for row in found.rows][:2] == ["clean", "darker"]
     assert len(found.rows) == 1 + sum(len(s.levels) for s in robustness.STRESSES.values())
     clean = run.card.metrics["test"]
     assert found.rows[0].auroc == pytest.approx(clean.auroc, abs=1e-6)
     assert (found.n, found.patients) == (clean.n, clean.patients)
-    assert 0 < point.threshold < 1
+    assert 0 < found.best_threshold < 1
+    with pytest.raises(PneumoError, match="not on the test part"):
+        robustness.adopt(folder, found)
     robustness.save(folder, found)
     assert robustness.read(folder) == found
     card = json.loads((folder / runs.CARD_FILE).read_text())
@@ -70,14 +72,11 @@ def test_a_run_is_measured_and_the_result_kept_beside_it(small_run, tmp_path, mo
     assert robustness.read(folder) is None  # measured on other weights
 
 
-def test_the_robust_threshold_does_best_over_all_sets():
+def test_the_best_threshold_does_best_over_all_sets():
     labels = np.array([0] * 50 + [1] * 50)
     clean = np.concatenate([np.linspace(0, 0.3, 50), np.linspace(0.4, 1, 50)])
     shifted = np.clip(clean + 0.35, 0, 1)  # under stress everything looks sicker
-    point = robustness._robust_point(labels, [clean, shifted], "validation")
-    assert 0.5 < point.threshold < 0.75
-    assert point.specificity == 1
-    assert point.chosen_on == "validation patients, clean and under 1 stresses"
+    assert 0.5 < robustness._best_threshold(labels, [clean, shifted]) < 0.75
 
 
 def test_another_source_is_refused(small_run):
@@ -107,15 +106,26 @@ def test_the_command_line_adopts_the_threshold(small_run_folder, tmp_path, capsy
 
     folder = tmp_path / "small"
     shutil.copytree(small_run_folder, folder)
-    assert cli.main(["robustness", str(folder), "--data", SOURCE, "--images", "12", "--adopt", "--json"]) == 0
+    words = ["robustness", str(folder), "--data", SOURCE, "--images", "12"]
+    assert cli.main([*words, "--adopt", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["robustness"] == json.loads((folder / robustness.FILE).read_text())
-    card = runs.read_card(folder)
-    assert (card.default_point, encode(card.point())) == ("robust", printed["point"])
-    assert card.metrics["test"].threshold == card.point().threshold
-    again = evaluation.measure(runs.read_predictions(folder), card.point().threshold)
-    assert card.metrics == again
-    robustness.adopt(folder, dataclasses.replace(card.point(), threshold=0.25))
-    assert [p.threshold for p in runs.read_card(folder).operating_points if p.name == "robust"] == [0.25]
-    assert cli.main(["robustness", str(folder), "--data", SOURCE, "--images", "12"]) == 0
+    assert printed == json.loads((folder / robustness.FILE).read_text())
+    card, predictions = runs.read_card(folder), runs.read_predictions(folder)
+    assert card.default_point == "robust"
+    assert card.point().threshold == min(printed["best_threshold"], card.point("sensitivity95").threshold)
+    assert card.point().sensitivity >= 0.95  # of clean validation: no more is given up
+    assert card.metrics == evaluation.measure(predictions, card.point().threshold)
+    assert cli.main(words) == 0
     assert "threshold that does best over all" in capsys.readouterr().out
+
+
+def test_adopting_again_replaces_the_point(small_run_folder, tmp_path):
+    import shutil
+
+    folder = tmp_path / "small"
+    shutil.copytree(small_run_folder, folder)
+    found = robustness.Robustness("small", "", "validation", 1, 1, 0.5, 0.3, (), None)
+    for threshold in (0.3, 0.2):
+        robustness.adopt(folder, dataclasses.replace(found, best_threshold=threshold))
+    limit = runs.read_card(folder).point("sensitivity95").threshold
+    assert [p.threshold for p in runs.read_card(folder).operating_points if p.name == "robust"] == [min(0.2, limit)]
