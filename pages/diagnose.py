@@ -232,13 +232,19 @@ def show_expectation(run: Run, threshold: float, prevalence: float) -> None:
     sick, healthy = counts["tp"] + counts["fn"], counts["tn"] + counts["fp"]
     found = evaluation.rates(counts)
     ppv, npv = predictive_values(found, prevalence)
+    ends = {
+        "sensitivity": significance.wilson(counts["tp"], sick),
+        "specificity": significance.wilson(counts["tn"], healthy),
+    }
+    # A hundred of a hundred right is not certainty: what the lower ends of both intervals would give stands beneath.
+    low_ppv, low_npv = predictive_values({key: end and end.low for key, end in ends.items()}, prevalence)
     tiles = (
         ("Sensitivity", found["sensitivity"], "Of radiographs with pneumonia, the share called PNEUMONIA.",
-         interval_text(significance.wilson(counts["tp"], sick), sick)),
+         interval_text(ends["sensitivity"], sick)),
         ("Specificity", found["specificity"], "Of radiographs without, the share called NORMAL.",
-         interval_text(significance.wilson(counts["tn"], healthy), healthy)),
-        ("PPV", ppv, "Of those called PNEUMONIA, the share that has it.", f"at a prevalence of {prevalence:.0%}"),
-        ("NPV", npv, "Of those called NORMAL, the share that has none.", f"at a prevalence of {prevalence:.0%}"),
+         interval_text(ends["specificity"], healthy)),
+        ("PPV", ppv, "Of those called PNEUMONIA, the share that has it.", f"at a prevalence of {prevalence:.0%}; {_ui.percent(low_ppv)} at the intervals' lower ends"),
+        ("NPV", npv, "Of those called NORMAL, the share that has none.", f"at a prevalence of {prevalence:.0%}; {_ui.percent(low_npv)} at the intervals' lower ends"),
     )  # fmt: skip
     for column, (title, value, text, note) in zip(st.columns(4), tiles, strict=True):
         column.metric(title, _ui.percent(value), help=text, border=True)

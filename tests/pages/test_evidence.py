@@ -113,10 +113,12 @@ def test_nothing_chosen_asks_for_a_choice():
 
 
 def test_stress_and_experiments_are_shown_where_they_were_measured(weights):
-    folder = weights / TWO[0]
+    folder = weights / runs.default_name()
     sha = runs.read_card(folder).weights.sha256
     row = StressRow("blur", 1, 0.98, 0.01, 0.9, 0.9)
-    robustness.save(folder, Robustness(TWO[0], sha, "validation", 100, 50, 0.5, 0.6, (row,), FamilyProbe(40, 0.6, 0.7)))
+    robustness.save(
+        folder, Robustness(folder.name, sha, "validation", 100, 50, 0.5, 0.6, (row,), FamilyProbe(40, 0.6, 0.7))
+    )
     tables = weights / experiment_tables.FOLDER
     tables.mkdir(exist_ok=True)
     (tables / "zz.csv").write_text("arm,labels,auroc\nscratch,0.01,0.9\n")
