@@ -290,7 +290,7 @@ def show_table(run: Run, files: list[Example], results: list[Diagnosis], thresho
         selection_mode="single-row",
         placeholder="–",
         column_config={
-            "file": st.column_config.TextColumn("File", width=130),
+            "file": st.column_config.TextColumn("File", width=210),
             "label": st.column_config.TextColumn("Label", width=95),
             "probability": st.column_config.NumberColumn("Probability", width=80),
             "note": st.column_config.TextColumn("Note", width="large"),

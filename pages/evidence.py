@@ -115,7 +115,7 @@ def choose_threshold(card: RunCard) -> float:
         if st.session_state[PRESET] in points:
             st.session_state[THRESHOLD] = points[st.session_state[PRESET]].threshold
 
-    left, right = st.columns([2, 3], gap="large")
+    left, right = st.columns(2, gap="large")
     left.pills(
         "Operating point",
         list(points),
@@ -232,8 +232,14 @@ def show_people(name: str, counts: dict[str, int]) -> None:
         )
         figure, people = charts.people(rates["sensitivity"], rates["specificity"], prevalence / 100)
         ppv, npv = evaluation.predictive_values(rates["sensitivity"], rates["specificity"], prevalence / 100)
+        # A hundred of a hundred right is not certainty: what the lower ends of both intervals would give stands beneath.
+        tn, fp, fn, tp = (counts[key] for key in ("tn", "fp", "fn", "tp"))
+        ends = significance.wilson(tp, tp + fn).low, significance.wilson(tn, tn + fp).low
+        low_ppv, low_npv = evaluation.predictive_values(*ends, prevalence / 100)
         st.metric("PPV", _ui.percent(ppv), help="Of those called PNEUMONIA, the share that has it.")
+        st.caption(f"{_ui.percent(low_ppv)} at the intervals' lower ends")
         st.metric("NPV", _ui.percent(npv), help="Of those called NORMAL, the share that is.")
+        st.caption(f"{_ui.percent(low_npv)} at the intervals' lower ends")
         st.caption(f"{people['fn']} sick are missed, {people['fp']} healthy are alarmed ({name}, this threshold).")
     right.plotly_chart(figure, key="evidence.people", config={"displayModeBar": False})
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
+from plotly.subplots import make_subplots
 
 from pneumo import evaluation
 from pneumo.figures import COLOURS, MARGIN
@@ -37,6 +38,7 @@ ICONS = {  # colour and shape of a person in the icon array
     "tn": (COLOURS["NORMAL"], "circle"),
 }
 PEOPLE, PEOPLE_PER_ROW = 1000, 50
+STRESS_PANELS_A_ROW = 4  # more leave no room for the figures in the cells
 Scores = Mapping[str, tuple[np.ndarray, np.ndarray]]  # run -> labels, probabilities
 
 
@@ -276,31 +278,51 @@ def histories(
 
 
 def stress_map(rows: Mapping[str, Sequence[StressRow]], figure_name: str) -> go.Figure:
-    """Runs against stresses at every severity. figure_name: "auroc_lost", "sensitivity" or "specificity"."""
-    columns = [(name, n) for name, s in STRESSES.items() for n in range(1, len(s.levels) + 1)]
-    columns = [("clean", 0), *columns]
-    values = []
-    for found in rows.values():
-        by = {(row.stress, row.severity): getattr(row, figure_name) for row in found}
-        values.append([by.get(column, np.nan) for column in columns])
+    """A panel a run, stresses downwards, severity to the right. figure_name: "auroc_lost", "sensitivity" or "specificity"."""
     lost = figure_name == "auroc_lost"
-    titles = ["clean" if name == "clean" else f"{STRESSES[name].title}, {n}" for name, n in columns]
-    figure = go.Figure(
-        go.Heatmap(
-            z=values,
-            x=titles,
-            y=list(rows),
-            colorscale="Cividis_r" if lost else "Cividis",
-            zmin=0 if lost else 0.5,
-            zmax=0.1 if lost else 1,
-            text=[[f"{v:.3f}"[1:] if 0 <= v < 1 else f"{v:.2f}" for v in line] for line in values],
-            texttemplate="%{text}",
-            hovertemplate="%{y}<br>%{x}: %{z:.4f}<extra></extra>",
-            colorbar={"title": "lost" if lost else "", "thickness": 12},
-        )
+    lines = {"clean": "Clean"} | {name: stress.title for name, stress in STRESSES.items()}
+    severities = max(len(stress.levels) for stress in STRESSES.values())
+    panels = -(-len(rows) // STRESS_PANELS_A_ROW)
+    figure = make_subplots(
+        panels,
+        min(len(rows), STRESS_PANELS_A_ROW),
+        shared_yaxes=True,
+        subplot_titles=list(rows),
+        horizontal_spacing=0.02,
+        vertical_spacing=0.35 / (panels * 2),
     )
+    for number, found in enumerate(rows.values()):
+        # What has no severities, the clean pictures among them, stands in the first column.
+        by = {(row.stress, max(row.severity, 1)): getattr(row, figure_name) for row in found}
+        values = [[by.get((name, n + 1), np.nan) for n in range(severities)] for name in lines]
+        text = [["" if np.isnan(v) else f"{v:.3f}"[1:] if 0 <= v < 1 else f"{v:.2f}" for v in line] for line in values]
+        figure.add_trace(
+            go.Heatmap(
+                z=values,
+                x=[str(n + 1) for n in range(severities)],
+                y=list(lines.values()),
+                text=text,
+                texttemplate="%{text}",
+                hovertemplate="%{y}, severity %{x}: %{z:.4f}<extra></extra>",
+                coloraxis="coloraxis",
+                xgap=1,
+                ygap=1,
+            ),
+            row=number // STRESS_PANELS_A_ROW + 1,
+            col=number % STRESS_PANELS_A_ROW + 1,
+        )
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_xaxes(type="category", showgrid=False)
+    figure.update_xaxes(title_text="severity", row=panels)
     figure.update_layout(
-        height=190 + 34 * len(rows), margin=MARGIN, xaxis={"tickangle": -55}, yaxis={"autorange": "reversed"}
+        height=panels * (26 * len(lines) + 70) + 40,
+        margin=MARGIN | {"t": 40},
+        coloraxis={
+            "colorscale": "Cividis_r" if lost else "Cividis",
+            "cmin": 0 if lost else 0.5,
+            "cmax": 0.1 if lost else 1,
+            "colorbar": {"title": "lost" if lost else "", "thickness": 12},
+        },
     )
     return figure
 

@@ -86,12 +86,19 @@ def test_tables_of_experiments(tmp_path, monkeypatch):
         experiment_tables.read("labels")
 
 
-def test_stress_map_has_a_row_a_run():
+@pytest.mark.parametrize("count", (1, 2, 6))
+def test_stress_map_has_a_panel_a_run(count):
     from pneumo.robustness import StressRow
 
     rows = (StressRow("clean", 0, 0.99, 0.0, 0.9, 0.9), StressRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
-    figure = charts.stress_map({"a": rows, "b": rows}, "auroc_lost")
-    assert np.array(figure.data[0].z).shape[0] == 2
+    figure = charts.stress_map({f"run{n}": rows for n in range(count)}, "auroc_lost")
+    assert len(figure.data) == count
+    assert [note.text for note in figure.layout.annotations] == [f"run{n}" for n in range(count)]
+    panel = figure.data[-1]
+    blur = panel.y.index("Blur")
+    assert panel.z[0][0] == 0 and panel.text[0][0] == ".000"
+    assert panel.z[blur][1] == 0.09 and panel.text[blur][1] == ".090"
+    assert np.isnan(panel.z[blur][0]) and panel.text[blur][0] == ""
 
 
 def test_marks_on_the_edge_are_whole(scores):

@@ -223,3 +223,9 @@ def test_chances_are_about_what_they_say():
     changed = augment(AugmentSpec(flip=0.3), images=squares(400))
     share = (changed - squares(400).float() / 255).abs().amax((1, 2)).gt(0.01).float().mean()
     assert 0.2 < share < 0.4
+
+
+def test_the_grid_is_that_of_torch():
+    theta = torch.randn(5, 2, 3, generator=torch.Generator().manual_seed(0))
+    expected = torch.nn.functional.affine_grid(theta, [5, 1, 24, 24], align_corners=False)
+    torch.testing.assert_close(transforms._affine_grid(theta, 24), expected)

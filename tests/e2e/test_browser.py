@@ -148,6 +148,21 @@ FOLLOWED = """([tn, fp]) => {
 }"""
 
 
+# Milliseconds from the key to the frame in which everything has followed, by the browser's own clock.
+TIMED = """([tn, fp]) => {
+    const followed = FOLLOWED;
+    window.followedAfter = null;
+    addEventListener('keydown', () => {
+        const start = performance.now();
+        const look = () => {
+            if (followed([tn, fp])) window.followedAfter = performance.now() - start;
+            else requestAnimationFrame(look);
+        };
+        look();
+    }, { once: true, capture: true });
+}""".replace("FOLLOWED", FOLLOWED)
+
+
 CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
     const matrix = document.querySelector('.st-key-evidence-matrix .js-plotly-plot');
     const { xaxis, yaxis } = matrix._fullLayout, box = matrix.getBoundingClientRect();
@@ -156,7 +171,7 @@ CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
 
 
 def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
-    """Within 300 ms, the median of five moves; then a click on a cell lists its cases."""
+    """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
     found = runs.read_predictions(runs.resolve(run)).part("test")
     page.get_by_text("Open Results").click()
@@ -165,17 +180,16 @@ def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
     page.locator(".st-key-evidence-matrix .js-plotly-plot").wait_for()
     page.wait_for_timeout(3000)  # the rest of the page is still being drawn
     took = []
-    for key, threshold in (("Home", 0.0), ("End", 1.0), ("Home", 0.0), ("End", 1.0), ("Home", 0.0)):
+    for key, threshold in (("Home", 0.0), ("End", 1.0)) * 4 + (("Home", 0.0),):
         counts = evaluation.confusion(found.labels, found.probabilities, threshold)
-        start = time.perf_counter()
+        page.evaluate(TIMED, [counts["tn"], counts["fp"]])
         slider.press(key)
-        page.wait_for_function(FOLLOWED, arg=[counts["tn"], counts["fp"]], polling=10)
-        took.append(time.perf_counter() - start)
+        page.wait_for_function("window.followedAfter !== null")
+        took.append(page.evaluate("window.followedAfter"))
         page.wait_for_timeout(500)
-    print(f"threshold to matrix, rates and curve: {[round(1000 * t) for t in took]} ms")
-    assert sorted(took)[2] < float(
-        os.environ.get("PNEUMO_FOLLOW_S", "3")
-    )  # 0.3 on an idle machine; a busy one is no failure
+    print(f"threshold to matrix, rates and curve: {[round(each) for each in took]} ms")
+    limit_ms = 1000 * float(os.environ.get("PNEUMO_FOLLOW_S", "3"))  # 0.3 on an idle machine; a busy one is no failure
+    assert sorted(took)[len(took) // 2] < limit_ms
     page.mouse.click(*page.evaluate(CELL_FP))
     page.get_by_text("the most surprising first").wait_for()
     heading = page.locator("p", has_text="the most surprising first").inner_text()
