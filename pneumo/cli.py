@@ -1,4 +1,5 @@
-"""The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | card | runs.
+"""The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | sample |
+reconstruct | card | runs.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
 Heavy imports happen inside the commands, so that --help answers at once.
@@ -106,6 +107,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", metavar="RUN")
     command.add_argument("--method", choices=HEATMAP_METHODS, default=HEATMAP_METHODS[0])
     command.add_argument("--target", choices=["NORMAL", "PNEUMONIA"], default="PNEUMONIA", help="the class to explain")
+
+    command = _add(commands, "sample", _sample, "draw radiographs with a GAN, as one PNG sheet", with_json=False)
+    command.add_argument("run", metavar="RUN")
+    command.add_argument("--count", type=int, default=16, metavar="N")
+    command.add_argument("--seed", type=int, default=0, help="the same seed gives the same radiographs")
+    command.add_argument("--class", dest="wanted", choices=["NORMAL", "PNEUMONIA"], help="default: all the run knows")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE")
+
+    command = _add(
+        commands, "reconstruct", _reconstruct, "a radiograph, what an autoencoder makes of it, and the error", with_json=False
+    )  # fmt: skip
+    command.add_argument("path", type=Path, metavar="PATH")
+    command.add_argument("--out", type=Path, required=True, metavar="FILE")
+    command.add_argument("--run", required=True, metavar="RUN", help="a run of an autoencoder")
 
     command = _add(commands, "card", _card, "a run's model card as Markdown, in the form of the hub", with_json=False)
     command.add_argument("run", nargs="?", metavar="RUN", help="default: the default run")
@@ -452,6 +467,40 @@ def _explain(options: argparse.Namespace) -> int:
     reason = diagnosis.no_answer(found)
     evidence += f"; no answer: {reason}" if reason else ""
     print(f"{options.out}: probability of PNEUMONIA {chance(found.probability)}{evidence}")
+    return FINE
+
+
+# --- sample, reconstruct ----------------------------------------------------------------------------------
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from pneumo import generative, runs, sheets
+
+    run = runs.load(options.run)
+    images = generative.samples(run, options.count, options.seed, options.wanted)
+    runs.write(options.out, sheets.png(sheets.grid(images)))
+    print(
+        f"{options.out}: {len(images)} synthetic radiographs, {options.wanted or ' and '.join(generative.classes(run))}"
+    )
+    return FINE
+
+
+def _reconstruct(options: argparse.Namespace) -> int:
+    import numpy as np
+
+    from pneumo import generative, radiograph, runs, sheets
+
+    run = runs.load(options.run)
+    try:
+        pixels = radiograph.read(radiograph.file_bytes(options.path), options.path.name).pixels
+    except PneumoError as error:
+        print(f"{options.path}: {error}", file=sys.stderr)
+        return SOME_FAILED
+    found = generative.reconstruct(run, pixels)
+    error = (found.error * 255).round().clip(0, 255).astype(np.uint8)
+    sheet = sheets.grid(np.stack([found.original, found.found, error]), columns=3)
+    runs.write(options.out, sheets.png(sheet))
+    print(f"{options.out}: original, reconstruction, error; PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
     return FINE
 
 

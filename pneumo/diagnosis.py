@@ -266,10 +266,9 @@ def diagnose_files(run: Run, paths: Iterable[Path]) -> Iterator[tuple[Path, Diag
 
 def _diagnose_file(run: Run, path: Path) -> Diagnosis:
     try:
-        with path.open("rb") as file:
-            blob = file.read(radiograph.MAX_BYTES + 1)
-    except OSError as error:
-        return Diagnosis(path.name, error=f"the file cannot be read: {error.strerror}")
+        blob = radiograph.file_bytes(path)
+    except PneumoError as error:
+        return Diagnosis(path.name, error=str(error))
     return diagnose(run, blob, path.name)
 
 

@@ -11,7 +11,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image, ImageChops
@@ -19,7 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from pneumo import containers, dicom
 from pneumo.containers import MAX_PIXELS, RadiographError
-from pneumo.schema import Caution, Radiograph
+from pneumo.schema import Caution, PneumoError, Radiograph
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "RadiographError", "encode_png", "read"]
 
@@ -97,6 +97,15 @@ def read(data: bytes, name: str = "") -> Radiograph:
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
     return Radiograph(pixels, tuple(Caution(code, text) for code, text in _CAUTIONS.items() if code in codes))
+
+
+def file_bytes(path: Path) -> bytes:
+    """A file's bytes for `read`, no more than one above MAX_BYTES. PneumoError where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise PneumoError(f"the file cannot be read: {error.strerror}") from error
 
 
 def encode_png(pixels: np.ndarray) -> bytes:

@@ -83,6 +83,42 @@ TRANSFER: dict[str, Any] = {
     "storage": "int8",
 }
 
+UNIT = ImageSpec(size=128, mean=(0.0,), std=(1.0,))  # autoencoders work on 0..1
+SNAPSHOTS = (0, 1, 5, 10, 25, 50, 100, 150, 200)
+# The fully connected GAN as the course projects trained it; the one drew 28 px, the other 32.
+FC_GAN: dict[str, Any] = {
+    "task": "gan",
+    "model": "fc_gan",
+    "data": DataSpec(only="PNEUMONIA"),
+    "batch_size": 100,
+    "epochs": 200,
+    "optimiser": "adam",
+    "learning_rate": 1e-4,
+    "criterion": "last",
+    "snapshot_epochs": SNAPSHOTS,
+}
+CONV_GAN: dict[str, Any] = {
+    "task": "gan",
+    "model": "conv_gan",
+    "image": ImageSpec(size=64),
+    "batch_size": 64,
+    "optimiser": "adam",
+    "learning_rate": 2e-4,
+    "beta1": 0.5,
+    "gan_loss": "hinge",
+    "criterion": "last",
+}
+BOTTLENECK: dict[str, Any] = {
+    "task": "reconstruction",
+    "image": UNIT,
+    "batch_size": 32,
+    "epochs": 40,
+    "learning_rate": 2e-3,
+    "schedule": "onecycle",
+    "clip_norm": 1.0,
+    "criterion": "loss",
+}
+
 RECIPES: dict[str, Recipe] = {
     recipe.name: recipe
     for recipe in (
@@ -220,6 +256,64 @@ RECIPES: dict[str, Recipe] = {
             clip_norm=1.0,
             criterion="loss",
             storage="int8",
+        ),
+        Recipe(
+            name="conv_autoencoder",
+            summary="The autoencoder as the course project trained it, on PNEUMONIA only; its code is larger than its input.",
+            task="reconstruction",
+            model="conv_autoencoder",
+            image=ImageSpec(size=256, channels=3, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
+            data=DataSpec(only="PNEUMONIA"),
+            batch_size=2,
+            epochs=100,
+            optimiser="adam",
+            learning_rate=1e-3,
+            criterion="loss",
+        ),
+        *(
+            Recipe(
+                name=f"{name}_{code}",
+                summary=f"{title} with a code of {code} numbers, both classes.",
+                model=model,
+                model_args={"code": code},
+                **BOTTLENECK,
+            )
+            for name, model, title in (
+                ("bottleneck", "bottleneck_autoencoder", "An autoencoder"),
+                ("vae", "vae", "A variational autoencoder"),
+            )
+            for code in (8, 32, 128)
+        ),
+        Recipe(
+            name="denoiser",
+            summary="An autoencoder with a code of 128 numbers that was shown noisy pictures and asked for clean ones.",
+            model="bottleneck_autoencoder",
+            model_args={"code": 128},
+            denoise=0.15,
+            **BOTTLENECK,
+        ),
+        Recipe(
+            name="fc_gan",
+            summary="The fully connected GAN of the course project, 32 px, PNEUMONIA only, 200 epochs.",
+            image=ImageSpec(size=32),
+            **FC_GAN,
+        ),
+        Recipe(
+            name="fc_gan_28",
+            summary="The 28 px form of the fully connected GAN, with the smaller discriminator.",
+            image=ImageSpec(size=28),
+            model_args={"discriminator_hidden": [512, 256]},
+            **FC_GAN,
+        ),
+        Recipe(
+            name="conv_gan",
+            summary="A convolutional GAN told the class: spectral norm, hinge loss, differentiable augmentation, averaged weights.",
+            epochs=150,
+            ema_decay=0.999,
+            gan_augment=True,
+            sampling="balanced",
+            snapshot_epochs=(0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130, 140),
+            **CONV_GAN,
         ),
         Recipe(
             name="first_steps",

@@ -36,6 +36,8 @@ NOT_NEGATIVE = (
     "clip_norm",
     "seed",
     "epoch_images",
+    "kl_weight",
+    "denoise",
 )
 POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
 
@@ -135,6 +137,7 @@ class DataSpec:
     labels: share of the training patients that is used, the same patients for the same training seed.
     leave_out: a cluster of pictures that is kept out of training and validation and measured apart as "left_out":
     family:IM-, family:NORMAL2-, subtype:bacteria, subtype:virus, or exposure:0 to exposure:3. Empty leaves none out.
+    only: radiographs of this class alone, in every part; not for classifiers.
     """
 
     source: str = "phantom"
@@ -145,6 +148,7 @@ class DataSpec:
     fold: int = 0
     labels: float = 1.0
     leave_out: str = ""
+    only: Literal["", "NORMAL", "PNEUMONIA"] = ""
 
     def __post_init__(self) -> None:
         if self.folds and not (self.folds >= 2 and 0 <= self.fold < self.folds):
@@ -166,10 +170,11 @@ class Recipe:
 
     epoch_images: images an epoch sees, in as many rounds over the training part as that takes; 0 is one round.
     learning_rate_min: cosine's floor and one-cycle's end, as a share of learning_rate.
+    beta1, beta2: Adam's and AdamW's decay of the first and second moment.
     step_epochs, gamma: StepLR and exponential; gamma multiplies the rate (exponential: over step_epochs epochs).
     plateau_patience: epochs without a better validation loss before the rate is multiplied by gamma.
     patience: epochs without a better criterion before training stops; 0 never stops early.
-    criterion: which validation figure picks the weights that are kept ("loss" low, the others high).
+    criterion: which validation figure picks the weights that are kept ("loss" low, the others high); "last" keeps the last.
     positive_weight: factor on the loss of PNEUMONIA images; 0 computes NORMAL / PNEUMONIA from the training part.
     class_weights: "balanced" weighs each class by total / (2 count).
     sampling: "shuffle" sees each image once an epoch; "balanced" draws both classes alike, with replacement.
@@ -179,6 +184,11 @@ class Recipe:
     pretrained: where the backbone starts: "none" (random), "imagenet", or a run (name or folder) with the same backbone.
     initial_bias: "prior" starts the last layer's bias at log(positives / negatives) of the training part.
     contrastive_temperature: of the contrastive loss; small ones look at the hardest negatives.
+    gan_loss: "bce" is the non-saturating loss, "hinge" that of Lim and Ye 2017.
+    gan_augment: both networks of a GAN see pictures changed by differentiable augmentation only (Zhao et al. 2020).
+    snapshot_epochs: after these epochs, and the last, a GAN leaves a sheet of the same samples.
+    kl_weight: how strongly a variational autoencoder's codes are drawn to a standard normal distribution.
+    denoise: standard deviation of noise on an autoencoder's input, in units of full scale; 0 is off.
     storage: how weights lie on disk. Calibration, thresholds and figures are those of the stored weights.
     """
 
@@ -198,13 +208,15 @@ class Recipe:
     weight_decay: float = 0.0
     momentum: float = 0.9
     nesterov: bool = False
+    beta1: float = 0.9
+    beta2: float = 0.999
     schedule: Literal["constant", "plateau", "step", "exponential", "cosine", "onecycle"] = "constant"
     learning_rate_min: float = 0.0
     step_epochs: int = 5
     gamma: float = 0.5
     plateau_patience: int = 3
     patience: int = 0
-    criterion: Literal["loss", "accuracy", "f1", "auroc"] = "auroc"
+    criterion: Literal["loss", "accuracy", "f1", "auroc", "last"] = "auroc"
     positive_weight: float = 1.0
     class_weights: Literal["none", "balanced"] = "none"
     sampling: Literal["shuffle", "balanced"] = "shuffle"
@@ -216,6 +228,11 @@ class Recipe:
     pretrained: str = "none"
     initial_bias: Literal["zero", "prior"] = "zero"
     contrastive_temperature: float = 0.2
+    gan_loss: Literal["bce", "hinge"] = "bce"
+    gan_augment: bool = False
+    snapshot_epochs: tuple[int, ...] = ()
+    kl_weight: float = 1.0
+    denoise: float = 0.0
     storage: Literal["float32", "float16", "int8"] = "float16"
     seed: int = 42
 
@@ -232,6 +249,9 @@ class Recipe:
             raise PneumoError(f"contrastive_temperature is {self.contrastive_temperature}; expected a number above 0")
         if self.learning_rate <= 0:
             raise PneumoError(f"learning_rate is {self.learning_rate}; expected a number above 0, e.g. 1e-3")
+        for name in ("beta1", "beta2"):
+            if not 0 <= getattr(self, name) < 1:
+                raise PneumoError(f"{name} is {getattr(self, name)}; expected 0 up to, not including, 1")
         if not 0 <= self.ema_decay < 1:
             raise PneumoError(f"ema_decay is {self.ema_decay}; expected 0 (off) up to, not including, 1")
 

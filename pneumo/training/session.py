@@ -27,11 +27,18 @@ from pneumo.schema import (
     RunCard,
     nearest,
 )
+from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
+from pneumo.training.reconstruction import ReconstructionTask
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Task
 from pneumo.training.trainer import CHECKPOINT_EVERY_S, CHECKPOINT_FILE, Progress, State, Trainer
 
-TASKS: dict[str, type[Task]] = {"classification": ClassificationTask, "contrastive": ContrastiveTask}
+TASKS: dict[str, type[Task]] = {
+    "classification": ClassificationTask,
+    "contrastive": ContrastiveTask,
+    "gan": GanTask,
+    "reconstruction": ReconstructionTask,
+}
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-learn", "pillow", "pydicom")
 INTENDED_USE = (
     "Teaching and demonstration of neural networks on chest radiographs. Not a medical device; "
@@ -88,7 +95,10 @@ def train(
     parts["train"] = data.take_labels(dataset, parts["train"], recipe.data.labels, recipe.seed)
     if recipe.data.leave_out:
         parts = data.leave_out(dataset, squares.array, parts, recipe.data.leave_out)
-    _check_parts(dataset.labels, parts)
+    if recipe.data.only:
+        kept = CLASS_NAMES.index(recipe.data.only)
+        parts = {part: indices[dataset.labels[indices] == kept] for part, indices in parts.items()}
+    _check_parts(dataset.labels, parts, recipe)
     torch.manual_seed(recipe.seed)
     task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
@@ -158,9 +168,12 @@ def _readable(parts: dict[str, np.ndarray], errors: dict[int, str]) -> dict[str,
     return {part: indices[~np.isin(indices, list(errors))] for part, indices in parts.items()}
 
 
-def _check_parts(labels: np.ndarray, parts: dict[str, np.ndarray]) -> None:
+def _check_parts(labels: np.ndarray, parts: dict[str, np.ndarray], recipe: Recipe) -> None:
+    if recipe.data.only and recipe.task == "classification":
+        raise PneumoError(f"data.only is {recipe.data.only!r}, but a classifier needs both classes; leave it empty")
+    wanted = [recipe.data.only] if recipe.data.only else CLASS_NAMES
     for part in ("train", "validation"):
-        missing = [name for label, name in enumerate(CLASS_NAMES) if not (labels[parts[part]] == label).any()]
+        missing = [name for name in wanted if not (labels[parts[part]] == CLASS_NAMES.index(name)).any()]
         if missing:
             raise PneumoError(
                 f"the {part} part has no {' and no '.join(missing)} images; give more patients of that class, "

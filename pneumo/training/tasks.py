@@ -9,6 +9,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,6 +71,9 @@ class Task(ABC):
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
         """The whole model's state from the kept weights of the averaged module."""
         return best
+
+    def record(self, epoch: int, predict: Predict, folder: Path) -> None:  # noqa: B027  most tasks leave nothing
+        """What the task leaves in the run's folder after an epoch, beside the history."""
 
     @abstractmethod
     def figures(self, predict: Predict) -> dict[str, float]:

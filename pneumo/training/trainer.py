@@ -249,6 +249,8 @@ class Trainer:
         row = {"epoch": float(state.epoch), "learning_rate": self.optimisers[0].param_groups[0]["lr"]}
         row |= {f"step_{name}": total / steps for name, total in state.sums.items()}
         row |= self._figures()
+        if self.accelerator.is_main_process:
+            self.task.record(state.epoch, self._predict, self.folder)
         state.history.append(row)
         value = self._criterion(row)
         if value > state.best_value or state.epoch == 0:
@@ -276,6 +278,8 @@ class Trainer:
 
     def _criterion(self, row: dict[str, float]) -> float:
         """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
+        if self.recipe.criterion == "last":
+            return row["epoch"]
         value = row[f"validation_{self.recipe.criterion}"]
         value = -value if self.recipe.criterion == "loss" else value
         return -math.inf if math.isnan(value) else value
@@ -407,7 +411,7 @@ def _optimiser(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Op
     if recipe.optimiser == "sgd":
         return torch.optim.SGD(parameters, rate, recipe.momentum, weight_decay=decay, nesterov=recipe.nesterov)
     kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(parameters, rate, weight_decay=decay)
+    return kind(parameters, rate, betas=(recipe.beta1, recipe.beta2), weight_decay=decay)
 
 
 def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler | ReduceLROnPlateau:

@@ -1,0 +1,140 @@
+"""What generators do: draw radiographs, give one back from its code, walk between two.
+
+The facade of pages and command line over runs whose task is "gan" or "reconstruction".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from pneumo import sheets, transforms
+from pneumo.runs import Run
+from pneumo.schema import CLASS_NAMES, PneumoError
+
+BATCH = 64  # pictures at a time: 64 px ones of a convolutional network need 200 MB then
+MAX_SAMPLES = 4096
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What an autoencoder made of a radiograph.
+
+    original, found: (S, S) uint8. error: (S, S) float32, absolute, 0..1. psnr in dB, ssim up to 1 (Wang et al. 2004).
+    """
+
+    original: np.ndarray
+    found: np.ndarray
+    error: np.ndarray
+    psnr: float
+    ssim: float
+
+
+def start(run: Run, count: int, seed: int) -> Tensor:
+    """(count, Z) float32: where samples begin. The first ones are the same whatever the count."""
+    _check(run, "gan")
+    if not 1 <= count <= MAX_SAMPLES:
+        raise PneumoError(f"count is {count}; expected 1 to {MAX_SAMPLES}")
+    return torch.stack(
+        [torch.randn(run.model.z_size, generator=torch.Generator().manual_seed(_seed(seed, n))) for n in range(count)]
+    )
+
+
+def _seed(seed: int, number: int) -> int:
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)
+
+
+def classes(run: Run) -> tuple[str, ...]:
+    """The classes a GAN was trained on: what can be asked of it."""
+    _check(run, "gan")
+    only = run.card.recipe.data.only
+    return (only,) if only else CLASS_NAMES
+
+
+def labels(run: Run, count: int, wanted: str | None = None) -> Tensor:
+    """(count,) int64: all of the wanted class, or the first half NORMAL and the second PNEUMONIA where it knows both."""
+    known = classes(run)
+    if wanted is not None and wanted not in known:
+        raise PneumoError(f"run {run.card.name!r} draws {' and '.join(known)} only, not {wanted!r}")
+    chosen = [wanted] if wanted else list(known)
+    return torch.tensor([CLASS_NAMES.index(chosen[n * len(chosen) // count]) for n in range(count)])
+
+
+def draw(run: Run, z: Tensor, of: Tensor) -> np.ndarray:
+    """(N, S, S) uint8. z: (N, Z); of: (N,) int64 class indices. Deterministic, safe under threads."""
+    _check(run, "gan")
+    out = []
+    with run.lock, torch.inference_mode():
+        for part, which in zip(z.split(BATCH), of.split(BATCH), strict=True):
+            out.append(sheets.to_uint8(run.model.generator(part, which)))
+    return np.concatenate(out)
+
+
+def samples(run: Run, count: int, seed: int, wanted: str | None = None) -> np.ndarray:
+    """(count, S, S) uint8 of one class or of all the run knows; the same ones for the same seed."""
+    return draw(run, start(run, count, seed), labels(run, count, wanted))
+
+
+def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
+    """A radiograph through an autoencoder. pixels: (H, W) uint8."""
+    _check(run, "reconstruction")
+    square = transforms.to_square(pixels, run.card.image)
+    with run.lock, torch.inference_mode():
+        found = run.model(transforms.normalise(torch.from_numpy(square.copy())[None], run.card.image))[0].mean(0)
+    return compare(square, found.clamp(0, 1).numpy())
+
+
+def compare(square: np.ndarray, found: np.ndarray) -> Reconstruction:
+    """square: (S, S) uint8; found: (S, S) float32 in 0..1."""
+    wanted = square.astype(np.float32) / 255
+    error = np.abs(found - wanted)
+    mean_square = float((error.astype(np.float64) ** 2).mean())
+    psnr = float(-10 * np.log10(max(mean_square, 1e-12)))
+    pair = [torch.from_numpy(each.astype(np.float64))[None, None] for each in (found, wanted)]
+    ssim = float(structural_similarity_index_measure(*pair, data_range=1.0))
+    return Reconstruction(square, (found * 255).round().astype(np.uint8), error, psnr, ssim)
+
+
+def codes(run: Run, squares: np.ndarray) -> np.ndarray:
+    """(N, code) float32. squares: (N, S, S) uint8 of the run's size."""
+    _check(run, "reconstruction")
+    out = []
+    with run.lock, torch.inference_mode():
+        for part in np.array_split(squares, max(1, len(squares) // BATCH)):
+            images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(part)), run.card.image)
+            out.append(run.model.encode(images).flatten(1))
+    return torch.cat(out).numpy()
+
+
+def decode(run: Run, found: np.ndarray) -> np.ndarray:
+    """(N, S, S) uint8 from codes (N, code) float32; for networks whose code is a row of numbers."""
+    _check(run, "reconstruction")
+    with run.lock, torch.inference_mode():
+        images = run.model.decode(torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32)))
+    return (images.mean(1).clamp(0, 1) * 255).round().byte().numpy()
+
+
+def between(first: np.ndarray, second: np.ndarray, steps: int) -> np.ndarray:
+    """(steps, D): the way from one code to another, both ends included.
+
+    Along the sphere, not through its inside (White 2016): Gaussian codes all lie near one radius.
+    """
+    share = np.linspace(0, 1, steps)[:, None]
+    lengths = np.linalg.norm(first), np.linalg.norm(second)
+    if min(lengths) == 0:
+        return (1 - share) * first + share * second
+    cosine = np.clip(first @ second / (lengths[0] * lengths[1]), -1, 1)
+    angle = np.arccos(cosine)
+    if np.sin(angle) < 1e-4:
+        return (1 - share) * first + share * second
+    return (np.sin((1 - share) * angle) * first + np.sin(share * angle) * second) / np.sin(angle)
+
+
+def _check(run: Run, task: str) -> None:
+    if run.card.task != task:
+        wanted = {"gan": "a GAN", "reconstruction": "an autoencoder"}[task]
+        raise PneumoError(f"run {run.card.name!r} is for {run.card.task}; choose the run of {wanted}")

@@ -1,0 +1,174 @@
+"""Generative adversarial networks: a generator and a discriminator in one model.
+
+    model.generator(z, labels) -> (B, 1, S, S) in [-1, 1]
+    model.discriminator(x, labels) -> (B,) logits, high for real
+    model.z_size: how many numbers a sample starts from
+
+labels: (B,) int64, NORMAL 0, PNEUMONIA 1; networks that know no classes ignore them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from pneumo.models.registry import register
+from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError
+
+FIRST_SIDE = 4  # the smallest feature map of the convolutional networks, a side
+
+
+class GAN(nn.Module):
+    """Both networks and the number of inputs of the generator."""
+
+    def __init__(self, generator: nn.Module, discriminator: nn.Module, z_size: int) -> None:
+        super().__init__()
+        self.generator, self.discriminator, self.z_size = generator, discriminator, z_size
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.generator(z, labels)
+
+
+class FullyConnectedGenerator(nn.Module):
+    """Linear layers with leaky ReLU, tanh at the end. z: (B, Z). Returns (B, 1, S, S) in [-1, 1]."""
+
+    def __init__(self, size: int, z_size: int, hidden: Sequence[int]) -> None:
+        super().__init__()
+        self.size = size
+        self.net = nn.Sequential(*_linear((z_size, *hidden, size * size), dropout=0), nn.Tanh())
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.net(z).view(-1, 1, self.size, self.size)
+
+
+class FullyConnectedDiscriminator(nn.Module):
+    """Linear layers with leaky ReLU and dropout. x: (B, 1, S, S). Returns logits (B,)."""
+
+    def __init__(self, size: int, hidden: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), *_linear((size * size, *hidden, 1), dropout))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        return self.net(x)[:, 0]
+
+
+def _linear(widths: Sequence[int], dropout: float) -> list[nn.Module]:
+    """Linear layers; leaky ReLU and dropout between them."""
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(widths):
+        if layers:
+            layers += [nn.LeakyReLU(0.2), *([nn.Dropout(dropout)] if dropout else [])]
+        layers.append(nn.Linear(inputs, outputs))
+    return layers
+
+
+@register(task="gan", family="gan")
+def fc_gan(
+    image: ImageSpec,
+    z_size: int = 100,
+    generator_hidden: Sequence[int] = (256, 512, 1024),
+    discriminator_hidden: Sequence[int] = (1024, 512, 256),
+    dropout: float = 0.3,
+) -> nn.Module:
+    """The fully connected GAN of the course projects: 1,732,352 and 1,705,985 parameters at 32 px."""
+    _check_grey(image, "fc_gan")
+    return GAN(
+        FullyConnectedGenerator(image.size, z_size, generator_hidden),
+        FullyConnectedDiscriminator(image.size, discriminator_hidden, dropout),
+        z_size,
+    )
+
+
+class ConditionalNorm(nn.Module):
+    """Batch norm whose scale and offset belong to the class (de Vries et al. 2017). x: (B, C, H, W)."""
+
+    def __init__(self, channels: int, classes: int) -> None:
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.scale = nn.Embedding.from_pretrained(torch.ones(classes, channels), freeze=False)
+        self.offset = nn.Embedding.from_pretrained(torch.zeros(classes, channels), freeze=False)
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        return self.norm(x) * self.scale(labels)[:, :, None, None] + self.offset(labels)[:, :, None, None]
+
+
+class Up(nn.Module):
+    """Twice the side: transposed convolution, norm, ReLU, convolution, norm, ReLU."""
+
+    def __init__(self, channels_in: int, channels_out: int, classes: int) -> None:
+        super().__init__()
+        self.up = nn.ConvTranspose2d(channels_in, channels_out, 4, stride=2, padding=1, bias=False)
+        self.conv = nn.Conv2d(channels_out, channels_out, 3, padding=1, bias=False)
+        self.norms = nn.ModuleList(ConditionalNorm(channels_out, classes) for _ in range(2))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        x = self.norms[0](self.up(x), labels).relu()
+        return self.norms[1](self.conv(x), labels).relu()
+
+
+class ConvGenerator(nn.Module):
+    """From 4 x 4 cells upwards, the class in every norm. z: (B, Z). Returns (B, 1, S, S) in [-1, 1]."""
+
+    def __init__(self, size: int, z_size: int, width: int, classes: int) -> None:
+        super().__init__()
+        channels = _channels(size, width)[::-1]  # few cells, many channels first
+        self.first = nn.Linear(z_size, channels[0] * FIRST_SIDE**2)
+        self.norm = ConditionalNorm(channels[0], classes)
+        self.ups = nn.ModuleList(Up(a, b, classes) for a, b in pairwise(channels))
+        self.last = nn.Conv2d(channels[-1], 1, 3, padding=1)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        x = self.first(z).unflatten(1, (-1, FIRST_SIDE, FIRST_SIDE))
+        x = self.norm(x, labels).relu()
+        for up in self.ups:
+            x = up(x, labels)
+        return self.last(x).tanh()
+
+
+class ConvDiscriminator(nn.Module):
+    """Spectrally normalised convolutions (Miyato et al. 2018) and a projection of the class (Miyato and Koyama 2018).
+
+    x: (B, 1, S, S). Returns logits (B,).
+    """
+
+    def __init__(self, size: int, width: int, classes: int) -> None:
+        super().__init__()
+        channels = (1, *_channels(size, width)[1:])
+        layers: list[nn.Module] = []
+        for a, b in pairwise(channels):
+            layers += [spectral_norm(nn.Conv2d(a, b, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
+            layers += [spectral_norm(nn.Conv2d(b, b, 3, padding=1)), nn.LeakyReLU(0.2)]
+        self.features = nn.Sequential(*layers, nn.Flatten())
+        self.verdict = spectral_norm(nn.Linear(channels[-1] * FIRST_SIDE**2, 1))
+        self.classes = spectral_norm(nn.Embedding(classes, channels[-1] * FIRST_SIDE**2))
+
+    def forward(self, x: Tensor, labels: Tensor) -> Tensor:
+        features = self.features(x)
+        return self.verdict(features)[:, 0] + (features * self.classes(labels)).sum(1)
+
+
+def _channels(size: int, width: int) -> tuple[int, ...]:
+    """Channels from the full side down to 4 x 4: width at the image, doubled with every halving, at most 16 widths."""
+    levels = int(math.log2(size // FIRST_SIDE))
+    return tuple(min(width * 2**level, 16 * width) for level in range(levels + 1))
+
+
+@register(task="gan", family="gan")
+def conv_gan(image: ImageSpec, z_size: int = 128, width: int = 16, classes: int = len(CLASS_NAMES)) -> nn.Module:
+    """A convolutional GAN that is told the class."""
+    _check_grey(image, "conv_gan")
+    if image.size < 2 * FIRST_SIDE or image.size & (image.size - 1):
+        raise PneumoError(f"conv_gan doubles 4 x 4 cells: image_size must be 8, 16, 32, 64 or 128, got {image.size}")
+    return GAN(ConvGenerator(image.size, z_size, width, classes), ConvDiscriminator(image.size, width, classes), z_size)
+
+
+def _check_grey(image: ImageSpec, name: str) -> None:
+    if image.channels != 1 or image.mean != (0.5,) or image.std != (0.5,):
+        raise PneumoError(
+            f"{name} draws grey pictures in [-1, 1]: image.channels must be 1, image.mean and image.std 0.5"
+        )

@@ -1,0 +1,48 @@
+"""Many small pictures on one sheet, and pictures as PNG bytes."""
+
+from __future__ import annotations
+
+import io
+import math
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
+
+SYNTHETIC = "Synthetic: drawn by a generative model of pneumo. Not a radiograph of a person."
+
+
+def to_uint8(images: Tensor) -> np.ndarray:
+    """(N, 1, S, S) in [-1, 1] to (N, S, S) uint8; what lies outside is cut off."""
+    return ((images[:, 0].float().clamp(-1, 1) + 1) * 127.5).round().byte().cpu().numpy()
+
+
+def grid(images: np.ndarray, columns: int = 0, gap: int = 2) -> np.ndarray:
+    """(N, S, S) uint8 to one sheet, row by row, black gaps of `gap` pixels. columns 0: as square as it gets."""
+    count, side, _ = images.shape
+    columns = columns or math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.zeros((rows * (side + gap) - gap, columns * (side + gap) - gap), dtype=np.uint8)
+    for number, image in enumerate(images):
+        top, left = number // columns * (side + gap), number % columns * (side + gap)
+        sheet[top : top + side, left : left + side] = image
+    return sheet
+
+
+def png(pixels: np.ndarray, *, synthetic: bool = True) -> bytes:
+    """(H, W) uint8 as PNG bytes; synthetic: says so in the file's own text, where every viewer of metadata shows it."""
+    about = PngInfo()
+    if synthetic:
+        about.add_text("Description", SYNTHETIC)
+        about.add_text("Software", "pneumo")
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG", pnginfo=about, optimize=True)
+    return buffer.getvalue()
+
+
+def cells(sheet: np.ndarray, side: int, gap: int = 2) -> np.ndarray:
+    """The reverse of `grid`: (N, side, side) uint8."""
+    step = side + gap
+    tops, lefts = range(0, sheet.shape[0], step), range(0, sheet.shape[1], step)
+    return np.stack([sheet[top : top + side, left : left + side] for top in tops for left in lefts])

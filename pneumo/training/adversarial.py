@@ -1,0 +1,164 @@
+"""Two networks against each other: the discriminator's phase, then the generator's (Goodfellow et al. 2014)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from pneumo import models, runs, sheets, transforms
+from pneumo.schema import Recipe
+from pneumo.training.tasks import Batch, Phase, Predict, Task, subset
+
+SNAPSHOT_FOLDER = "snapshots"
+SNAPSHOT_SAMPLES = 16  # the first half NORMAL, the second PNEUMONIA where the set has both
+WATCHED = 256  # real and generated pictures whose verdicts are averaged after each epoch
+# Differentiable augmentation (Zhao et al. 2020): both networks see only changed pictures, so few pictures last longer.
+SHIFT = 1 / 8  # of the side
+CUTOUT = 1 / 2
+
+
+class GanTask(Task):
+    """Pictures in [-1, 1] from noise. squares: (N, S, S) uint8; labels: (N,) int64; parts: indices by name."""
+
+    averaged = "generator"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        squares: np.ndarray,
+        labels: np.ndarray,
+        parts: dict[str, np.ndarray],
+        seed: int,
+        start: dict[str, Tensor] | None = None,
+    ) -> None:
+        self.recipe, self.squares, self.labels, self.parts = recipe, squares, labels, parts
+        model = models.build(recipe.model, recipe.image, **recipe.model_args)
+        self.z_size = model.z_size
+        self.modules = {"generator": model.generator, "discriminator": model.discriminator}
+        generator = torch.Generator().manual_seed(seed)
+        classes = sorted(set(labels[parts["train"]].tolist()))
+        self.watched = {part: subset(parts[part], WATCHED, seed) for part in ("train", "validation")}
+        self.watched_z = torch.randn(WATCHED, self.z_size, generator=generator)
+        self.fixed_z = torch.randn(SNAPSHOT_SAMPLES, self.z_size, generator=generator)
+        self.fixed_labels = torch.tensor(classes).repeat_interleave(SNAPSHOT_SAMPLES // len(classes))
+
+    def __len__(self) -> int:
+        return len(self.parts["train"])
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (
+            Phase("discriminator", self.modules["discriminator"].parameters, self._discriminator_loss),
+            Phase("generator", self.modules["generator"].parameters, self._generator_loss),
+        )
+
+    def fetch(self, indices: list[int]) -> Batch:
+        rows = self.parts["train"][indices]
+        return {"image": torch.from_numpy(self.squares[rows]), "label": torch.from_numpy(self.labels[rows])}
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        planes = transforms.augment(batch["image"], self.recipe.augment, generator)
+        return {"image": transforms.normalise(planes, self.recipe.image), "label": batch["label"]}
+
+    def sampling_weights(self) -> np.ndarray | None:
+        if self.recipe.sampling == "shuffle":
+            return None
+        labels = self.labels[self.parts["train"]]
+        return (1 / np.maximum(np.bincount(labels, minlength=2), 1))[labels]
+
+    def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The averaged generator and the discriminator it was trained against."""
+        judge = self.modules["discriminator"].state_dict()
+        return {f"generator.{k}": v for k, v in best.items()} | {f"discriminator.{k}": v for k, v in judge.items()}
+
+    # --- losses -------------------------------------------------------------------------------------------
+
+    def _discriminator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        real, labels = batch["image"], batch["label"]
+        _learns(self.modules["discriminator"], True)
+        with torch.no_grad():
+            fake = self._draw(labels)
+        on_real = self._judge(real, labels)
+        on_fake = self._judge(fake, labels)
+        if self.recipe.gan_loss == "hinge":
+            loss = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
+        else:
+            loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+        return {"loss": loss, "real": on_real.mean().detach(), "fake": on_fake.mean().detach()}
+
+    def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
+        _learns(self.modules["discriminator"], False)  # its gradients would be computed and thrown away
+        verdict = self._judge(self._draw(batch["label"]), batch["label"])
+        loss = -verdict.mean() if self.recipe.gan_loss == "hinge" else F.softplus(-verdict).mean()
+        return {"loss": loss}
+
+    def _draw(self, labels: Tensor) -> Tensor:
+        z = torch.randn(len(labels), self.z_size, device=labels.device)
+        return self.modules["generator"](z, labels).float()
+
+    def _judge(self, images: Tensor, labels: Tensor) -> Tensor:
+        if self.recipe.gan_augment:
+            images = differentiable_augment(images)
+        return self.modules["discriminator"](images, labels).float()
+
+    # --- figures and snapshots ----------------------------------------------------------------------------
+
+    def figures(self, predict: Predict) -> dict[str, float]:
+        """The discriminator's mean probability of "real" for training, held-out and generated pictures, and the share of
+        each it gets right. A discriminator that tells training from validation pictures has learned them by heart."""
+        device = next(self.modules["generator"].parameters()).device
+        labels = torch.from_numpy(self.labels[self.watched["train"]]).repeat(WATCHED)[:WATCHED].to(device)
+        fake = predict(lambda generator: generator(self.watched_z.to(device), labels)).float()
+        judge = self.modules["discriminator"].eval()
+        row: dict[str, float] = {}
+        with torch.inference_mode():
+            verdicts = {"generated": judge(fake, labels)}
+            for part, rows in self.watched.items():
+                images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
+                verdicts[part] = judge(images, torch.from_numpy(self.labels[rows]).to(device))
+        for name, logits in verdicts.items():
+            real = logits.float().sigmoid()
+            right = real < 0.5 if name == "generated" else real >= 0.5
+            row |= {f"{name}_real": real.mean().item(), f"{name}_right": right.float().mean().item()}
+        row["spread"] = fake.std(0).mean().item()  # between samples; towards 0 all samples are one: mode collapse
+        return row
+
+    def record(self, epoch: int, predict: Predict, folder: Path) -> None:
+        """A sheet of the same sixteen samples, at the epochs the recipe names and at the last one."""
+        if epoch not in self.recipe.snapshot_epochs and epoch != self.recipe.epochs:
+            return
+        device = next(self.modules["generator"].parameters()).device
+        images = predict(lambda generator: generator(self.fixed_z.to(device), self.fixed_labels.to(device))).float()
+        place = folder / SNAPSHOT_FOLDER
+        place.mkdir(parents=True, exist_ok=True)
+        runs.write(place / f"epoch_{epoch:04d}.png", sheets.png(sheets.grid(sheets.to_uint8(images))))
+
+
+def _learns(network: nn.Module, learns: bool) -> None:
+    for parameter in network.parameters():
+        parameter.requires_grad_(learns)
+
+
+def differentiable_augment(images: Tensor) -> Tensor:
+    """Brightness, contrast, a shift and a grey square cut out, each image its own, gradients passing through.
+
+    images: (B, 1, S, S) in about [-1, 1]. Draws from torch's global generator, as dropout does.
+    """
+    count, _, side, _ = images.shape
+    draw = lambda: torch.rand(count, 1, 1, 1, device=images.device)  # noqa: E731
+    images = images + (draw() - 0.5) * 0.6
+    mean = images.mean((1, 2, 3), keepdim=True)
+    images = (images - mean) * (draw() + 0.5) + mean
+    reach = max(1, int(side * SHIFT))
+    rows, columns = (torch.randint(-reach, reach + 1, (count, 1), device=images.device) for _ in range(2))
+    at = torch.arange(side, device=images.device)
+    padded = F.pad(images, (reach,) * 4, value=-1.0)
+    index = torch.arange(count, device=images.device)[:, None, None]
+    images = padded[index, 0, (at + rows + reach)[:, :, None], (at + columns + reach)[:, None, :]][:, None]
+    half = max(1, int(side * CUTOUT / 2))
+    x, y = (torch.randint(0, side, (count, 1), device=images.device) for _ in range(2))
+    hole = ((at - y).abs() < half)[:, :, None] & ((at - x).abs() < half)[:, None, :]
+    return torch.where(hole[:, None], torch.zeros((), device=images.device, dtype=images.dtype), images)

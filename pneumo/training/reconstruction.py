@@ -1,0 +1,82 @@
+"""Learning to give back what came in: autoencoders, plain and variational, denoising where the recipe asks for it."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from pneumo import models, transforms
+from pneumo.schema import Recipe
+from pneumo.training.tasks import EVALUATION_BATCH, Batch, Phase, Predict, Task, subset
+
+
+class ReconstructionTask(Task):
+    """Pictures in [0, 1] through a code and back. squares: (N, S, S) uint8; labels are not used; parts: indices by name."""
+
+    averaged = "autoencoder"
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        squares: np.ndarray,
+        labels: np.ndarray,
+        parts: dict[str, np.ndarray],
+        seed: int,
+        start: dict[str, Tensor] | None = None,
+    ) -> None:
+        self.recipe, self.squares, self.parts = recipe, squares, parts
+        self.modules = {"autoencoder": models.build(recipe.model, recipe.image, **recipe.model_args)}
+        self.measured = {
+            "train": subset(parts["train"], len(parts["validation"]), seed),
+            "validation": parts["validation"],
+        }
+
+    def __len__(self) -> int:
+        return len(self.parts["train"])
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (Phase("autoencoder", self.modules["autoencoder"].parameters, self._loss),)
+
+    def fetch(self, indices: list[int]) -> Batch:
+        return {"image": torch.from_numpy(self.squares[self.parts["train"][indices]])}
+
+    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
+        planes = transforms.augment(batch["image"], self.recipe.augment, generator)
+        images = transforms.normalise(planes, self.recipe.image)
+        noise = torch.zeros((), device=images.device)
+        if self.recipe.denoise:
+            noise = self.recipe.denoise * torch.randn(images.shape, generator=generator).to(images.device)
+        return {"image": images, "noisy": (images + noise).clamp(0, 1)}
+
+    def _loss(self, batch: Batch) -> dict[str, Tensor]:
+        model, images = self.modules["autoencoder"], batch["image"]
+        found = model(batch["noisy"])
+        if not isinstance(found, tuple):
+            return {"loss": F.mse_loss(found.float(), images)}
+        reconstruction, mean, log_variance = found
+        error = F.mse_loss(reconstruction.float(), images)
+        mean, log_variance = mean.float(), log_variance.float()
+        # Per pixel, as the error is: kl_weight 1 would be the exact bound for a pixel variance of 1/2.
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / images[0].numel()
+        return {"loss": error + self.recipe.kl_weight * kl, "error": error.detach(), "kl": kl.detach()}
+
+    def figures(self, predict: Predict) -> dict[str, float]:
+        """Mean squared error and PSNR (dB, mean over images) on validation and on as many fixed training images."""
+        device = next(self.modules["autoencoder"].parameters()).device
+        row: dict[str, float] = {}
+        for part, indices in self.measured.items():
+            errors = []
+            for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
+                images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
+                found = predict(lambda model, images=images: model(images)).float()
+                errors.append((found - images).square().mean((1, 2, 3)).cpu())
+            each = torch.cat(errors).double()
+            row |= {
+                f"{part}_loss": each.mean().item(),
+                f"{part}_psnr": (-10 * each.clamp(min=1e-12).log10()).mean().item(),
+            }
+        return row

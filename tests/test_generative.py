@@ -1,0 +1,119 @@
+"""Drawing, giving back and walking between codes."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pneumo import cli, generative, radiograph, recipes, runs, training
+from pneumo.schema import PneumoError
+from tests.training.test_generators import small
+
+
+@pytest.fixture(scope="module")
+def gan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gan") / "gan"
+    training.train(small("conv_gan", "image.size=16", "epochs=1"), folder)
+    return runs.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def one_class(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gan") / "fc"
+    training.train(small("fc_gan", "image.size=16", "epochs=1"), folder)
+    return runs.load(str(folder))
+
+
+@pytest.fixture(scope="module")
+def autoencoder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("ae") / "vae"
+    training.train(small("vae_8", "image.size=16"), folder)
+    return runs.load(str(folder))
+
+
+def test_the_same_seed_draws_the_same_and_more_samples_begin_with_the_fewer(gan):
+    few, many = generative.samples(gan, 3, 7, "NORMAL"), generative.samples(gan, 9, 7, "NORMAL")
+    assert many.shape == (9, 16, 16) and many.dtype == np.uint8
+    assert np.abs(many[:3].astype(int) - few).max() <= 1  # batches of other sizes round differently
+    assert not np.array_equal(few, generative.samples(gan, 3, 8, "NORMAL"))
+
+
+def test_half_of_each_class_unless_one_is_wanted(gan, one_class):
+    assert generative.labels(gan, 5).tolist() == [0, 0, 0, 1, 1]
+    assert generative.labels(gan, 2, "PNEUMONIA").tolist() == [1, 1]
+    assert generative.labels(one_class, 2).tolist() == [1, 1]
+    with pytest.raises(PneumoError, match="draws PNEUMONIA only"):
+        generative.labels(one_class, 2, "NORMAL")
+
+
+@pytest.mark.parametrize("count", [0, -1, generative.MAX_SAMPLES + 1])
+def test_counts_out_of_reach_are_refused(gan, count):
+    with pytest.raises(PneumoError, match=f"count is {count}"):
+        generative.samples(gan, count, 0)
+
+
+def test_runs_of_another_kind_are_refused(small_run, gan, autoencoder):
+    with pytest.raises(PneumoError, match="choose the run of a GAN"):
+        generative.samples(small_run, 1, 0)
+    with pytest.raises(PneumoError, match="choose the run of an autoencoder"):
+        generative.reconstruct(gan, np.zeros((20, 20), np.uint8))
+    with pytest.raises(PneumoError, match="choose the run of a GAN"):
+        generative.classes(autoencoder)
+
+
+def test_a_reconstruction_and_its_figures(autoencoder, examples):
+    found = generative.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
+    assert found.original.shape == found.found.shape == found.error.shape == (16, 16)
+    mean_square = ((found.original / 255.0 - found.found / 255.0) ** 2).mean()
+    assert found.psnr == pytest.approx(-10 * np.log10(mean_square), abs=0.2)  # the shown one is rounded to 8 bits
+    perfect = generative.compare(found.original, found.original.astype(np.float32) / 255)
+    assert perfect.ssim == pytest.approx(1) and perfect.psnr >= 99 and perfect.error.max() < 1e-6
+
+
+def test_decoding_a_code_is_the_reconstruction(autoencoder, examples):
+    found = generative.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
+    codes = generative.codes(autoencoder, found.original[None])
+    assert codes.shape == (1, 8)
+    assert np.abs(generative.decode(autoencoder, codes)[0].astype(int) - found.found).max() <= 1
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(2, 20),
+    st.integers(1, 40),
+    st.sampled_from(["free", "same", "opposite", "zero"]),
+)
+def test_the_way_between_two_codes(seed, steps, size, kind):
+    first, second = np.random.default_rng(seed).normal(size=(2, size))
+    second = {"free": second, "same": first, "opposite": -first, "zero": 0 * first}[kind]
+    way = generative.between(first, second, steps)
+    assert way.shape == (steps, size) and np.isfinite(way).all()
+    assert way[0] == pytest.approx(first, abs=1e-6) and way[-1] == pytest.approx(second, abs=1e-6)
+
+
+def test_sample_on_the_command_line_gives_the_same_sheet_twice(gan, tmp_path, capsys):
+    for name in ("one.png", "two.png"):
+        assert cli.main(["sample", str(gan.folder), "--count", "4", "--seed", "3", "--out", str(tmp_path / name)]) == 0
+    assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+    assert "4 synthetic radiographs" in capsys.readouterr().out
+
+
+def test_reconstruct_on_the_command_line(autoencoder, tmp_path, examples, capsys):
+    good, bad, out = tmp_path / "x.png", tmp_path / "bad.png", tmp_path / "out.png"
+    good.write_bytes(examples[0].data)
+    bad.write_text("no picture")
+    assert cli.main(["reconstruct", str(good), "--run", str(autoencoder.folder), "--out", str(out)]) == 0
+    assert out.stat().st_size and "PSNR" in capsys.readouterr().out
+    assert cli.main(["reconstruct", str(bad), "--run", str(autoencoder.folder), "--out", str(out)]) == 1
+    assert "bad.png" in capsys.readouterr().err
+
+
+def test_every_generator_recipe_fits_its_model():
+    for name, recipe in recipes.RECIPES.items():
+        if recipe.task in ("gan", "reconstruction"):
+            from pneumo import models
+
+            torch.manual_seed(0)
+            assert models.build(recipe.model, recipe.image, **recipe.model_args) is not None, name
