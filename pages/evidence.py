@@ -19,6 +19,7 @@ PART_NOTES = {
 HISTORY = ("loss", "accuracy", "precision", "recall", "specificity", "f1", "auroc")
 THRESHOLD, CELL, PRESET = "evidence.threshold", "evidence.cell", "evidence.preset"
 CASES_SHOWN = 12
+TITLES = {"auroc": "AUROC", "f1": "F1", "mcc": "MCC", "ece": "ECE"}  # what is no plain word
 
 
 def main() -> None:
@@ -115,8 +116,7 @@ def choose_threshold(card: RunCard) -> float:
         if st.session_state[PRESET] in points:
             st.session_state[THRESHOLD] = points[st.session_state[PRESET]].threshold
 
-    left, right = st.columns(2, gap="large")
-    left.pills(
+    st.pills(
         "Operating point",
         list(points),
         format_func=lambda point: points[point].title,
@@ -124,7 +124,7 @@ def choose_threshold(card: RunCard) -> float:
         on_change=take_preset,
         help=" ".join(f"{p.title}: {p.threshold:.3f}, chosen on {p.chosen_on}." for p in points.values()),
     )
-    return right.slider(
+    return st.slider(
         "PNEUMONIA at or above this probability",
         0.0,
         1.0,
@@ -405,7 +405,14 @@ def show_training(names: list[str], cards: dict[str, RunCard]) -> None:
         st.caption("An ensemble is not trained: its members are.")
         return
     left, right = st.columns([4, 1])
-    figure = left.segmented_control("Figure", HISTORY, default="loss", key="evidence.figure", required=True)
+    figure = left.segmented_control(
+        "Figure",
+        HISTORY,
+        default="loss",
+        format_func=lambda name: TITLES.get(name, name),
+        key="evidence.figure",
+        required=True,
+    )
     log_scale = right.toggle("Log scale", key="evidence.log")
     best = {name: cards[name].best_epoch for name in found}
     st.plotly_chart(charts.histories(found, best, figure, log_scale), key="evidence.curves")
@@ -423,7 +430,12 @@ def show_league(part: str) -> None:
     st.subheader("League table", divider="gray")
     cards = [_ui.load_card(name) for name in runs.available("classification")]
     people = [card for card in cards if not card.data.source.startswith("phantom")]
-    columns = {name: _number() for name in league.FIGURES} | {
+    columns = {
+        name: st.column_config.NumberColumn(TITLES.get(name, name), format="%.3f") for name in league.FIGURES
+    } | {
+        "auroc_ci95": "AUROC, 95%",
+        "accuracy_ci95": "accuracy, 95%",
+        "image_px": "pixels",
         "megabytes": st.column_config.NumberColumn(format="%.1f"),
         "minutes": st.column_config.NumberColumn(format="%.0f"),
     }
@@ -435,7 +447,8 @@ def show_league(part: str) -> None:
         "An ensemble's minutes and megabytes are its members' together."
     )
     st.markdown("**Reported elsewhere, on the official test part (n = 624)**")
-    st.dataframe(league.reported_rows(), hide_index=True, key="evidence.reported", column_config=columns)
+    reported = league.reported_rows()
+    st.dataframe(reported, hide_index=True, key="evidence.reported", column_config=columns, placeholder="–")
     st.caption(
         "Other patients than ours above, and harder ones: the two tables cannot be compared line by line. The official test part was not read "
         "for anything on this page. Intervals: Wilson, at n = 624."

@@ -295,7 +295,7 @@ def stress_map(rows: Mapping[str, Sequence[StressRow]], figure_name: str) -> go.
         # What has no severities, the clean pictures among them, stands in the first column.
         by = {(row.stress, max(row.severity, 1)): getattr(row, figure_name) for row in found}
         values = [[by.get((name, n + 1), np.nan) for n in range(severities)] for name in lines]
-        text = [["" if np.isnan(v) else f"{v:.3f}"[1:] if 0 <= v < 1 else f"{v:.2f}" for v in line] for line in values]
+        text = [["" if np.isnan(v) else _short(v) for v in line] for line in values]
         figure.add_trace(
             go.Heatmap(
                 z=values,
@@ -325,6 +325,12 @@ def stress_map(rows: Mapping[str, Sequence[StressRow]], figure_name: str) -> go.
         },
     )
     return figure
+
+
+def _short(share: float) -> str:
+    """.123, -.004, 1.00; three places without the leading zero, so that the figure fits into its cell."""
+    rounded = round(share, 3) + 0.0  # no minus before a zero
+    return f"{rounded:.2f}" if abs(rounded) >= 1 else f"{rounded:.3f}".replace("0.", ".", 1)
 
 
 def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AUROC") -> go.Figure:

@@ -90,13 +90,13 @@ def test_tables_of_experiments(tmp_path, monkeypatch):
 def test_stress_map_has_a_panel_a_run(count):
     from pneumo.robustness import StressRow
 
-    rows = (StressRow("clean", 0, 0.99, 0.0, 0.9, 0.9), StressRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
+    rows = (StressRow("clean", 0, 0.99, -0.0001, 0.9, 0.9), StressRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
     figure = charts.stress_map({f"run{n}": rows for n in range(count)}, "auroc_lost")
     assert len(figure.data) == count
     assert [note.text for note in figure.layout.annotations] == [f"run{n}" for n in range(count)]
     panel = figure.data[-1]
     blur = panel.y.index("Blur")
-    assert panel.z[0][0] == 0 and panel.text[0][0] == ".000"
+    assert panel.z[0][0] == -0.0001 and panel.text[0][0] == ".000"
     assert panel.z[blur][1] == 0.09 and panel.text[blur][1] == ".090"
     assert np.isnan(panel.z[blur][0]) and panel.text[blur][0] == ""
 
