@@ -274,3 +274,121 @@ def test_contrastive_codes_lie_on_the_sphere():
     codes = build("resnet18_encoder").eval()(batch()[0])
     assert codes.shape == (8, 128)
     assert torch.allclose(codes.norm(dim=1), torch.ones(8), atol=1e-5)
+
+
+# --- generators -------------------------------------------------------------------------------------------
+
+UNIT = ImageSpec(size=16, mean=(0.0,), std=(1.0,))
+UNIT_COLOUR = ImageSpec(size=16, channels=3, mean=(0.0,) * 3, std=(1.0,) * 3)
+GREY = ImageSpec(size=16)
+AUTOENCODERS, GANS = models.names("reconstruction"), models.names("gan")
+
+
+def test_counts_of_the_course_projects_generators():
+    assert models.count_parameters(models.build("conv_autoencoder", UNIT_COLOUR)) == 1_331_459
+    gan = models.build("fc_gan", ImageSpec(size=32))
+    assert models.count_parameters(gan.generator) == 1_732_352
+    assert models.count_parameters(gan.discriminator) == 1_705_985
+    smaller = models.build("fc_gan", ImageSpec(size=28), discriminator_hidden=(512, 256))
+    widths = [
+        (layer.in_features, layer.out_features) for layer in smaller.discriminator.net if hasattr(layer, "in_features")
+    ]
+    assert widths == [(784, 512), (512, 256), (256, 1)]
+    assert smaller.generator.net[-2].out_features == 784
+
+
+def test_the_plain_autoencoders_code_is_larger_than_a_grey_input():
+    model = models.build("conv_autoencoder", ImageSpec(size=128, mean=(0.0,), std=(1.0,)))
+    assert model.code_size == model.encode(torch.zeros(1, 1, 128, 128)).numel() == 4 * 128 * 128
+
+
+@pytest.mark.parametrize("name", AUTOENCODERS)
+def test_autoencoders_give_back_a_picture_and_learn(name):
+    torch.manual_seed(0)
+    model = models.build(name, UNIT)
+    coarse = torch.rand(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))
+    images = torch.nn.functional.interpolate(coarse, 16, mode="bilinear")
+    optimiser, losses = torch.optim.Adam(model.parameters(), 1e-3), []
+    for _ in range(250):
+        found = model(images)
+        found = found[0] if isinstance(found, tuple) else found
+        loss = torch.nn.functional.mse_loss(found, images)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        losses.append(loss.item())
+    assert found.shape == images.shape
+    assert all(p.grad is not None for p in model.parameters())
+    assert losses[-1] < images.var() / 4  # a constant picture would give the variance
+    model.eval()
+    assert torch.equal(model(images), model.decode(model.encode(images)))
+
+
+@pytest.mark.parametrize("name", [*AUTOENCODERS, *GANS])
+def test_generators_saved_and_loaded_are_equal(name):
+    def make() -> torch.nn.Module:
+        return models.build(name, UNIT if name in AUTOENCODERS else GREY)
+
+    torch.manual_seed(0)
+    model = make()
+    other = make()
+    other.load_state_dict(load(save({key: value.contiguous() for key, value in model.state_dict().items()})))
+    model.eval(), other.eval()
+    if name in AUTOENCODERS:
+        images = torch.rand(3, 1, 16, 16)
+        assert torch.equal(model(images), other(images))
+        return
+    z, labels = torch.randn(3, model.z_size), torch.tensor([0, 1, 0])
+    assert torch.equal(model(z, labels), other(z, labels))
+    assert torch.equal(model.discriminator(model(z, labels), labels), other.discriminator(other(z, labels), labels))
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_gans_draw_in_range_and_gradients_reach_both_networks(name):
+    torch.manual_seed(0)
+    model, labels = models.build(name, GREY), torch.arange(8) % 2
+    images = model(torch.randn(8, model.z_size), labels)
+    assert images.shape == (8, 1, 16, 16) and images.abs().max() <= 1
+    model.discriminator(images, labels).sum().backward()
+    without = [key for key, p in model.named_parameters() if p.grad is None]
+    assert without == []
+
+
+@pytest.mark.parametrize("name", GANS)
+def test_discriminators_learn_one_batch(name):
+    torch.manual_seed(0)
+    judge, labels = models.build(name, GREY).discriminator, torch.arange(16) % 2
+    images, real = torch.rand(16, 1, 16, 16) * 2 - 1, (torch.arange(16) < 8).float()
+    optimiser = torch.optim.Adam(judge.parameters(), 2e-3)
+    for _ in range(200):
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(judge(images, labels), real)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert ((judge.eval()(images, labels) > 0) == (real > 0)).all()
+
+
+def test_the_class_changes_what_a_conditional_generator_draws():
+    torch.manual_seed(0)
+    model = models.build("conv_gan", GREY)
+    for up in model.generator.ups:  # scale and offset start alike for both classes
+        torch.nn.init.normal_(up.norms[0].offset.weight)
+    z = torch.randn(4, model.z_size)
+    model.eval()
+    assert not torch.equal(model(z, torch.zeros(4, dtype=torch.long)), model(z, torch.ones(4, dtype=torch.long)))
+
+
+@pytest.mark.parametrize(
+    ("name", "image", "match"),
+    [
+        ("conv_gan", ImageSpec(size=24), "image_size must be 8, 16, 32, 64 or 128, got 24"),
+        ("conv_gan", UNIT, "image.mean and image.std 0.5"),
+        ("fc_gan", COLOUR, "image.channels must be 1"),
+        ("conv_autoencoder", ImageSpec(size=20, mean=(0.0,), std=(1.0,)), "multiple of 8, got 20"),
+        ("vae", GREY, "image.mean must be 0 and image.std 1"),
+        ("bottleneck_autoencoder", ImageSpec(size=48, mean=(0.0,), std=(1.0,)), "got 48"),
+    ],
+)
+def test_generators_name_what_they_cannot_draw(name, image, match):
+    with pytest.raises(PneumoError, match=match):
+        models.build(name, image)
