@@ -101,11 +101,11 @@ CONV_GAN: dict[str, Any] = {
     "task": "gan",
     "model": "conv_gan",
     "image": ImageSpec(size=64),
-    "batch_size": 64,
+    "batch_size": 32,
     "optimiser": "adam",
     "learning_rate": 2e-4,
-    "beta1": 0.5,
-    "gan_loss": "hinge",
+    "beta1": 0.0,
+    "beta2": 0.99,
     "criterion": "last",
 }
 BOTTLENECK: dict[str, Any] = {
@@ -307,12 +307,14 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="conv_gan",
-            summary="A convolutional GAN told the class: spectral norm, hinge loss, differentiable augmentation, averaged weights.",
-            epochs=150,
-            ema_decay=0.999,
+            summary="A convolutional GAN told the class: gradient penalty, two time scales, differentiable augmentation, averaged weights.",
+            epochs=90,
+            ema_decay=0.998,
             gan_augment=True,
+            gan_r1=0.1,
+            gan_rate=4.0,
             sampling="balanced",
-            snapshot_epochs=(0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 70, 80, 90, 100, 110, 120, 130, 140),
+            snapshot_epochs=(0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85),
             **CONV_GAN,
         ),
         Recipe(

@@ -36,6 +36,7 @@ NOT_NEGATIVE = (
     "clip_norm",
     "seed",
     "epoch_images",
+    "gan_r1",
     "kl_weight",
     "denoise",
 )
@@ -186,6 +187,8 @@ class Recipe:
     contrastive_temperature: of the contrastive loss; small ones look at the hardest negatives.
     gan_loss: "bce" is the non-saturating loss, "hinge" that of Lim and Ye 2017.
     gan_augment: both networks of a GAN see pictures changed by differentiable augmentation only (Zhao et al. 2020).
+    gan_r1: weight of the gradient penalty on real pictures (Mescheder et al. 2018); 0 is off.
+    gan_rate: factor on the discriminator's learning rate (two time scales, Heusel et al. 2017).
     snapshot_epochs: after these epochs, and the last, a GAN leaves a sheet of the same samples.
     kl_weight: how strongly a variational autoencoder's codes are drawn to a standard normal distribution.
     denoise: standard deviation of noise on an autoencoder's input, in units of full scale; 0 is off.
@@ -230,6 +233,8 @@ class Recipe:
     contrastive_temperature: float = 0.2
     gan_loss: Literal["bce", "hinge"] = "bce"
     gan_augment: bool = False
+    gan_r1: float = 0.0
+    gan_rate: float = 1.0
     snapshot_epochs: tuple[int, ...] = ()
     kl_weight: float = 1.0
     denoise: float = 0.0
@@ -247,6 +252,8 @@ class Recipe:
             raise PneumoError(f"label_smoothing is {self.label_smoothing}; expected 0 (off) up to, not including, 1")
         if self.contrastive_temperature <= 0:
             raise PneumoError(f"contrastive_temperature is {self.contrastive_temperature}; expected a number above 0")
+        if self.gan_rate <= 0:
+            raise PneumoError(f"gan_rate is {self.gan_rate}; expected a number above 0, e.g. 1")
         if self.learning_rate <= 0:
             raise PneumoError(f"learning_rate is {self.learning_rate}; expected a number above 0, e.g. 1e-3")
         for name in ("beta1", "beta2"):

@@ -17,8 +17,9 @@ SNAPSHOT_FOLDER = "snapshots"
 SNAPSHOT_SAMPLES = 16  # the first half NORMAL, the second PNEUMONIA where the set has both
 WATCHED = 256  # real and generated pictures whose verdicts are averaged after each epoch
 # Differentiable augmentation (Zhao et al. 2020): both networks see only changed pictures, so few pictures last longer.
-SHIFT = 1 / 8  # of the side
-CUTOUT = 1 / 2
+R1_EVERY = 8  # steps on average: as good as at every one, at an eighth of the price (Karras et al. 2020)
+SHIFT = 1 / 16  # of the side
+BRIGHTNESS, CONTRAST = 0.1, 0.2
 
 
 class GanTask(Task):
@@ -51,7 +52,12 @@ class GanTask(Task):
 
     def phases(self) -> tuple[Phase, ...]:
         return (
-            Phase("discriminator", self.modules["discriminator"].parameters, self._discriminator_loss),
+            Phase(
+                "discriminator",
+                self.modules["discriminator"].parameters,
+                self._discriminator_loss,
+                self.recipe.gan_rate,
+            ),
             Phase("generator", self.modules["generator"].parameters, self._generator_loss),
         )
 
@@ -87,7 +93,18 @@ class GanTask(Task):
             loss = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
         else:
             loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+        # By lot, from the generator that is seeded for every step: a count of steps would not survive a resume.
+        if self.recipe.gan_r1 and torch.rand(()) < 1 / R1_EVERY:
+            loss = loss + R1_EVERY * self.recipe.gan_r1 / 2 * self._steepness(real, labels)
         return {"loss": loss, "real": on_real.mean().detach(), "fake": on_fake.mean().detach()}
+
+    def _steepness(self, real: Tensor, labels: Tensor) -> Tensor:
+        """Mean squared length of the verdict's gradient at real pictures; in float32, because it is differentiated again."""
+        images = self._changed(real).detach().requires_grad_()
+        with torch.autocast(images.device.type, enabled=False):
+            verdict = self.modules["discriminator"](images, labels).sum()
+            [slope] = torch.autograd.grad(verdict, images, create_graph=True)
+        return slope.square().sum((1, 2, 3)).mean()
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         _learns(self.modules["discriminator"], False)  # its gradients would be computed and thrown away
@@ -100,9 +117,10 @@ class GanTask(Task):
         return self.modules["generator"](z, labels).float()
 
     def _judge(self, images: Tensor, labels: Tensor) -> Tensor:
-        if self.recipe.gan_augment:
-            images = differentiable_augment(images)
-        return self.modules["discriminator"](images, labels).float()
+        return self.modules["discriminator"](self._changed(images), labels).float()
+
+    def _changed(self, images: Tensor) -> Tensor:
+        return differentiable_augment(images) if self.recipe.gan_augment else images
 
     # --- figures and snapshots ----------------------------------------------------------------------------
 
@@ -143,22 +161,18 @@ def _learns(network: nn.Module, learns: bool) -> None:
 
 
 def differentiable_augment(images: Tensor) -> Tensor:
-    """Brightness, contrast, a shift and a grey square cut out, each image its own, gradients passing through.
+    """Brightness, contrast and a shift, each image its own, gradients passing through.
 
-    images: (B, 1, S, S) in about [-1, 1]. Draws from torch's global generator, as dropout does.
+    images: (B, 1, S, S) in about [-1, 1]. Draws from torch's global generator, as dropout does. Gentler than published and
+    without the cut-out square: with both, the discriminator of these small networks learned nothing in 1,500 steps.
     """
     count, _, side, _ = images.shape
-    draw = lambda: torch.rand(count, 1, 1, 1, device=images.device)  # noqa: E731
-    images = images + (draw() - 0.5) * 0.6
+    brightness, contrast = (torch.rand(count, 1, 1, 1, device=images.device) * 2 - 1 for _ in range(2))
     mean = images.mean((1, 2, 3), keepdim=True)
-    images = (images - mean) * (draw() + 0.5) + mean
+    images = (images - mean) * (1 + CONTRAST * contrast) + mean + BRIGHTNESS * brightness
     reach = max(1, int(side * SHIFT))
     rows, columns = (torch.randint(-reach, reach + 1, (count, 1), device=images.device) for _ in range(2))
     at = torch.arange(side, device=images.device)
-    padded = F.pad(images, (reach,) * 4, value=-1.0)
+    padded = F.pad(images, (reach,) * 4, mode="replicate")
     index = torch.arange(count, device=images.device)[:, None, None]
-    images = padded[index, 0, (at + rows + reach)[:, :, None], (at + columns + reach)[:, None, :]][:, None]
-    half = max(1, int(side * CUTOUT / 2))
-    x, y = (torch.randint(0, side, (count, 1), device=images.device) for _ in range(2))
-    hole = ((at - y).abs() < half)[:, :, None] & ((at - x).abs() < half)[:, None, :]
-    return torch.where(hole[:, None], torch.zeros((), device=images.device, dtype=images.dtype), images)
+    return padded[index, 0, (at + rows + reach)[:, :, None], (at + columns + reach)[:, None, :]][:, None]

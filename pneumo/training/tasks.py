@@ -31,11 +31,13 @@ class Phase:
     """One optimiser's part of a step.
 
     loss: batch -> figures by name; "loss" is the one that is minimised, a scalar.
+    rate: factor on the recipe's learning rate.
     """
 
     name: str
     parameters: Callable[[], Iterable[nn.Parameter]]
     loss: Callable[[Batch], dict[str, Tensor]]
+    rate: float = 1.0
 
 
 class Task(ABC):

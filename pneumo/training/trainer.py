@@ -15,7 +15,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +172,12 @@ class Trainer:
         task.modules = {name: self.accelerator.prepare(module) for name, module in task.modules.items()}
         self.phases = task.phases()
         total = recipe.epochs * len(self.batches)
-        optimisers = [_optimiser(recipe, [p for p in phase.parameters() if p.requires_grad]) for phase in self.phases]
-        self.schedules = [_schedule(recipe, optimiser, total) for optimiser in optimisers]
+        recipes = [replace(recipe, learning_rate=recipe.learning_rate * phase.rate) for phase in self.phases]
+        optimisers = [
+            _optimiser(own, [p for p in phase.parameters() if p.requires_grad])
+            for own, phase in zip(recipes, self.phases, strict=True)
+        ]
+        self.schedules = [_schedule(own, optimiser, total) for own, optimiser in zip(recipes, optimisers, strict=True)]
         self.optimisers = optimisers
         self.loader = self.accelerator.prepare_data_loader(loader)
         self.average = _Average(self._kept(), recipe.ema_decay) if recipe.ema_decay else None
