@@ -5,6 +5,7 @@ import urllib.error
 import pytest
 import torch
 from safetensors.torch import load, save
+from torchvision.ops import StochasticDepth
 
 from pneumo import models
 from pneumo.models.registry import register
@@ -88,7 +89,7 @@ def test_saved_and_loaded_gives_the_same_logits(name):
 def test_overfits_one_batch(name):
     model, (images, labels) = build(name), batch()
     for module in model.modules():
-        if isinstance(module, torch.nn.Dropout | torch.nn.Dropout2d):
+        if isinstance(module, torch.nn.Dropout | torch.nn.Dropout2d | StochasticDepth):
             module.p = 0.0
     optimiser = torch.optim.Adam(model.parameters(), 3e-3)
     for _ in range(40):
