@@ -1,5 +1,5 @@
 """The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | sample |
-reconstruct | card | runs.
+reconstruct | quality | card | runs.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
 Heavy imports happen inside the commands, so that --help answers at once.
@@ -121,6 +121,20 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("path", type=Path, metavar="PATH")
     command.add_argument("--out", type=Path, required=True, metavar="FILE")
     command.add_argument("--run", required=True, metavar="RUN", help="a run of an autoencoder")
+
+    command = _add(
+        commands, "quality", _quality, "how far a GAN's radiographs are from held-out ones, and from training's"
+    )
+    command.add_argument("run", metavar="RUN")
+    command.add_argument("--data", required=True, metavar="SOURCE", help="the source the run was trained on")
+    command.add_argument("--encoder", default="resnet18_frozen", metavar="RUN", help="whose features are compared")
+    command.add_argument("--classifier", metavar="RUN", help="who reads the samples; default: the default run")
+    command.add_argument("--seeds", type=int, default=3, metavar="N")
+    command.add_argument(
+        "--images", type=int, default=0, metavar="N", help="at most so many of each kind; default: all"
+    )
+    command.add_argument("--crossed", action="store_true", help="train on generated and test on real, and the reverse")
+    command.add_argument("--save", action="store_true", help="write quality.json into the run's folder")
 
     command = _add(commands, "card", _card, "a run's model card as Markdown, in the form of the hub", with_json=False)
     command.add_argument("run", nargs="?", metavar="RUN", help="default: the default run")
@@ -501,6 +515,50 @@ def _reconstruct(options: argparse.Namespace) -> int:
     sheet = sheets.grid(np.stack([found.original, found.found, error]), columns=3)
     runs.write(options.out, sheets.png(sheet))
     print(f"{options.out}: original, reconstruction, error; PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
+    return FINE
+
+
+def _quality(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from pneumo import quality, runs, training
+
+    if options.seeds < 1:
+        raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
+    gan = runs.load(options.run)
+    found = quality.measure(
+        gan,
+        runs.load(options.encoder),
+        runs.load(options.classifier),
+        options.data,
+        seeds=options.seeds,
+        limit=options.images,
+        progress=_bar("measuring", "step"),
+    )
+    if options.crossed:
+        found = replace(found, crossed=training.crossed(gan, options.data, progress=_TrainingBar()))
+    if options.save:
+        quality.save(gan.folder, found)
+    if options.json:
+        _print_json(found)
+        return FINE
+    near, memory = found.distances, found.memory
+    print(f"{gan.card.name}: n = {near.n}, {found.seeds} seeds, features of {found.encoder}")
+    for name in ("frechet", "kernel", "precision", "recall"):
+        value, floor = getattr(near, name), getattr(near, f"{name}_floor")
+        print(f"  {name:<10} {value.mean:8.3f}  ({value.low:.3f} to {value.high:.3f})  real against real {floor:.3f}")
+    print(
+        f"  nearest training picture, pixels   {memory.pixel:.4f}  held-out {memory.pixel_held_out:.4f}  copies {memory.copies:.1%}"
+    )
+    print(f"  nearest training picture, features {memory.feature:.3f}  held-out {memory.feature_held_out:.3f}")
+    for each in found.asked:
+        print(
+            f"  {each.wanted}: {found.classifier} agrees with {each.agreed:.1%} (n = {each.n}), median probability {each.probability:.3f}"
+        )
+    for each in found.crossed:
+        print(
+            f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f} ({each.ci95.low:.3f} to {each.ci95.high:.3f}), n = {each.n}"
+        )
     return FINE
 
 

@@ -393,6 +393,13 @@ def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) 
     return np.array([i for i in indices if dataset.items[i].patient in kept], dtype=np.int64)
 
 
+def only(dataset: DataSet, parts: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The parts with the images of one class alone; unchanged where `name` is empty."""
+    if not name:
+        return parts
+    return {part: indices[dataset.labels[indices] == CLASS_NAMES.index(name)] for part, indices in parts.items()}
+
+
 def leave_out(
     dataset: DataSet, squares: np.ndarray, parts: dict[str, np.ndarray], cluster: str
 ) -> dict[str, np.ndarray]:

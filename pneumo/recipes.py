@@ -105,7 +105,8 @@ CONV_GAN: dict[str, Any] = {
     "optimiser": "adam",
     "learning_rate": 2e-4,
     "beta1": 0.0,
-    "beta2": 0.99,
+    "beta2": 0.9,
+    "gan_loss": "hinge",
     "criterion": "last",
 }
 BOTTLENECK: dict[str, Any] = {
@@ -307,15 +308,24 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="conv_gan",
-            summary="A convolutional GAN told the class: gradient penalty, two time scales, differentiable augmentation, averaged weights.",
-            epochs=90,
+            summary="A convolutional GAN told the class: spectral norm, hinge loss, two time scales, differentiable augmentation, averaged weights.",
+            epochs=56,
             ema_decay=0.998,
             gan_augment=True,
-            gan_r1=0.1,
-            gan_rate=4.0,
+            gan_rate=4.0,  # at equal rates the discriminator stays too weak: all samples of a class became one
             sampling="balanced",
-            snapshot_epochs=(0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 60, 65, 70, 75, 80, 85),
+            snapshot_epochs=(0, 1, 2, 3, 5, 7, 10, 15, 20, 25, 30, 35, 40, 45, 50),
             **CONV_GAN,
+        ),
+        Recipe(
+            name="gan_collapse",
+            summary="Mode collapse on purpose: a discriminator that learns too slowly and sees each sample alone.",
+            epochs=20,
+            model_args={"deviation": False},
+            gan_rate=0.25,
+            sampling="balanced",
+            snapshot_epochs=tuple(range(20)),
+            **CONV_GAN | {"image": ImageSpec(size=32)},
         ),
         Recipe(
             name="first_steps",

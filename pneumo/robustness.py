@@ -23,9 +23,9 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GroupKFold, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from torch import Tensor, nn
+from torch import Tensor
 
-from pneumo import data, evaluation, models, runs, transforms
+from pneumo import data, evaluation, features, models, runs, transforms
 from pneumo.schema import OperatingPoint, PneumoError, decode, encode
 
 FILE = "robustness.json"
@@ -264,7 +264,7 @@ def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, squ
         return None
     return FamilyProbe(
         len(rows),
-        _probe(features(run, squares[rows]), families, patients),
+        _probe(features.of_squares(run, squares[rows]), families, patients),
         _probe(data.grey_statistics(squares[rows]), families, patients),
     )
 
@@ -274,21 +274,6 @@ def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -
     folds = GroupKFold(PROBE_FOLDS)
     scores = cross_val_predict(probe, columns, families, groups=patients, cv=folds, method="decision_function")
     return float(roc_auc_score(families, scores))
-
-
-def features(run: runs.Run, squares: np.ndarray) -> np.ndarray:
-    """(B, F) float32: what goes into the run's last linear layer. squares: (B, S, S) uint8."""
-    last = [module for module in run.model.modules() if isinstance(module, nn.Linear)][-1]
-    seen: list[np.ndarray] = []
-    with run.lock, torch.inference_mode():
-        hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy().copy()))
-        try:
-            for start in range(0, len(squares), BATCH):
-                planes = torch.from_numpy(squares[start : start + BATCH].copy())
-                run.model(transforms.normalise(planes, run.card.image))
-        finally:
-            hook.remove()
-    return np.concatenate(seen)
 
 
 def save(folder: Path, found: Robustness) -> None:

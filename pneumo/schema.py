@@ -297,6 +297,18 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
+class Crossed:
+    """AUROC with DeLong's interval of a classifier on n pictures; trained_on, tested_on: "generated" or "real"."""
+
+    trained_on: str
+    tested_on: str
+    n_train: int
+    n: int
+    auroc: float
+    ci95: Interval
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Figures of one run on one evaluation set at one threshold; None where they are not defined.
 

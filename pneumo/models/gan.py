@@ -152,7 +152,7 @@ class ConvDiscriminator(nn.Module):
     x: (B, 1, S, S). Returns logits (B,).
     """
 
-    def __init__(self, size: int, width: int, classes: int, *, spectral: bool) -> None:
+    def __init__(self, size: int, width: int, classes: int, *, spectral: bool, deviation: bool) -> None:
         super().__init__()
         norm = spectral_norm if spectral else _start_strong
         channels = (1, *_channels(size, width)[1:])
@@ -160,8 +160,13 @@ class ConvDiscriminator(nn.Module):
         for a, b in pairwise(channels):
             layers += [norm(nn.Conv2d(a, b, 4, stride=2, padding=1)), nn.LeakyReLU(0.2)]
             layers += [norm(nn.Conv2d(b, b, 3, padding=1)), nn.LeakyReLU(0.2)]
-        last = [norm(nn.Conv2d(channels[-1] + 1, channels[-1], 3, padding=1)), nn.LeakyReLU(0.2)]
-        self.features = nn.Sequential(*layers, MinibatchDeviation(), *last, nn.Flatten())
+        if deviation:
+            layers += [
+                MinibatchDeviation(),
+                norm(nn.Conv2d(channels[-1] + 1, channels[-1], 3, padding=1)),
+                nn.LeakyReLU(0.2),
+            ]
+        self.features = nn.Sequential(*layers, nn.Flatten())
         cells = channels[-1] * FIRST_SIDE**2
         self.verdict = norm(nn.Linear(cells, 1))
         per_class = nn.Embedding.from_pretrained(torch.randn(classes, cells) / math.sqrt(cells), freeze=False)
@@ -188,17 +193,19 @@ def _channels(size: int, width: int) -> tuple[int, ...]:
 
 @register(task="gan", family="gan")
 def conv_gan(
-    image: ImageSpec, z_size: int = 128, width: int = 16, classes: int = len(CLASS_NAMES), spectral: bool = False
+    image: ImageSpec,
+    z_size: int = 128,
+    width: int = 16,
+    classes: int = len(CLASS_NAMES),
+    spectral: bool = True,
+    deviation: bool = True,
 ) -> nn.Module:
-    """A convolutional GAN that is told the class."""
+    """A convolutional GAN that is told the class. deviation: the discriminator sees how far samples differ."""
     _check_grey(image, "conv_gan")
     if image.size < 2 * FIRST_SIDE or image.size & (image.size - 1):
         raise PneumoError(f"conv_gan doubles 4 x 4 cells: image_size must be 8, 16, 32, 64 or 128, got {image.size}")
-    return GAN(
-        ConvGenerator(image.size, z_size, width, classes),
-        ConvDiscriminator(image.size, width, classes, spectral=spectral),
-        z_size,
-    )
+    judge = ConvDiscriminator(image.size, width, classes, spectral=spectral, deviation=deviation)
+    return GAN(ConvGenerator(image.size, z_size, width, classes), judge, z_size)
 
 
 def _check_grey(image: ImageSpec, name: str) -> None:

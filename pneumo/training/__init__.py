@@ -3,6 +3,7 @@
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.ensemble import make_ensemble
 from pneumo.training.session import Outcome, finish_processes, has_checkpoint, is_main_process, train
+from pneumo.training.synthetic import crossed
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Phase, Task
 from pneumo.training.trainer import Interrupted, Progress, Trainer
 
@@ -16,6 +17,7 @@ __all__ = [
     "Progress",
     "Task",
     "Trainer",
+    "crossed",
     "finish_processes",
     "has_checkpoint",
     "is_main_process",

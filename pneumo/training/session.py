@@ -95,9 +95,7 @@ def train(
     parts["train"] = data.take_labels(dataset, parts["train"], recipe.data.labels, recipe.seed)
     if recipe.data.leave_out:
         parts = data.leave_out(dataset, squares.array, parts, recipe.data.leave_out)
-    if recipe.data.only:
-        kept = CLASS_NAMES.index(recipe.data.only)
-        parts = {part: indices[dataset.labels[indices] == kept] for part, indices in parts.items()}
+    parts = data.only(dataset, parts, recipe.data.only)
     _check_parts(dataset.labels, parts, recipe)
     torch.manual_seed(recipe.seed)
     task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)

@@ -1,0 +1,288 @@
+"""How good a generator's radiographs are, in figures that need no Inception network.
+
+Everything is measured in the feature space of a run of ours, and always beside what real radiographs of the same number
+give against real ones: the floor. Held-out radiographs are the run's validation and internal test patients.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from pneumo import data, evaluation, features, generative, models, runs, transforms
+from pneumo.schema import CLASS_NAMES, Crossed, PneumoError, decode, encode
+
+FILE = "quality.json"
+NEIGHBOURS = 3  # of improved precision and recall, as published
+KID_SUBSETS, KID_SIZE = 50, 200
+FEW = 50  # with fewer pictures a distance between distributions says nothing
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A figure over several seeds: mean, smallest and largest."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Generated against held-out radiographs, and training against held-out ones (the floor), n of each.
+
+    frechet: Heusel et al. 2017. kernel: Binkowski et al. 2018, times 1,000. precision: share of the generated that lie among
+    the real; recall: share of the real that lie among the generated (Kynkaanniemi et al. 2019).
+    """
+
+    n: int
+    frechet: Range
+    frechet_floor: float
+    kernel: Range
+    kernel_floor: float
+    precision: Range
+    recall: Range
+    precision_floor: float
+    recall_floor: float
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Distance to the nearest training picture, medians: of generated and of held-out radiographs.
+
+    pixel: root mean square difference of grey levels, 0..1, at the generator's size. feature: Euclidean.
+    copies: share of the generated nearer to a training picture than all but one in a hundred of the held-out ones.
+    """
+
+    n: int
+    pixel: float
+    pixel_held_out: float
+    feature: float
+    feature_held_out: float
+    copies: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a classifier makes of samples of one class: its median probability of PNEUMONIA and the share it agrees with."""
+
+    wanted: str
+    n: int
+    probability: float
+    agreed: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """quality.json: everything measured of one GAN."""
+
+    weights_sha256: str
+    encoder: str
+    classifier: str
+    seeds: int
+    distances: Distances
+    memory: Memory
+    asked: tuple[Asked, ...]
+    crossed: tuple[Crossed, ...] = ()
+
+
+def measure(
+    gan: runs.Run,
+    encoder: runs.Run,
+    classifier: runs.Run,
+    source: str,
+    *,
+    seeds: int = 3,
+    limit: int = 0,
+    progress: Progress | None = None,
+) -> Quality:
+    """All figures. source: the data the GAN was trained on; limit: at most so many pictures of each kind, 0 for all."""
+    if encoder.members:
+        raise PneumoError(f"{encoder.card.name!r} is an ensemble and has no features; choose a single run")
+    trained, held_out, kinds = _real(gan, source, limit)
+    report = progress or (lambda done, total: None)
+    steps = 3 + seeds
+    real, floor = (features.of_pictures(encoder, each) for each in (held_out, trained[: len(held_out)]))
+    report(1, steps)
+    samples = []
+    for seed in range(seeds):
+        samples.append(_as_many(gan, kinds, seed))
+        report(2 + seed, steps)
+    found = [features.of_pictures(encoder, each) for each in samples]
+    known = features.of_pictures(encoder, trained)
+    report(steps - 1, steps)
+    pairs = [precision_recall(real, each) for each in found]
+    at_best = precision_recall(real, floor)
+    distances = Distances(
+        n=len(real),
+        frechet=_range([frechet(real, each) for each in found]),
+        frechet_floor=frechet(real, floor),
+        kernel=_range([kernel(real, each) for each in found]),
+        kernel_floor=kernel(real, floor),
+        precision=_range([each[0] for each in pairs]),
+        recall=_range([each[1] for each in pairs]),
+        precision_floor=at_best[0],
+        recall_floor=at_best[1],
+    )
+    result = Quality(
+        weights_sha256=gan.card.weights.sha256,
+        encoder=encoder.card.name,
+        classifier=classifier.card.name,
+        seeds=seeds,
+        distances=distances,
+        memory=_memory(trained, held_out, samples[0], known, real, found[0]),
+        asked=_asked(gan, classifier, samples[0], kinds),
+    )
+    report(steps, steps)
+    return result
+
+
+def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Training and held-out squares (N, S, S) uint8 at the GAN's size, and the held-out ones' classes."""
+    dataset = data.open_source(source)
+    squares = data.squares(dataset, gan.card.image)
+    parts = data.divide(dataset, gan.card.recipe.data)
+    parts = {part: rows[~np.isin(rows, list(squares.errors))] for part, rows in parts.items()}
+    parts = data.only(dataset, parts, gan.card.recipe.data.only)
+    if data.split_digest(dataset, parts) != gan.card.data.split_digest:
+        raise PneumoError(f"{source} is not the data {gan.card.name!r} was trained on; name that source")
+    chosen = []
+    rng = np.random.default_rng(0)
+    for names in (("train",), ("validation", "test")):
+        rows = np.concatenate([parts[name] for name in names])
+        chosen.append(rng.permutation(rows)[: limit or None])
+    if min(map(len, chosen)) < FEW:
+        raise PneumoError(f"{source} has {min(map(len, chosen))} pictures to compare with; {FEW} are the least")
+    train, held_out = chosen
+    return squares.array[train], squares.array[held_out], dataset.labels[held_out]
+
+
+def _as_many(gan: runs.Run, kinds: np.ndarray, seed: int) -> np.ndarray:
+    """As many samples of each class as there are held-out radiographs of it."""
+    z = generative.start(gan, len(kinds), seed)
+    return generative.draw(gan, z, torch.from_numpy(kinds))
+
+
+def frechet(one: np.ndarray, other: np.ndarray) -> float:
+    """Frechet distance of two sets of features (N, F)."""
+    metric = FrechetInceptionDistance(feature=_Ready(one.shape[1]))
+    metric.set_dtype(torch.float64)
+    metric.update(torch.from_numpy(one), real=True)
+    metric.update(torch.from_numpy(other), real=False)
+    return float(metric.compute())
+
+
+def kernel(one: np.ndarray, other: np.ndarray) -> float:
+    """Kernel distance of two sets of features (N, F), times 1,000; subsets drawn with a fixed seed."""
+    size = min(KID_SIZE, len(one), len(other))
+    with warnings.catch_warnings():  # that it keeps all features is meant
+        warnings.simplefilter("ignore", UserWarning)
+        metric = KernelInceptionDistance(feature=_Ready(one.shape[1]), subsets=KID_SUBSETS, subset_size=size)
+    metric.update(torch.from_numpy(one), real=True)
+    metric.update(torch.from_numpy(other), real=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return 1000 * float(metric.compute()[0])
+
+
+class _Ready(nn.Module):
+    """Stands where torchmetrics expects a network: the features are computed already."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.num_features = size
+
+    def forward(self, found: Tensor) -> Tensor:
+        return found
+
+
+def precision_recall(real: np.ndarray, made: np.ndarray) -> tuple[float, float]:
+    """Improved precision and recall of two sets of features (N, F)."""
+    return _share_within(made, real), _share_within(real, made)
+
+
+def _share_within(points: np.ndarray, cloud: np.ndarray) -> float:
+    """Share of the points that lie within some ball around a member of the cloud, up to its third neighbour."""
+    count = min(NEIGHBOURS + 1, len(cloud))
+    radii = NearestNeighbors(n_neighbors=count).fit(cloud).kneighbors(cloud)[0][:, -1]
+    inside = np.zeros(len(points), dtype=bool)
+    lengths = (cloud.astype(np.float64) ** 2).sum(1)
+    for rows in np.array_split(np.arange(len(points)), max(1, len(points) // 256)):
+        part = points[rows].astype(np.float64)
+        squared = (part**2).sum(1)[:, None] + lengths - 2 * part @ cloud.T.astype(np.float64)
+        inside[rows] = (squared <= radii**2).any(1)
+    return float(inside.mean())
+
+
+def _memory(
+    trained: np.ndarray, held_out: np.ndarray, made: np.ndarray, known: np.ndarray, real: np.ndarray, found: np.ndarray
+) -> Memory:
+    pixels = [each.reshape(len(each), -1).astype(np.float32) / 255 for each in (trained, made, held_out)]
+    scale = np.sqrt(pixels[0].shape[1])
+    near_pixel = [nearest(pixels[0], each)[0] / scale for each in pixels[1:]]
+    near_feature = [nearest(known, each)[0] for each in (found, real)]
+    return Memory(
+        n=len(made),
+        pixel=float(np.median(near_pixel[0])),
+        pixel_held_out=float(np.median(near_pixel[1])),
+        feature=float(np.median(near_feature[0])),
+        feature_held_out=float(np.median(near_feature[1])),
+        copies=float((near_pixel[0] < np.quantile(near_pixel[1], 0.01)).mean()),
+    )
+
+
+def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices of the nearest rows of `known` (N, F) for each of `asked` (M, F): (M,), or (M, count)."""
+    distances, indices = NearestNeighbors(n_neighbors=count).fit(known).kneighbors(asked)
+    return (distances[:, 0], indices[:, 0]) if count == 1 else (distances, indices)
+
+
+def _asked(gan: runs.Run, classifier: runs.Run, made: np.ndarray, kinds: np.ndarray) -> tuple[Asked, ...]:
+    card = classifier.card
+    squares = np.stack([transforms.to_square(each, card.image) for each in made])
+    with classifier.lock, torch.inference_mode():
+        logits = [
+            classifier.model(transforms.normalise(torch.from_numpy(part), card.image))
+            for part in np.array_split(squares, max(1, len(squares) // 128))
+        ]
+    plain = models.positive_logit(torch.cat(logits)).double().numpy()
+    probabilities = evaluation.calibrated(plain, card.temperature, card.bias)
+    found = []
+    for name in generative.classes(gan):
+        mine = probabilities[kinds == CLASS_NAMES.index(name)]
+        sick = mine >= card.point().threshold
+        agreed = sick if name == CLASS_NAMES[1] else ~sick
+        found.append(Asked(name, len(mine), float(np.median(mine)), float(agreed.mean())))
+    return tuple(found)
+
+
+def _range(values: Sequence[float]) -> Range:
+    return Range(float(np.mean(values)), float(min(values)), float(max(values)))
+
+
+def save(folder: Path, found: Quality) -> None:
+    """Writes quality.json into a run's folder."""
+    runs.write(folder / FILE, json.dumps(encode(found), indent=1).encode())
+
+
+def read(folder: Path) -> Quality | None:
+    """quality.json of a run, or None where it was not measured or belongs to other weights."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        found = decode(Quality, json.loads(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
+    return found if found.weights_sha256 == runs.read_card(folder).weights.sha256 else None

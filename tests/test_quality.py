@@ -1,0 +1,89 @@
+"""Distances between sets of pictures, by hand where it can be done; the whole on phantoms."""
+
+import numpy as np
+import pytest
+from scipy import linalg
+
+from pneumo import cli, quality, runs, training
+from pneumo.schema import PneumoError
+from tests.training.test_generators import small
+
+
+def cloud(count: int, size: int = 6, shift: float = 0.0, seed: int = 0) -> np.ndarray:
+    return (np.random.default_rng(seed).normal(size=(count, size)) + shift).astype(np.float32)
+
+
+def test_frechet_is_the_published_formula():
+    one, other = cloud(200), 1.5 * cloud(150, shift=0.4, seed=1)
+    mean = ((one.mean(0) - other.mean(0)) ** 2).sum()
+    first, second = np.cov(one.T), np.cov(other.T)
+    expected = mean + np.trace(first + second - 2 * linalg.sqrtm(first @ second).real)
+    assert quality.frechet(one, other) == pytest.approx(expected, rel=1e-4)
+    assert quality.frechet(one, one) == pytest.approx(0, abs=1e-6)
+
+
+def test_kernel_grows_with_the_distance_and_is_the_same_each_time():
+    one, near, far = cloud(300), cloud(300, seed=1), cloud(300, shift=1.0, seed=2)
+    assert abs(quality.kernel(one, near)) < quality.kernel(one, far) / 10
+    assert quality.kernel(one, far) == quality.kernel(one, far)
+
+
+def test_precision_sees_what_is_not_real_and_recall_what_is_missing():
+    real = np.concatenate([cloud(200, 2), cloud(200, 2, shift=50.0, seed=1)])
+    half = cloud(150, 2, seed=2)  # one of the two modes: a collapsed generator
+    precision, recall = quality.precision_recall(real, half)
+    assert precision > 0.9 and 0.4 < recall < 0.55
+    strange = np.concatenate([half, cloud(150, 2, shift=-80.0, seed=3)])
+    assert quality.precision_recall(real, strange)[0] == pytest.approx(precision / 2, abs=0.05)
+
+
+def test_share_within_by_brute_force():
+    points, known = cloud(60, 3, 0.5, seed=4), cloud(50, 3, seed=5)
+    apart = np.linalg.norm(known[:, None] - known[None], axis=-1)
+    radii = np.sort(apart, axis=1)[:, quality.NEIGHBOURS]
+    inside = np.linalg.norm(points[:, None] - known[None], axis=-1) <= radii
+    assert quality._share_within(points, known) == pytest.approx(inside.any(1).mean(), abs=0.02)
+
+
+def test_nearest_finds_the_row_itself():
+    known = cloud(40)
+    distances, indices = quality.nearest(known, known[5:8])
+    assert indices.tolist() == [5, 6, 7] and distances.max() < 1e-3
+    assert quality.nearest(known, known[:2], 3)[1].shape == (2, 3)
+
+
+@pytest.fixture(scope="module")
+def gan(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("quality") / "gan"
+    training.train(small("conv_gan", "image.size=16", "epochs=1", "data.source=phantom:400"), folder)
+    return runs.load(str(folder))
+
+
+def test_the_whole_on_phantoms_by_command_saved_and_read(gan, small_run_folder, monkeypatch, capsys):
+    monkeypatch.setattr("pneumo.training.synthetic.EPOCHS", 1)
+    small_one = str(small_run_folder)
+    words = ["quality", str(gan.folder), "--data", "phantom:400", "--encoder", small_one, "--classifier", small_one]
+    assert cli.main([*words, "--seeds", "2", "--crossed", "--save"]) == 0
+    assert "real against real" in capsys.readouterr().out
+    found = quality.read(gan.folder)
+    near = found.distances
+    assert near.frechet.low <= near.frechet.mean <= near.frechet.high and near.frechet.low > near.frechet_floor
+    assert near.precision_floor > 0.5
+    assert {each.wanted for each in found.asked} == {"NORMAL", "PNEUMONIA"}
+    assert [(each.trained_on, each.tested_on) for each in found.crossed] == [
+        ("generated", "real"), ("real", "generated"), ("real", "real"),
+    ]  # fmt: skip
+    assert all(each.n == found.crossed[0].n and each.ci95.low <= each.auroc <= each.ci95.high for each in found.crossed)
+    (gan.folder / quality.FILE).write_text("{}")
+    with pytest.raises(runs.RunError, match="does not fit its schema"):
+        quality.read(gan.folder)
+
+
+def test_other_data_than_the_gans_are_refused(gan, small_run):
+    with pytest.raises(PneumoError, match="is not the data"):
+        quality.measure(gan, small_run, small_run, "phantom:300")
+
+
+def test_a_set_too_small_is_refused(gan, small_run):
+    with pytest.raises(PneumoError, match="50 are the least"):
+        quality.measure(gan, small_run, small_run, "phantom:400", limit=10)
