@@ -29,6 +29,24 @@ METRICS = {  # field of Metrics: (title, the hub's name)
     "ece": ("Calibration error", "expected_calibration_error"),
 }
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
+# By task: what the run does, what it answers with, and the hub's word for it.
+DOES = {
+    "classification": f"reads a frontal chest X-ray and gives a calibrated probability of {CLASS_NAMES[1]}",
+    "gan": "draws frontal chest X-rays of nobody",
+    "reconstruction": "puts a frontal chest X-ray into a code and gives it back",
+    "contrastive": "turns a frontal chest X-ray into features, learned without labels",
+}
+ANSWERS = {
+    "classification": "answers with one of " + " and ".join(CLASS_NAMES),
+    "gan": "its discriminator answers how real they look; the generator starts from noise",
+    "reconstruction": "answers with the picture itself",
+    "contrastive": "answers with features",
+}
+PIPELINES = {
+    "gan": "unconditional-image-generation",
+    "reconstruction": "image-to-image",
+    "contrastive": "image-feature-extraction",
+}
 INTENSITIES = {"raw": "grey values as they are", "stretch": "grey values stretched from the 1st to the 99th percentile"}
 
 
@@ -56,7 +74,7 @@ def front_matter(card: RunCard) -> ModelCardData:
     return ModelCardData(
         license=LICENCE,
         library_name="pneumo",
-        pipeline_tag="image-classification",
+        pipeline_tag=PIPELINES.get(card.task, "image-classification"),
         tags=["chest-x-ray", "radiology", "pneumonia", "teaching", "pytorch", "safetensors"]
         + ["synthetic"] * _is_phantom(card),
         datasets=[hub_id] if hub_id else None,
@@ -102,14 +120,24 @@ def summary(card: RunCard) -> str:
     learned = "phantoms drawn by a program" if _is_phantom(card) else "radiographs"
     images = sum(card.data.counts.get("train", {}).values())
     return (
-        f"`{card.name}` reads a frontal chest X-ray and gives a calibrated probability of {CLASS_NAMES[1]}. It learned from "
-        f"{images:,} {learned} of {card.data.patients.get('train', 0):,} patients. **It is not a medical device**, it names no "
-        "other disease, and it does not know when a picture is none of its kind."
+        f"`{card.name}` {DOES[card.task]}. It learned from "
+        f"{images:,} {learned} of {card.data.patients.get('train', 0):,} patients. **It is not a medical device**"
+        + (
+            ", it names no other disease, and it does not know when a picture is none of its kind."
+            if card.task == "classification"
+            else "; nothing about a person can be read from what it makes."
+        )
     )
 
 
 def sections(card: RunCard) -> list[Section]:
     """The body's sections in order."""
+    classifies = card.task == "classification"
+    measured = [
+        Section("Results", _results(card)),
+        Section("Operating points", _operating_points(card)),
+        Section("Calibration", _calibration(card)),
+    ] if classifies else []  # fmt: skip
     return [
         Section("Intended use", card.intended_use),
         Section("Limits", "\n".join(f"- {limit}" for limit in card.limits) or "None stated."),
@@ -117,9 +145,7 @@ def sections(card: RunCard) -> list[Section]:
         Section("Data", _data(card)),
         Section("Training", _training(card)),
         Section("The recipe in full", _table(("setting", "value"), _settings(encode(card.recipe))), folded=True),
-        Section("Results", _results(card)),
-        Section("Operating points", _operating_points(card)),
-        Section("Calibration", _calibration(card)),
+        *measured,
         Section("How to use it", _usage(card)),
         Section("Weights and versions", _provenance(card), folded=True),
         Section("Licence and citation", _licence(card)),
@@ -179,6 +205,12 @@ def _calibration(card: RunCard) -> str:
 
 
 def _usage(card: RunCard) -> str:
+    if card.task == "gan":
+        return f"```sh\npython -m pneumo sample {card.name} --count 16 --seed 0 --out samples.png\n```"
+    if card.task == "reconstruction":
+        return f"```sh\npython -m pneumo reconstruct radiograph.png --run {card.name} --out reconstruction.png\n```"
+    if card.task == "contrastive":
+        return f"```sh\npython -m pneumo train resnet18_fine_tuned --data FOLDER pretrained={card.name}\n```"
     return (
         "```sh\n"
         f"python -m pneumo predict radiograph.png --run {card.name}\n"
@@ -194,8 +226,7 @@ def _architecture(card: RunCard) -> str:
     return (
         f"`{card.model}`{f' ({arguments})' if arguments else ''}, {card.weights.parameters:,} parameters. It sees "
         f"{image.size} x {image.size} pixels in {image.channels} {'channel' if image.channels == 1 else 'channels'}, resized "
-        f"({image.interpolation}) without keeping the aspect ratio, {INTENSITIES[image.intensity]}, and answers with one of "
-        f"{' and '.join(card.class_names)}."
+        f"({image.interpolation}) without keeping the aspect ratio, {INTENSITIES[image.intensity]}; {ANSWERS[card.task]}."
     )
 
 
@@ -228,8 +259,12 @@ def _training(card: RunCard) -> str:
         f"{recipe.summary}\n\n{OPTIMISERS[recipe.optimiser]}, batches of {recipe.batch_size}, learning rate {recipe.learning_rate:g} "
         f"{_schedule(recipe)}; {', '.join(filter(None, regular)) or 'no regularisation but the model’s own'}. Every training image was "
         f"changed anew each time: {', '.join(changed) or 'not at all'}. {card.epochs_run} of {recipe.epochs} epochs ran; "
-        f"epoch {card.best_epoch}, the best on validation by {recipe.criterion}, was kept. "
-        f"{card.minutes:.1f} minutes on {card.hardware}, seed {card.seed}."
+        + (
+            "the last was kept. "
+            if recipe.criterion == "last"
+            else f"epoch {card.best_epoch}, the best on validation by {recipe.criterion}, was kept. "
+        )
+        + f"{card.minutes:.1f} minutes on {card.hardware}, seed {card.seed}."
     )
 
 

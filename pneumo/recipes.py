@@ -318,16 +318,6 @@ RECIPES: dict[str, Recipe] = {
             **CONV_GAN,
         ),
         Recipe(
-            name="gan_collapse",
-            summary="Mode collapse on purpose: a discriminator that learns too slowly and sees each sample alone.",
-            epochs=20,
-            model_args={"deviation": False},
-            gan_rate=0.25,
-            sampling="balanced",
-            snapshot_epochs=tuple(range(20)),
-            **CONV_GAN | {"image": ImageSpec(size=32)},
-        ),
-        Recipe(
             name="first_steps",
             summary="A few minutes on phantoms: small images, few epochs; for a first look at training.",
             model_args={"spatial_dropout": 0.05, "dropout": 0.3},

@@ -102,3 +102,16 @@ def test_the_command_prints_or_writes_it(tmp_path, capsys):
     assert cli.main(["card", NAMES[0], "--out", str(tmp_path / "card.md")]) == cli.FINE
     assert (tmp_path / "card.md").read_text() == printed
     assert cli.main(["card", "no_such_run"]) == cli.USAGE
+
+
+@pytest.mark.parametrize("task", ["gan", "reconstruction", "contrastive"])
+def test_cards_of_other_tasks_claim_no_diagnosis(task):
+    plain = runs.read_card(runs.resolve("pneumonia_cnn"))
+    recipe = dataclasses.replace(plain.recipe, task=task, criterion="last")
+    card = dataclasses.replace(
+        plain, task=task, recipe=recipe, metrics={}, operating_points=(), default_point="", indeterminate=None
+    )
+    text = modelcard.markdown(card)
+    assert "probability of PNEUMONIA" not in text and "## Operating points" not in text and "predict" not in text
+    assert "the last was kept" in text and "Not a medical device" in text
+    assert front_matter(text)["pipeline_tag"] == modelcard.PIPELINES[task]

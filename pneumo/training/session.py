@@ -52,6 +52,7 @@ UNKNOWN_LIMITS = (
     "Nothing is known here of whose radiographs it was trained on: on others, expect it to be wrong more often.",
 )
 TWO_ANSWERS = "Knows two answers only, NORMAL and PNEUMONIA; every other finding is forced into one of them."
+GENERATED = "What it makes looks like the training radiographs at low resolution; rare findings are not in it, and a shadow it draws means nothing."
 PHANTOM_LIMITS = ("Trained on procedural phantoms, not on patients: it says nothing about real radiographs.",)
 
 
@@ -238,20 +239,23 @@ def _save(
         minutes=round(state.seconds / 60, 2),
         weights=runs.weights_info(blob, models.count_parameters(model)),
         intended_use=INTENDED_USE,
-        limits=limits_of(dataset, images),
+        limits=limits_of(dataset, images, recipe.task),
     )
     runs.save(folder, card, blob, state.history, found.predictions)
     return card
 
 
-def limits_of(dataset: data.DataSet, images: dict[str, dict[str, int]]) -> tuple[str, ...]:
+def limits_of(
+    dataset: data.DataSet, images: dict[str, dict[str, int]], task: str = "classification"
+) -> tuple[str, ...]:
     """What the card says against the run, from what it was trained on. images: counts by part and class."""
+    answers = TWO_ANSWERS if task == "classification" else GENERATED
     if dataset.source.startswith("phantom"):
-        return PHANTOM_LIMITS
+        return PHANTOM_LIMITS if task == "classification" else (*PHANTOM_LIMITS, answers)
     normal, pneumonia = (images["train"][name] for name in CLASS_NAMES)
     share = f"The share of pneumonia among its training images ({pneumonia / (normal + pneumonia):.0%}) is that of a collected set, not of a ward."
     known = GUANGZHOU_LIMITS if dataset.citation == data.GUANGZHOU_CITATION else UNKNOWN_LIMITS
-    return (known[0], TWO_ANSWERS, *known[1:], share)
+    return (known[0], answers, *(known[1:] if task == "classification" else ()), share)
 
 
 def versions() -> dict[str, str]:
