@@ -50,10 +50,12 @@ def choose() -> tuple[list[str], str]:
         st.stop()
     known.sort(key=lambda name: (name != default, name))
     left, right = st.columns([3, 2], gap="large")
+    chosen = _ui.keep("evidence.runs", known[:1])
+    if not set(chosen) <= set(known):  # a run that is no longer there
+        st.session_state["evidence.runs"] = known[:1]
     names = left.multiselect(
         "Runs",
         known,
-        default=known[:1],
         key="evidence.runs",
         help="The first one gives the confusion matrix and the cases.",
     )
@@ -61,9 +63,8 @@ def choose() -> tuple[list[str], str]:
         st.info("Choose one run or more.")
         st.stop()
     parts = [p for p in PART_TITLES if any(p in _ui.load_card(name).metrics for name in names)]
-    part = right.segmented_control(
-        "Patients", parts, default=parts[0], format_func=PART_TITLES.get, key="evidence.part", required=True
-    )
+    _ui.keep("evidence.part", parts[0], parts)
+    part = right.segmented_control("Patients", parts, format_func=PART_TITLES.get, key="evidence.part", required=True)
     st.caption(PART_NOTES[part])
     return names, part
 
@@ -107,10 +108,11 @@ def show_threshold(cards: dict[str, RunCard], predictions: dict[str, Predictions
 def choose_threshold(card: RunCard) -> float:
     """The slider and its presets, kept in step."""
     points = {point.name: point for point in card.operating_points}
-    if st.session_state.get("evidence.run_of_threshold") != card.name or THRESHOLD not in st.session_state:
+    if st.session_state.get("evidence.run_of_threshold") != card.name:
         st.session_state["evidence.run_of_threshold"] = card.name
         st.session_state[PRESET] = card.default_point
         st.session_state[THRESHOLD] = points[card.default_point].threshold
+    _ui.keep_all({PRESET: card.default_point, THRESHOLD: points[card.default_point].threshold})
 
     def take_preset() -> None:
         if st.session_state[PRESET] in points:
@@ -227,8 +229,9 @@ def show_people(name: str, counts: dict[str, int]) -> None:
         return
     left, right = st.columns([1, 3], gap="large")
     with left:
+        _ui.keep("evidence.prevalence", 30)
         prevalence = st.slider(
-            "Prevalence of pneumonia among those X-rayed", 1, 99, 30, format="%d%%", key="evidence.prevalence"
+            "Prevalence of pneumonia among those X-rayed", 1, 99, format="%d%%", key="evidence.prevalence"
         )
         figure, people = charts.people(rates["sensitivity"], rates["specificity"], prevalence / 100)
         ppv, npv = evaluation.predictive_values(rates["sensitivity"], rates["specificity"], prevalence / 100)
@@ -357,10 +360,10 @@ def show_stress(names: list[str]) -> None:
     if not found:
         st.caption("Not measured for these runs: `python -m pneumo robustness RUN --data FOLDER --adopt`.")
         return
+    _ui.keep("evidence.stress", "auroc_lost")
     shown = st.segmented_control(
         "Show",
         ["auroc_lost", "sensitivity", "specificity"],
-        default="auroc_lost",
         format_func={"auroc_lost": "AUROC lost", "sensitivity": "Sensitivity", "specificity": "Specificity"}.get,
         key="evidence.stress",
         required=True,
@@ -405,10 +408,10 @@ def show_training(names: list[str], cards: dict[str, RunCard]) -> None:
         st.caption("An ensemble is not trained: its members are.")
         return
     left, right = st.columns([4, 1])
+    _ui.keep_all({"evidence.figure": "loss", "evidence.log": False})
     figure = left.segmented_control(
         "Figure",
         HISTORY,
-        default="loss",
         format_func=lambda name: TITLES.get(name, name),
         key="evidence.figure",
         required=True,

@@ -26,6 +26,10 @@ def words(app: AppTest) -> str:
     return " ".join(each.value for each in [*app.caption, *app.markdown, *app.info])
 
 
+def buttons(app: AppTest, key: str):
+    return next(each for each in app.get("button_group") if each.key == key)
+
+
 def frames(app: AppTest) -> list[list[str]]:
     return [list(frame.value.columns) for frame in app.dataframe]
 
@@ -137,3 +141,21 @@ def test_the_league_names_every_run_trained_on_people_and_what_was_reported():
     people = {card.name for card in cards if not card.data.source.startswith("phantom")}
     assert set(league["run"]) == people
     assert set(reported["n"]) == {624}
+
+
+def test_what_a_visitor_chose_outlasts_a_look_at_another_page():
+    app = open_page()
+    app.multiselect(key="evidence.runs").set_value(["vgg_cnn", "simple_cnn"]).run()
+    buttons(app, "evidence.part").set_value("validation").run()
+    app.slider(key="evidence.threshold").set_value(0.4).run()
+    app.slider(key="evidence.prevalence").set_value(12).run()
+    buttons(app, "evidence.figure").set_value("auroc").run()
+    app.switch_page("pages/home.py").run().switch_page("pages/evidence.py").run()
+    assert not app.exception
+    assert app.multiselect(key="evidence.runs").value == ["vgg_cnn", "simple_cnn"]
+    assert buttons(app, "evidence.part").value == "validation"
+    assert app.slider(key="evidence.threshold").value == 0.4
+    assert app.slider(key="evidence.prevalence").value == 12
+    assert buttons(app, "evidence.figure").value == "auroc"
+    app.multiselect(key="evidence.runs").set_value(["simple_cnn"]).run()
+    assert app.slider(key="evidence.threshold").value != 0.4  # another run starts at its own threshold
