@@ -15,6 +15,7 @@ PAGES = {
         st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),
         st.Page("pages/cards.py", title="Model cards", icon=":material/badge:", url_path="cards"),
     ],
+    "Generators": [st.Page("pages/gan.py", title="GAN", icon=":material/brush:", url_path="gan")],
     "Classroom": [
         st.Page("pages/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
     ],

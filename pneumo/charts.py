@@ -38,6 +38,7 @@ ICONS = {  # colour and shape of a person in the icon array
     "tn": (COLOURS["NORMAL"], "circle"),
 }
 PEOPLE, PEOPLE_PER_ROW = 1000, 50
+GUIDE = "#009E73"  # a line that marks where the reader stands
 STRESS_PANELS_A_ROW = 4  # more leave no room for the figures in the cells
 Scores = Mapping[str, tuple[np.ndarray, np.ndarray]]  # run -> labels, probabilities
 
@@ -274,6 +275,40 @@ def histories(
         yaxis={"title": name, "type": "log" if log_scale else "linear"},
         legend={"orientation": "h", "y": -0.25},
     )
+    return figure
+
+
+def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
+    """Both losses above, below how often the discriminator is right about each kind of picture; a line at the epoch."""
+    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
+    epochs = [row["epoch"] for row in rows]
+    panels = (
+        ("loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
+        (
+            "share it gets right",
+            {"train_right": "training", "validation_right": "held-out", "generated_right": "generated"},
+        ),
+    )
+    number = 0
+    for panel, (title, lines) in enumerate(panels, 1):
+        for key, name in lines.items():
+            figure.add_trace(
+                go.Scatter(
+                    x=epochs,
+                    y=[row.get(key) for row in rows],
+                    name=name,
+                    mode="lines",
+                    line=style(number) | {"width": 2},
+                    hovertemplate=f"{name}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+                ),
+                row=panel,
+                col=1,
+            )
+            number += 1
+        figure.update_yaxes(title_text=title, row=panel, col=1)
+    figure.add_vline(epoch, line={"dash": "dash", "color": GUIDE})
+    figure.update_xaxes(title_text="epoch", row=2, col=1)
+    figure.update_layout(height=430, margin=MARGIN, legend={"orientation": "h", "y": -0.2})
     return figure
 
 

@@ -5,15 +5,17 @@ The facade of pages and command line over runs whose task is "gan" or "reconstru
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
+from PIL import Image
+from torch import Tensor, nn
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pneumo import sheets, transforms
-from pneumo.runs import Run
+from pneumo.runs import SNAPSHOT_FOLDER, Run
 from pneumo.schema import CLASS_NAMES, PneumoError
 
 BATCH = 64  # pictures at a time: 64 px ones of a convolutional network need 200 MB then
@@ -138,3 +140,46 @@ def _check(run: Run, task: str) -> None:
     if run.card.task != task:
         wanted = {"gan": "a GAN", "reconstruction": "an autoencoder"}[task]
         raise PneumoError(f"run {run.card.name!r} is for {run.card.task}; choose the run of {wanted}")
+
+
+def directions(run: Run, count: int) -> np.ndarray:
+    """(count, Z) unit vectors along which samples change most: the first layer's strongest (SeFa, Shen and Zhou 2021)."""
+    _check(run, "gan")
+    first = next(module for module in run.model.generator.modules() if isinstance(module, nn.Linear))
+    _, _, rows = torch.linalg.svd(first.weight.detach().double(), full_matrices=False)
+    return rows[:count].float().numpy()
+
+
+def one(run: Run, seed: int, number: int, wanted: str, truncation: float, along: Sequence[float]) -> np.ndarray:
+    """(S, S) uint8: a sample drawn towards the middle by `truncation` (0..1), then moved along the strongest directions.
+
+    number: which of the samples of that seed. along: how far, one number a direction, in standard deviations of z.
+    """
+    z = truncation * start(run, number + 1, seed)[number:]
+    ways = torch.from_numpy(directions(run, len(along)))
+    return draw(run, z + torch.tensor([list(along)], dtype=torch.float32) @ ways, labels(run, 1, wanted))[0]
+
+
+def walk(run: Run, seed: int, first: int, second: int, wanted: str, steps: int) -> np.ndarray:
+    """(steps, S, S) uint8: from one sample of a seed to another, both of the wanted class."""
+    z = start(run, max(first, second) + 1, seed).numpy()
+    way = between(z[first], z[second], steps).astype(np.float32)
+    return draw(run, torch.from_numpy(way), labels(run, steps, wanted))
+
+
+def verdicts(run: Run, pictures: np.ndarray, of: Tensor) -> np.ndarray:
+    """(N,) the discriminator's probability of "real". pictures: (N, S, S) uint8 of the run's size; of: (N,) classes."""
+    _check(run, "gan")
+    with run.lock, torch.inference_mode():
+        images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(pictures)), run.card.image)
+        return run.model.discriminator(images, of).sigmoid().double().numpy()
+
+
+def snapshots(run: Run) -> dict[int, np.ndarray]:
+    """The same samples after several epochs of training: (N, S, S) uint8 by epoch; empty where none were kept."""
+    found = {}
+    for path in sorted((run.folder / SNAPSHOT_FOLDER).glob("epoch_*.png")):
+        with Image.open(path) as image:
+            sheet = np.asarray(image.convert("L"))
+        found[int(path.stem.removeprefix("epoch_"))] = sheets.cells(sheet, run.card.image.size)
+    return found

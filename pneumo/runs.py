@@ -30,6 +30,7 @@ from pneumo.schema import PneumoError, Predictions, RunCard, WeightsInfo, decode
 
 SCHEMA_VERSION = 1
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
+SNAPSHOT_FOLDER = "snapshots"  # a GAN's samples after some epochs
 HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
 DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
 PREDICTION_COLUMNS = ("name", "part", "patient", "label", "subtype", "logit", "probability")

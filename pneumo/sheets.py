@@ -41,6 +41,19 @@ def png(pixels: np.ndarray, *, synthetic: bool = True) -> bytes:
     return buffer.getvalue()
 
 
+def gif(frames: np.ndarray, frame_ms: int = 80, side: int = 0) -> bytes:
+    """(N, H, W) uint8 as an endless animation there and back; side: enlarged or reduced to so many pixels, 0 leaves it."""
+    there_and_back = [Image.fromarray(frame) for frame in (*frames, *frames[-2:0:-1])]
+    if side:
+        there_and_back = [each.resize((side, side), Image.Resampling.BICUBIC) for each in there_and_back]
+    first, *others = there_and_back
+    buffer = io.BytesIO()
+    first.save(
+        buffer, "GIF", save_all=True, append_images=others, duration=frame_ms, loop=0, comment=SYNTHETIC.encode()
+    )
+    return buffer.getvalue()
+
+
 def cells(sheet: np.ndarray, side: int, gap: int = 2) -> np.ndarray:
     """The reverse of `grid`: (N, side, side) uint8."""
     step = side + gap

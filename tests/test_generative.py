@@ -117,3 +117,35 @@ def test_every_generator_recipe_fits_its_model():
 
             torch.manual_seed(0)
             assert models.build(recipe.model, recipe.image, **recipe.model_args) is not None, name
+
+
+def test_one_sample_is_the_grids_and_truncation_and_directions_change_it(gan):
+    grid = generative.samples(gan, 6, 2, "PNEUMONIA")
+    plain = generative.one(gan, 2, 4, "PNEUMONIA", 1.0, [0, 0])
+    assert np.abs(plain.astype(int) - grid[4]).max() <= 1
+    assert not np.array_equal(plain, generative.one(gan, 2, 4, "PNEUMONIA", 1.0, [3.0, 0]))
+    middle = [generative.one(gan, 2, n, "PNEUMONIA", 0.0, [0, 0]) for n in (0, 5)]
+    assert np.array_equal(*middle)  # all samples begin at the same place then
+
+
+def test_directions_are_unit_vectors_at_right_angles(gan, one_class):
+    for run in (gan, one_class):
+        found = generative.directions(run, 4)
+        assert found @ found.T == pytest.approx(np.eye(4), abs=1e-5)
+
+
+def test_a_walk_begins_and_ends_at_its_samples(gan):
+    grid, way = generative.samples(gan, 4, 1, "NORMAL"), generative.walk(gan, 1, 0, 3, "NORMAL", 7)
+    assert way.shape == (7, 16, 16)
+    assert np.abs(way[0].astype(int) - grid[0]).max() <= 1 and np.abs(way[-1].astype(int) - grid[3]).max() <= 1
+
+
+def test_snapshots_by_epoch(gan, one_class):
+    assert list(generative.snapshots(gan)) == [0, 1]
+    assert generative.snapshots(gan)[1].shape == (16, 16, 16)
+    assert generative.snapshots(one_class)
+
+
+def test_verdicts_are_probabilities(gan):
+    found = generative.verdicts(gan, generative.samples(gan, 5, 0), generative.labels(gan, 5))
+    assert found.shape == (5,) and (found >= 0).all() and (found <= 1).all()

@@ -36,3 +36,10 @@ def test_a_synthetic_picture_says_so_in_its_file():
         assert np.array_equal(np.asarray(image), pixels)
     with Image.open(io.BytesIO(sheets.png(pixels, synthetic=False))) as image:
         assert image.text == {}
+
+
+def test_a_walk_goes_there_and_back_and_says_that_it_is_synthetic():
+    frames = np.random.default_rng(0).integers(0, 256, (5, 8, 8), dtype=np.uint8)
+    with Image.open(io.BytesIO(sheets.gif(frames, side=16))) as image:
+        assert image.n_frames == 8 and image.size == (16, 16)
+        assert image.info["comment"] == sheets.SYNTHETIC.encode()

@@ -13,7 +13,6 @@ from pneumo import models, runs, sheets, transforms
 from pneumo.schema import Recipe
 from pneumo.training.tasks import Batch, Phase, Predict, Task, subset
 
-SNAPSHOT_FOLDER = "snapshots"
 SNAPSHOT_SAMPLES = 16  # the first half NORMAL, the second PNEUMONIA where the set has both
 WATCHED = 256  # real and generated pictures whose verdicts are averaged after each epoch
 # Differentiable augmentation (Zhao et al. 2020): both networks see only changed pictures, so few pictures last longer.
@@ -150,7 +149,7 @@ class GanTask(Task):
             return
         device = next(self.modules["generator"].parameters()).device
         images = predict(lambda generator: generator(self.fixed_z.to(device), self.fixed_labels.to(device))).float()
-        place = folder / SNAPSHOT_FOLDER
+        place = folder / runs.SNAPSHOT_FOLDER
         place.mkdir(parents=True, exist_ok=True)
         runs.write(place / f"epoch_{epoch:04d}.png", sheets.png(sheets.grid(sheets.to_uint8(images))))
 

@@ -1,0 +1,122 @@
+"""The GAN page through AppTest, with a GAN of a few seconds."""
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pneumo import game, generative, quality, runs, training
+from pneumo.schema import Crossed, Interval
+from tests.training.test_generators import small
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("gan") / "tiny_gan"
+    training.train(small("conv_gan", "image.size=16", "snapshot_epochs=[0,1]"), folder)
+    return folder
+
+
+@pytest.fixture
+def weights(tmp_path, monkeypatch, made):
+    """The default run and the small GAN."""
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    default = runs.default_name()
+    shutil.copytree(runs.weights_folder() / default, folder / default)
+    (folder / "DEFAULT").write_text(default)
+    shutil.copytree(made, folder / "tiny_gan")
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(folder))
+    return folder
+
+
+def open_page() -> AppTest:
+    app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
+    app = app.switch_page("pages/gan.py").run()
+    assert not app.exception
+    return app
+
+
+def buttons(app: AppTest, key: str):
+    return next(each for each in app.get("button_group") if each.key == key)
+
+
+def words(app: AppTest) -> str:
+    return " ".join(each.value for each in [*app.caption, *app.markdown, *app.info])
+
+
+def test_without_a_gan_the_page_says_how_to_make_one(weights):
+    shutil.rmtree(weights / "tiny_gan")
+    assert "python -m pneumo train conv_gan" in words(open_page())
+
+
+def test_samples_follow_class_and_seed_and_outlast_another_page(weights):
+    app = open_page()
+    assert "16 samples of NORMAL (tiny_gan, 16 x 16 pixels)" in words(app)
+    buttons(app, "gan.class").set_value("PNEUMONIA").run()
+    app.button(key="gan.others").click().run()
+    assert app.number_input(key="gan.seed").value == 1
+    assert "16 samples of PNEUMONIA" in words(app)
+    for key in ("gan.truncation", "gan.direction.0"):
+        app.slider(key=key).set_value(0.5).run()
+    app.switch_page("pages/home.py").run().switch_page("pages/gan.py").run()
+    assert not app.exception
+    assert (app.number_input(key="gan.seed").value, app.slider(key="gan.truncation").value) == (1, 0.5)
+
+
+def test_the_scrubber_goes_through_the_kept_epochs(weights):
+    app = open_page()
+    assert app.select_slider(key="gan.epoch").options == ["0", "1", "2"]
+    app.select_slider(key="gan.epoch").set_value(0).run()
+    assert not app.exception
+
+
+def test_quality_is_shown_where_it_was_measured(weights):
+    assert "Not measured yet: `python -m pneumo quality tiny_gan" in words(open_page())
+    near = quality.Range(1.0, 0.9, 1.1)
+    found = quality.Quality(
+        runs.read_card(weights / "tiny_gan").weights.sha256,
+        "resnet18_frozen",
+        "resnet18_fine_tuned",
+        3,
+        quality.Distances(100, near, 0.2, near, 0.1, near, near, 0.9, 0.9),
+        quality.Memory(100, 0.1, 0.1, 2.0, 2.0, 0.01),
+        (quality.Asked("NORMAL", 50, 0.1, 0.9),),
+        (Crossed("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
+    )
+    quality.save(weights / "tiny_gan", found)
+    app = open_page()
+    assert app.dataframe[0].value["real against real"].tolist() == [0.2, 0.1, 0.9, 0.9]
+    assert app.dataframe[-1].value["AUROC"].tolist() == [0.91]
+    quality.save(weights / "tiny_gan", replace(found, weights_sha256="other"))
+    assert "Not measured yet" in words(open_page())
+
+
+def test_the_game_to_its_end_and_again(weights):
+    app = open_page()
+    assert "**phantoms** take its place" in words(app)
+    run = runs.load("tiny_gan")
+    dealt = game.deal(run, 0, [])
+    for pair in range(game.PAIRS):
+        assert app.button(key=f"gan.next.0.{pair}").disabled
+        for place in range(2):
+            truth = "generated" if dealt.generated[2 * pair + place] else "real"
+            buttons(app, f"gan.answer.0.{pair}.{place}").set_value(truth).run()
+        app.button(key=f"gan.next.0.{pair}").click().run()
+    assert not app.exception
+    figures = [metric.value for metric in app.metric]
+    assert figures[:2] == ["100%", "100%"]
+    judged = game.score(dealt.generated, dealt.verdicts < 0.5)
+    assert figures[2:] == [f"{judged.sensitivity:.0%}", f"{judged.specificity:.0%}"]
+    app.button(key="gan.again").click().run()
+    assert not app.exception and "Pair 1 of 10" in words(app)
+
+
+def test_what_is_shown_is_what_the_command_draws(weights):
+    """The page's samples are `sample --class NORMAL --seed 0`."""
+    run = runs.load("tiny_gan")
+    assert np.array_equal(
+        generative.samples(run, 16, 0, "NORMAL"), generative.samples(runs.load("tiny_gan"), 16, 0, "NORMAL")
+    )
