@@ -303,7 +303,7 @@ def show_result(dealt: game.Deal, called: np.ndarray) -> None:
             )
     st.caption("Half and half is guessing. With ten of each the intervals are wide: play again.")
     for column, number in zip(_grid(len(called), 10), range(len(called)), strict=True):
-        truth = "generated" if dealt.generated[number] else dealt.real[:-1]
+        truth = "generated" if dealt.generated[number] else "real" if dealt.real == "radiographs" else "phantom"
         right = called[number] == dealt.generated[number]
         column.image(dealt.pictures[number], width="stretch", caption=f"{'✓' if right else '✗'} {truth}")
     st.button("Play again", key="gan.again", icon=":material/replay:", on_click=again)
