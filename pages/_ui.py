@@ -135,6 +135,19 @@ def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
         st.stop()
 
 
+def pick_card(key: str) -> RunCard:
+    """A selector over the cards of all runs, whatever their task, the default one first; stops the page where there is none."""
+    try:
+        names, default = runs.available(), runs.default_name()
+        names.sort(key=lambda name: (name != default, name))
+        if names:
+            keep(key, names[0], names)
+        return load_card(st.selectbox("Model", names, key=key, help="Trained runs in the weights folder."))
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
+
+
 def default_run() -> Run:
     """The default run; stops the page where it cannot be used."""
     try:

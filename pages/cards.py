@@ -4,10 +4,32 @@ import streamlit as st
 
 from pages import _ui
 from pneumo import modelcard
+from pneumo.schema import RunCard
+
+TILES = (
+    ("AUROC", "auroc"),
+    ("Sensitivity", "sensitivity"),
+    ("Specificity", "specificity"),
+    ("Calibration error", "ece"),
+)
+
+
+def show_figures(card: RunCard) -> None:
+    """What a classifier reached, on the most honest set there is."""
+    part = "test" if "test" in card.metrics else next(iter(card.metrics))
+    metrics = card.metrics[part]
+    for column, (title, name) in zip(st.columns(len(TILES)), TILES, strict=True):
+        value, interval = getattr(metrics, name), metrics.ci95.get(name)
+        column.metric(title, "–" if value is None else f"{value:.3f}", border=True)
+        if interval:
+            column.caption(f"95%: {interval.low:.3f} to {interval.high:.3f}")
+    st.caption(
+        f"n = {metrics.n:,} radiographs of {metrics.patients:,} patients ({card.name}, {modelcard.PARTS.get(part, part).lower()})."
+    )
+
 
 st.title("Model cards")
-run = _ui.pick_run("cards.run")
-card = run.card
+card = _ui.pick_card("cards.run")
 st.download_button(
     "Model card (Markdown)",
     modelcard.markdown(card),
@@ -21,22 +43,8 @@ st.download_button(
 
 st.header(card.name, divider="gray")
 st.markdown(modelcard.summary(card))
-part = "test" if "test" in card.metrics else next(iter(card.metrics))
-metrics = card.metrics[part]
-tiles = (
-    ("AUROC", "auroc"),
-    ("Sensitivity", "sensitivity"),
-    ("Specificity", "specificity"),
-    ("Calibration error", "ece"),
-)
-for column, (title, name) in zip(st.columns(len(tiles)), tiles, strict=True):
-    value, interval = getattr(metrics, name), metrics.ci95.get(name)
-    column.metric(title, "–" if value is None else f"{value:.3f}", border=True)
-    if interval:
-        column.caption(f"95%: {interval.low:.3f} to {interval.high:.3f}")
-st.caption(
-    f"n = {metrics.n:,} radiographs of {metrics.patients:,} patients ({card.name}, {modelcard.PARTS.get(part, part).lower()})."
-)
+if card.metrics:
+    show_figures(card)
 
 for section in modelcard.sections(card):
     if section.folded:

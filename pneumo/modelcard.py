@@ -79,8 +79,8 @@ def front_matter(card: RunCard) -> ModelCardData:
         + ["synthetic"] * _is_phantom(card),
         datasets=[hub_id] if hub_id else None,
         metrics=list(dict.fromkeys(result.metric_type for result in measured)),
-        model_name=card.name,
-        eval_results=measured,
+        model_name=card.name if measured else None,  # the hub takes a name only together with results
+        eval_results=measured or None,
     )
 
 

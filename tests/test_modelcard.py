@@ -9,7 +9,7 @@ from huggingface_hub import ModelCard
 from pneumo import cli, modelcard, runs
 from pneumo.schema import RunCard
 
-NAMES = runs.available()
+NAMES = runs.available("classification")
 
 
 @pytest.fixture(params=NAMES)

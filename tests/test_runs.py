@@ -259,9 +259,10 @@ def test_shipped_runs_load_and_meet_what_their_cards_claim():
     assert set(runs.available()) >= {"pneumonia_cnn", "pneumonia_cnn_origin"}
     for name in runs.available():
         run = runs.load(name)
-        assert run.card.weights.size_bytes <= 60_000_000
-        test = runs.read_predictions(run.folder).part("test")
-        assert len(test.labels) == run.card.metrics["test"].n
+        assert run.card.weights.size_bytes <= (60_000_000 if run.card.task == "classification" else 25_000_000)
+        if run.card.task == "classification":
+            test = runs.read_predictions(run.folder).part("test")
+            assert len(test.labels) == run.card.metrics["test"].n
     metrics = runs.load().card.metrics["test"]
     assert metrics.auroc >= 0.985
     assert min(metrics.sensitivity, metrics.specificity) >= 0.93
