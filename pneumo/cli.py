@@ -359,7 +359,7 @@ class _TrainingBar:
 def _evaluate(options: argparse.Namespace) -> int:
     from pneumo import diagnosis, runs
 
-    run = runs.load(options.run)
+    run = runs.load(options.run, "classification")
     found = diagnosis.evaluate(
         run,
         options.data,
@@ -383,7 +383,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _robustness(options: argparse.Namespace) -> int:
     from pneumo import robustness, runs
 
-    run = runs.load(options.run)
+    run = runs.load(options.run, "classification")
     found = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
     if options.adopt:
         point = robustness.adopt(run.folder, found)
@@ -426,7 +426,7 @@ def _predict(options: argparse.Namespace) -> int:
     from pneumo import diagnosis, runs
 
     paths = diagnosis.files_below(options.paths)
-    run = runs.load(options.run)
+    run = runs.load(options.run, "classification")
     threshold = run.card.point().threshold if options.threshold is None else options.threshold
     rows, bar = [], _bar("reading", "file")
     for done, (path, found) in enumerate(diagnosis.diagnose_files(run, paths), 1):
@@ -470,7 +470,7 @@ def _explain(options: argparse.Namespace) -> int:
     [path] = diagnosis.files_below([options.path])[:1] or [options.path]
     if options.path.is_dir():
         raise PneumoError(f"{options.path} is a folder; explain takes one file")
-    run = runs.load(options.run)
+    run = runs.load(options.run, "classification")
     [(_, found)] = diagnosis.diagnose_files(run, [path])
     if found.error:
         print(f"{path}: {found.error}", file=sys.stderr)
@@ -490,7 +490,7 @@ def _explain(options: argparse.Namespace) -> int:
 def _sample(options: argparse.Namespace) -> int:
     from pneumo import generative, runs, sheets
 
-    run = runs.load(options.run)
+    run = runs.load(options.run, "gan")
     images = generative.samples(run, options.count, options.seed, options.wanted)
     runs.write(options.out, sheets.png(sheets.grid(images)))
     print(
@@ -504,7 +504,7 @@ def _reconstruct(options: argparse.Namespace) -> int:
 
     from pneumo import generative, radiograph, runs, sheets
 
-    run = runs.load(options.run)
+    run = runs.load(options.run, "reconstruction")
     try:
         pixels = radiograph.read(radiograph.file_bytes(options.path), options.path.name).pixels
     except PneumoError as error:
@@ -525,11 +525,11 @@ def _quality(options: argparse.Namespace) -> int:
 
     if options.seeds < 1:
         raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
-    gan = runs.load(options.run)
+    gan = runs.load(options.run, "gan")
     found = quality.measure(
         gan,
-        runs.load(options.encoder),
-        runs.load(options.classifier),
+        runs.load(options.encoder, "classification"),
+        runs.load(options.classifier, "classification"),
         options.data,
         seeds=options.seeds,
         limit=options.images,

@@ -112,10 +112,17 @@ def _read(path: Path) -> bytes:
         raise RunError(f"{path} cannot be read ({error.strerror}); restore the file, or train the run again") from error
 
 
-def load(run: str | None = None) -> Run:
-    """A run ready for inference. RunError names the file and the remedy when anything does not fit."""
+def load(run: str | None = None, task: str | None = None) -> Run:
+    """A run ready for inference. RunError names the file and the remedy when anything does not fit.
+
+    task: what the run must have been trained for, e.g. "classification"; None takes any.
+    """
     folder = resolve(run)
     card = read_card(folder)
+    if task and card.task != task:
+        raise RunError(
+            f"run {card.name!r} was trained for {card.task}, this needs one for {task}; there are: {', '.join(available(task)) or 'none'}"
+        )
     if card.members:
         return _load_ensemble(card, folder)
     path = folder / WEIGHTS_FILE

@@ -233,3 +233,24 @@ def test_resume_without_a_checkpoint_starts_from_the_beginning_and_says_so(tmp_p
     assert code == cli.FINE, err
     assert f"no checkpoint in {out}: training starts from the beginning" in err
     assert (out / runs.CARD_FILE).exists()
+
+
+def test_commands_refuse_runs_of_another_task(tmp_path, capsys, monkeypatch):
+    from pneumo import training
+    from tests.training.test_generators import small
+
+    gan = str(training.train(small("fc_gan", "image.size=16", "epochs=1"), tmp_path / "gan").folder)
+    picture = tmp_path / "x.png"
+    picture.write_bytes(b"never read")
+    for words in (
+        ["predict", str(picture), "--run", gan],
+        ["explain", str(picture), "--run", gan, "--out", str(tmp_path / "out.png")],
+        ["evaluate", gan, "--data", "phantom:60"],
+        ["robustness", gan, "--data", "phantom:60"],
+        ["ensemble", gan, gan, "--data", "phantom:60", "--out", str(tmp_path / "both")],
+        ["reconstruct", str(picture), "--run", gan, "--out", str(tmp_path / "out.png")],
+        ["sample", "pneumonia_cnn", "--out", str(tmp_path / "out.png")],
+        ["quality", "pneumonia_cnn", "--data", "phantom:60"],
+    ):
+        assert cli.main(words) == cli.USAGE, words
+        assert "was trained for" in capsys.readouterr().err, words

@@ -26,7 +26,7 @@ def make_ensemble(
     same split of the same source, or see grey values differently.
     """
     check_free(folder)
-    members = [runs.load(name) for name in names]
+    members = [runs.load(name, "classification") for name in names]
     _check_alike(members)
     first = members[0].card
     dataset = data.open_source(source)
