@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
 
-from pneumo import diagnosis, robustness, runs
+from pneumo import diagnosis, gate, robustness, runs
 from pneumo.figures import COLOURS
+from pneumo.gate import Gate
 from pneumo.robustness import Robustness
 from pneumo.runs import Predictions, Run
 from pneumo.schema import CLASS_NAMES, PneumoError, RunCard
@@ -23,6 +25,7 @@ if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
     st.rerun()
 
+OVERRIDDEN = "gate.overridden"
 KEPT = "kept"  # session_state: the values of this visitor's widgets, by key, for as long as the session lasts
 SYMBOLS = {"NORMAL": "●", "PNEUMONIA": "▲"}  # a shape beside the colour, for those who see no difference
 DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagnosis or treatment may rest on it."
@@ -55,6 +58,28 @@ def keep_all(defaults: dict[str, Any]) -> None:
 def load_run(name: str) -> Run:
     """A run shared by all sessions; its lock keeps them apart."""
     return runs.load(name)
+
+
+@st.cache_resource(show_spinner="Loading the gate ...")
+def load_gate(folder: str) -> Gate | None:
+    """The gate before a diagnosis, shared by all sessions; None where the weights folder has none."""
+    return gate.load(Path(folder))
+
+
+def the_gate() -> Gate | None:
+    """The gate of the weights folder; where it cannot be used the page says so and goes on without."""
+    try:
+        return load_gate(str(gate.folder()))
+    except PneumoError as error:
+        st.warning(
+            f"Whether a picture is a chest radiograph is not asked: {plain(str(error))}", icon=":material/door_open:"
+        )
+        return None
+
+
+def overridden() -> set[str]:
+    """Digests of the files that this visitor wants an answer for although the gate refused them."""
+    return st.session_state.setdefault(OVERRIDDEN, set())
 
 
 @st.cache_resource(show_spinner=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import streamlit as st
@@ -98,8 +98,9 @@ def read_with_all(file: Example, chosen: list[Run]) -> list[Diagnosis]:
     for run in chosen:
         key = "diagnosis", run.card.weights.sha256
         if key not in kept:
-            kept[key] = diagnosis.diagnose(run, file.data, file.name, synthetic=file.synthetic)
-    found = [kept["diagnosis", run.card.weights.sha256] for run in chosen]
+            kept[key] = diagnosis.diagnose(run, file.data, file.name, synthetic=file.synthetic, gate=_ui.the_gate())
+    against = hashlib.sha256(file.data).hexdigest() in _ui.overridden()
+    found = [replace(kept["diagnosis", run.card.weights.sha256], overridden=against) for run in chosen]
     if found[0].error:
         st.error(f"**{_ui.plain(file.name)}** was not read: {_ui.plain(found[0].error)}", icon=":material/block:")
         st.stop()
@@ -128,6 +129,8 @@ def show_agreement(chosen: list[Run], found: list[Diagnosis]) -> None:
             "They may all be wrong.",
             icon=":material/check:",
         )
+    for text in diagnosis.gate_warnings(found[0]):
+        st.caption(f":material/door_open: {text}")
     for caution in found[0].cautions:
         st.caption(f":material/warning: {caution.message}")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from pages import _ui
-from pneumo import diagnosis, evaluation, figures, significance
+from pneumo import diagnosis, evaluation, figures, gate, significance
 from pneumo.diagnosis import Example
 from pneumo.runs import Predictions, Run
 from pneumo.schema import CLASS_NAMES, Diagnosis, Interval, PneumoError
@@ -126,13 +127,13 @@ def fetch_hub() -> None:
 
 def read_all(run: Run, files: list[Example]) -> list[Diagnosis]:
     """A Diagnosis for each file, each made once; those of files that are gone are forgotten."""
-    known = st.session_state.get(RESULTS, {})
+    known, guard = st.session_state.get(RESULTS, {}), _ui.the_gate()
     keys = [result_key(run, file) for file in files]
     missing = [n for n, key in enumerate(keys) if key not in known]
     bar = st.progress(0.0, "Reading ...") if len(missing) > 3 else None
     fresh = {}
     for done, n in enumerate(missing, 1):
-        fresh[keys[n]] = diagnosis.diagnose(run, files[n].data, files[n].name, synthetic=files[n].synthetic)
+        fresh[keys[n]] = diagnosis.diagnose(run, files[n].data, files[n].name, synthetic=files[n].synthetic, gate=guard)
         if bar:
             bar.progress(done / len(missing), f"Reading {done} of {len(missing)} ...")
     if bar:
@@ -141,11 +142,18 @@ def read_all(run: Run, files: list[Example]) -> list[Diagnosis]:
     st.session_state[RESULTS] = known
     heatmaps = st.session_state.get(HEATMAPS, {})
     st.session_state[HEATMAPS] = {key: heatmaps[key] for key in keys if key in heatmaps}
-    return [known[key] for key in keys]
+    # A choice against the gate is laid over the result, so that taking it back costs nothing.
+    chosen = _ui.overridden()
+    chosen &= {digest_of(file) for file in files}
+    return [replace(known[key], overridden=key[1] in chosen) for key in keys]
+
+
+def digest_of(file: Example) -> str:
+    return hashlib.sha256(file.data).hexdigest()
 
 
 def result_key(run: Run, file: Example) -> tuple[str, str, str]:
-    return run.card.weights.sha256, hashlib.sha256(file.data).hexdigest(), file.name
+    return run.card.weights.sha256, digest_of(file), file.name
 
 
 def heatmaps_of(run: Run, file: Example, found: Diagnosis) -> dict[str, diagnosis.Heatmap]:
@@ -378,6 +386,7 @@ def show_one(run: Run, files: list[Example], results: list[Diagnosis], threshold
         show_picture(run, file, found)
     with right:
         show_answer(run, file, found, threshold)
+    show_place(found)
 
 
 def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
@@ -427,6 +436,10 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
     else:
         st.markdown(_ui.label_html(label), unsafe_allow_html=True)
         show_probability(run, found, threshold)
+    if diagnosis.is_refused(found):
+        offer_override(file, found)
+    for text in diagnosis.gate_warnings(found):
+        st.warning(text, icon=":material/door_open:")
     for caution in found.cautions:
         st.warning(caution.message, icon=":material/warning:")
     if file.label in (0, 1):
@@ -439,6 +452,22 @@ def show_no_answer(found: Diagnosis) -> None:
         f"**No answer: {diagnosis.no_answer(found)}.** The model gives every picture a probability, this one "
         f"{_ui.plain(_ui.chance(found.probability))}; of such a picture it means nothing.",
         icon=":material/do_not_disturb_on:",
+    )
+
+
+def offer_override(file: Example, found: Diagnosis) -> None:
+    """The choice against the gate; it is seen in the table and written into the CSV."""
+    key, digest = f"diagnose.override.{digest_of(file)[:12]}", digest_of(file)
+    st.session_state[key] = found.overridden
+
+    def take() -> None:
+        (_ui.overridden().add if st.session_state[key] else _ui.overridden().discard)(digest)
+
+    st.checkbox(
+        "It is a frontal chest radiograph: answer all the same",
+        key=key,
+        on_change=take,
+        help="The gate refuses about one real radiograph in a hundred. Your choice is written into the table and the CSV.",
     )
 
 
@@ -472,6 +501,46 @@ def show_probability(run: Run, found: Diagnosis, threshold: float) -> None:
         else f"Of the {near.n} validation radiographs the model rated most alike ({_ui.plain(_ui.chance(near.low))} to {_ui.plain(_ui.chance(near.high))}), "
         f"**{near.positive} had pneumonia** ({_ui.percent(near.positive / near.n, 0)}, 95% interval "
         f"{_ui.percent(near.ci95.low, 0)} to {_ui.percent(near.ci95.high, 0)})."
+    )
+
+
+def show_place(found: Diagnosis) -> None:
+    """Where the picture lies among the radiographs the gate was fitted to."""
+    guard = _ui.the_gate()
+    if guard is None or found.admission is None:
+        return
+    with st.expander(
+        "Is it a chest radiograph? Where this picture lies",
+        icon=":material/door_open:",
+        expanded=diagnosis.is_refused(found),
+    ):
+        about = guard.about
+        for column, name in zip(st.columns(len(gate.SCORES)), gate.SCORES, strict=True):
+            column.plotly_chart(
+                figures.gate_histogram(
+                    about.validation[name],
+                    about.limits[name].typical,
+                    about.limits[name].refused,
+                    found.admission.scores[name],
+                    gate.TITLES[name],
+                ),
+                key=f"diagnose.gate.{name}",
+                config={"displayModeBar": False},
+            )
+        st.caption(
+            f"Bars: {about.n_validation} validation radiographs. ◆ this picture. Dotted: from here on unusual. Dashed: from here on refused. Distance in the features of "
+            f"{about.encoder}; reconstruction by {about.autoencoder}." + measured_text(about)
+        )
+
+
+def measured_text(about: gate.About) -> str:
+    """The gate's two rates on pictures that set none of its limits."""
+    found = about.measured
+    if found is None:
+        return ""
+    return (
+        f" On {found.accepted.n} internal test radiographs it lets in {found.accepted.value:.1%} (95%: {found.accepted.ci95.low:.1%} to {found.accepted.ci95.high:.1%}); of other "
+        f"pictures (photographs, plots, text, noise, radiographs turned or cropped) it refuses {found.refused_mean:.1%}, mean of {len(found.refused)} kinds."
     )
 
 

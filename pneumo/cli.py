@@ -1,5 +1,5 @@
 """The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | sample |
-reconstruct | quality | card | runs.
+reconstruct | quality | gate | card | runs.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
 Heavy imports happen inside the commands, so that --help answers at once.
@@ -100,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
     command.add_argument("--run", metavar="RUN")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
+    command.add_argument(
+        "--override-gate",
+        action="store_true",
+        help="answer also where the gate takes a picture for no chest radiograph; the output says so",
+    )
 
     command = _add(commands, "explain", _explain, "write a heatmap over a radiograph as PNG", with_json=False)
     command.add_argument("path", type=Path, metavar="PATH")
@@ -135,6 +140,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--crossed", action="store_true", help="train on generated and test on real, and the reverse")
     command.add_argument("--save", action="store_true", help="write quality.json into the run's folder")
+
+    command = _add(
+        commands, "gate", _gate, "the gate before a diagnosis: its rates on held-out radiographs and on other pictures"
+    )
+    command.add_argument("--data", metavar="SOURCE", help="measure on this source; default: what was measured last")
+    command.add_argument("--fit", action="store_true", help="fit distributions and thresholds to SOURCE first")
+    command.add_argument("--encoder", metavar="RUN", help="whose features are looked at, with --fit")
+    command.add_argument("--autoencoder", metavar="RUN", help="whose reconstruction is looked at, with --fit")
+    command.add_argument(
+        "--save", type=Path, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/gate"
+    )
 
     command = _add(commands, "card", _card, "a run's model card as Markdown, in the form of the hub", with_json=False)
     command.add_argument("run", nargs="?", metavar="RUN", help="default: the default run")
@@ -423,13 +439,17 @@ def _print_metrics(title: str, metrics: Metrics) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, runs
+    from pneumo import diagnosis, gate, runs
 
     paths = diagnosis.files_below(options.paths)
     run = runs.load(options.run, "classification")
     threshold = run.card.point().threshold if options.threshold is None else options.threshold
     rows, bar = [], _bar("reading", "file")
-    for done, (path, found) in enumerate(diagnosis.diagnose_files(run, paths), 1):
+    guard = gate.load()
+    if guard is None:
+        print(f"no gate in {gate.folder()}: whether these are chest radiographs is not asked", file=sys.stderr)
+    answers = diagnosis.diagnose_files(run, paths, gate=guard, overridden=options.override_gate)
+    for done, (path, found) in enumerate(answers, 1):
         rows.append(_prediction(path, found, threshold))
         bar(done, len(paths))
     if options.json:
@@ -448,14 +468,24 @@ def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
         "label": diagnosis.answer(found, threshold),
         "threshold": threshold,
         "warnings": diagnosis.warnings_of(found),
-        "error": found.error,
+        "error": found.error or _refusal(found),
+        "gate": found.admission and encode(found.admission) | {"overridden": found.overridden},
     }
+
+
+def _refusal(found: Any) -> str | None:
+    """A picture that the gate refused has an error like a file that could not be read, unless a person went on."""
+    from pneumo import diagnosis
+
+    if not diagnosis.is_refused(found) or found.overridden:
+        return None
+    return f"{diagnosis.no_answer(found)}. If it is one, --override-gate answers all the same"
 
 
 def _print_predictions(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         if row["error"]:
-            print(f"{row['path']}: not read: {row['error']}")
+            print(f"{row['path']}: {'refused' if row['gate'] else 'not read'}: {row['error']}")
             continue
         label = row["label"] or "no answer"
         print(f"{row['path']}: {label} (probability {chance(row['probability'])}, threshold {row['threshold']:.3f})")
@@ -560,6 +590,53 @@ def _quality(options: argparse.Namespace) -> int:
             f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f} ({each.ci95.low:.3f} to {each.ci95.high:.3f}), n = {each.n}"
         )
     return FINE
+
+
+# --- gate -------------------------------------------------------------------------------------------------
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from dataclasses import replace
+
+    from pneumo import gate, runs
+
+    if (options.fit or options.save) and not options.data:
+        raise PneumoError("--fit and --save need --data SOURCE, the source the encoder was trained on")
+    if options.fit:
+        parts = [runs.load(options.encoder or gate.ENCODER), runs.load(options.autoencoder or gate.AUTOENCODER)]
+        guard = gate.fit(options.data, *parts, progress=_bar("fitting", "step"))
+    else:
+        guard = gate.load()
+    if guard is None:
+        raise PneumoError(f"no gate in {gate.folder()}; fit one: python -m pneumo gate --data SOURCE --fit --save")
+    if options.data:
+        guard = replace(
+            guard, about=replace(guard.about, measured=gate.measure(guard, options.data, _bar("measuring", "step")))
+        )
+    if options.save:
+        gate.save(guard, gate.folder() if options.save == Path() else options.save)
+    about = guard.about
+    if options.json:
+        _print_json({name: value for name, value in encode(about).items() if name != "validation"})
+        return FINE
+    print(f"gate: features of {about.encoder}, reconstruction by {about.autoencoder}; thresholds from {about.n_validation} validation radiographs")  # fmt: skip
+    if about.measured is None:
+        print("not measured; name the data with --data")
+        return FINE
+    found = about.measured
+    print(f"  let in     {_share(found.accepted)}  internal test radiographs of {found.patients} patients")
+    print(f"    of them  {_share(found.unusual)}  with a warning")
+    print(f"  refused    {found.refused_mean:.1%} on average over {len(found.refused)} kinds of other pictures")
+    for kind, share in gate.kinds_of(found):
+        print(f"    {_share(share)}  {kind}" + (f" (parts of {share.bases})" if share.bases < share.n else ""))
+    print(f"  named      {_share(found.phantoms_named)}  phantoms")
+    for kind, share in found.others.items():
+        print(f"  let in     {_share(share)}  {kind}")
+    return FINE
+
+
+def _share(share: Any) -> str:
+    return f"{share.value:6.1%} ({share.ci95.low:.1%} to {share.ci95.high:.1%}, n = {share.n})"
 
 
 # --- card -------------------------------------------------------------------------------------------------

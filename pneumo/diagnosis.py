@@ -14,8 +14,10 @@ import numpy as np
 import torch
 
 from pneumo import data, evaluation, explanation, models, phantom, radiograph, runs, transforms
+from pneumo import gate as gates
 from pneumo.explanation import METHODS, Curves, Heatmap, Pointing, Stage
 from pneumo.figures import overlay
+from pneumo.gate import Gate
 from pneumo.runs import Run
 from pneumo.schema import (
     CLASS_NAMES,
@@ -47,6 +49,11 @@ NOTES = {  # cautions in a few words, for a table
     "burned_in": "Check for burned-in text.",
 }
 SYNTHETIC = Caution("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
+REFUSED = "not taken for a frontal chest radiograph"
+GATE_NOTES = {  # in a few words, for a table
+    "unusual": "Unusual for the training population.",
+    "phantom": "Looks like a drawn phantom.",
+}
 
 
 @dataclass(frozen=True)
@@ -64,15 +71,22 @@ class Example:
         return CLASS_NAMES[self.label]
 
 
-def diagnose(run: Run, blob: bytes, name: str, *, synthetic: bool = False) -> Diagnosis:
-    """What the run says of a file's bytes. A refused file gives a Diagnosis with its error; nothing is raised."""
+def diagnose(
+    run: Run, blob: bytes, name: str, *, synthetic: bool = False, gate: Gate | None = None, overridden: bool = False
+) -> Diagnosis:
+    """What the run says of a file's bytes. A file that cannot be read gives a Diagnosis with its error; nothing is raised.
+
+    gate: asked whether the picture is a chest radiograph at all; what it refuses has a probability and no answer, unless
+    `overridden`, which stays in the Diagnosis.
+    """
     try:
         picture = radiograph.read(blob, name)
     except radiograph.RadiographError as error:
         return Diagnosis(name, error=str(error))
     if synthetic:
         picture = Radiograph(picture.pixels, (SYNTHETIC, *picture.cautions))
-    return diagnose_radiograph(run, picture, name)
+    found = diagnose_radiograph(run, picture, name)
+    return replace(found, admission=gates.admit(gate, picture) if gate else None, overridden=overridden)
 
 
 def diagnose_radiograph(run: Run, picture: Radiograph, name: str) -> Diagnosis:
@@ -128,10 +142,18 @@ def label_of(probability: float, threshold: float) -> str:
 def no_answer(found: Diagnosis) -> str | None:
     """Why the probability of a picture that was read means nothing, e.g. "nearly uniform picture"; None where it means something.
 
-    Decided by the cautions of NO_ANSWER. The probability stays in the Diagnosis: it is what the model computes of such a picture.
+    Decided by the gate, unless it was overridden, and by the cautions of NO_ANSWER. The probability stays in the Diagnosis: it is
+    what the model computes of such a picture.
     """
+    if is_refused(found) and not found.overridden:
+        return f"{REFUSED}: {found.admission.reason}"
     codes = {caution.code for caution in found.cautions}
     return next((reason for code, reason in NO_ANSWER.items() if code in codes), None)
+
+
+def is_refused(found: Diagnosis) -> bool:
+    """Whether the gate refused the picture, whatever was decided afterwards."""
+    return found.admission is not None and found.admission.verdict == "refused"
 
 
 def answer(found: Diagnosis, threshold: float) -> str | None:
@@ -142,7 +164,20 @@ def answer(found: Diagnosis, threshold: float) -> str | None:
 def warnings_of(found: Diagnosis) -> list[str]:
     """What a reader of the result should know, as sentences; first, why there is no answer where there is none."""
     reason = no_answer(found)
-    return ([f"No answer: {reason}."] if reason else []) + [caution.message for caution in found.cautions]
+    told = [f"No answer: {reason}."] if reason else []
+    return told + gate_warnings(found) + [caution.message for caution in found.cautions]
+
+
+def gate_warnings(found: Diagnosis) -> list[str]:
+    """What the gate says of a picture it let in, or that was let in against it, as sentences."""
+    admission = found.admission
+    if admission is None or admission.verdict == "radiograph":
+        return []
+    if admission.verdict == "refused":
+        return [f"Answered by choice, although it was {REFUSED}: {admission.reason}."] if found.overridden else []
+    if admission.verdict == "phantom" and any(caution.code == SYNTHETIC.code for caution in found.cautions):
+        return []  # said already
+    return [f"{admission.reason[0].upper()}{admission.reason[1:]}."]
 
 
 def is_indeterminate(run_band: Interval | None, probability: float) -> bool:
@@ -258,18 +293,20 @@ def files_below(paths: Iterable[Path]) -> list[Path]:
     return found
 
 
-def diagnose_files(run: Run, paths: Iterable[Path]) -> Iterator[tuple[Path, Diagnosis]]:
-    """One Diagnosis a file; files that are too large are refused unread."""
+def diagnose_files(
+    run: Run, paths: Iterable[Path], *, gate: Gate | None = None, overridden: bool = False
+) -> Iterator[tuple[Path, Diagnosis]]:
+    """One Diagnosis a file; files that are too large are refused unread. gate, overridden: as in `diagnose`."""
     for path in paths:
-        yield path, _diagnose_file(run, path)
+        yield path, _diagnose_file(run, path, gate, overridden)
 
 
-def _diagnose_file(run: Run, path: Path) -> Diagnosis:
+def _diagnose_file(run: Run, path: Path, gate: Gate | None, overridden: bool) -> Diagnosis:
     try:
         blob = radiograph.file_bytes(path)
     except PneumoError as error:
         return Diagnosis(path.name, error=str(error))
-    return diagnose(run, blob, path.name)
+    return diagnose(run, blob, path.name, gate=gate, overridden=overridden)
 
 
 @dataclass(frozen=True, eq=False)
@@ -350,9 +387,9 @@ def validation_predictions(run: Run) -> runs.Predictions:
 
 
 def table(run: Run, results: Iterable[Diagnosis], threshold: float) -> list[dict[str, str | float | None]]:
-    """One row a file: file, probability, label, threshold, model, weights_sha256, warnings, error, and a note of a few words.
+    """One row a file: file, probability, label, threshold, model, weights_sha256, gate, warnings, error, and a note of a few words.
 
-    label: None where the file was refused or has no answer. note: the reason of a refusal is in error alone.
+    gate: the verdict, "overridden" where a refusal was, empty where no gate was asked. label: None where the file was refused or has no answer. note: the reason of a refusal is in error alone.
     """
     return [
         {
@@ -362,6 +399,7 @@ def table(run: Run, results: Iterable[Diagnosis], threshold: float) -> list[dict
             "threshold": threshold,
             "model": run.card.name,
             "weights_sha256": run.card.weights.sha256,
+            "gate": gate_word(found),
             "warnings": " ".join(warnings_of(found)),
             "error": found.error or "",
             "note": "Not read." if found.error else _note(run, found),
@@ -370,18 +408,29 @@ def table(run: Run, results: Iterable[Diagnosis], threshold: float) -> list[dict
     ]
 
 
+def gate_word(found: Diagnosis) -> str:
+    """The gate's verdict in a word; "overridden" where it refused and a person went on."""
+    if found.admission is None:
+        return ""
+    return "overridden" if is_refused(found) and found.overridden else found.admission.verdict
+
+
 def _note(run: Run, found: Diagnosis) -> str:
     reason = no_answer(found)
     words = [f"No answer: {reason}."] if reason else []
     if not reason and is_indeterminate(run.card.indeterminate, found.probability):
         words.append("Indeterminate.")
+    if found.overridden and is_refused(found):
+        words.append("Answered against the gate.")
     others = [caution for caution in found.cautions if caution.code not in NO_ANSWER]
+    if found.admission and not any(caution.code == SYNTHETIC.code for caution in others):
+        words += [GATE_NOTES[found.admission.verdict]] if found.admission.verdict in GATE_NOTES else []
     return " ".join(words + [NOTES.get(caution.code, caution.message) for caution in others])
 
 
 def table_csv(rows: list[dict[str, str | float | None]]) -> bytes:
     """The rows as UTF-8 CSV with a byte order mark, as spreadsheets want it."""
-    columns = ("file", "probability", "label", "threshold", "model", "weights_sha256", "warnings", "error")
+    columns = ("file", "probability", "label", "threshold", "model", "weights_sha256", "gate", "warnings", "error")
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)

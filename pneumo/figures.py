@@ -187,6 +187,45 @@ def probability_histogram(
     return figure
 
 
+def gate_histogram(known: Sequence[float], typical: float, refused: float, value: float, title: str) -> go.Figure:
+    """A figure of the gate: its distribution among validation radiographs, both limits, and where a picture lies."""
+    low, high = min(known), max(known)
+    edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
+    count, _ = np.histogram(known, edges)
+    figure = go.Figure(
+        go.Bar(
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=count,
+            width=(high - low) / HISTOGRAM_BINS,
+            marker={"color": COLOURS["validation"]},
+            opacity=0.75,
+            hovertemplate="%{x:.3g}: %{y} validation radiographs<extra></extra>",
+        )
+    )
+    for limit, dash in ((typical, "dot"), (refused, "dash")):
+        figure.add_vline(x=limit, line={"color": COLOURS["threshold"], "width": 2, "dash": dash})
+    mark = {"symbol": "diamond", "size": 14, "color": "white", "line": {"width": 2, "color": "black"}}
+    figure.add_trace(
+        go.Scatter(
+            x=[value],
+            y=[0],
+            mode="markers",
+            marker=mark,
+            cliponaxis=False,
+            hovertemplate="this picture: %{x:.3g}<extra></extra>",
+        )
+    )
+    room = 0.04 * (max(high, value) - min(low, value))
+    figure.update_layout(
+        height=210,
+        margin=MARGIN | {"t": 8},
+        showlegend=False,
+        xaxis={"title": title, "range": [min(low, value) - room, max(high, value) + room], "fixedrange": True},
+        yaxis={"title": "radiographs", "fixedrange": True},
+    )
+    return figure
+
+
 def training_curves(history: Sequence[dict[str, float]], figure_name: str, best_epoch: int) -> go.Figure:
     """One figure of the history (e.g. "loss") on train and validation, epoch 0 included, the best epoch marked."""
     figure = go.Figure()

@@ -68,6 +68,19 @@ class Radiograph:
 
 
 @dataclass(frozen=True)
+class Admission:
+    """What the gate says of a picture before a diagnosis.
+
+    verdict: "radiograph", "unusual" (let in with a warning), "phantom" (let in and named), or "refused".
+    reason: half a sentence, empty for a radiograph. scores: the figures it rests on, by name, larger is odder.
+    """
+
+    verdict: Literal["radiograph", "unusual", "phantom", "refused"]
+    reason: str
+    scores: dict[str, float]
+
+
+@dataclass(frozen=True)
 class ImageSpec:
     """What a model expects to see; training and serving both follow it.
 
@@ -417,6 +430,7 @@ class Diagnosis:
     probability: calibrated probability of PNEUMONIA, 0..1. logit: before calibration.
     stability: lowest and highest probability under small harmless changes of the picture.
     radiograph: as read. seen: (S, S) uint8, the square the model was given.
+    admission: what the gate says of it; None where no gate was asked. overridden: a person chose to go on all the same.
     """
 
     name: str
@@ -426,6 +440,8 @@ class Diagnosis:
     stability: Interval | None = None
     radiograph: Radiograph | None = None
     seen: np.ndarray | None = None
+    admission: Admission | None = None
+    overridden: bool = False
 
     @property
     def cautions(self) -> tuple[Caution, ...]:

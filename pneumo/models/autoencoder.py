@@ -1,8 +1,8 @@
 """Autoencoders: a picture to a code and back.
 
 model.encode(x) -> code                 x: (B, C, S, S) float32 in [0, 1]
-model.decode(code) -> logits (B, C, S, S), or the picture itself where `logits` is False
-model(x) -> the reconstruction in [0, 1]; the plain one may leave this range a little
+model.decode(code) -> the picture (B, C, S, S); it may leave [0, 1] a little
+model(x) -> model.decode(model.encode(x))
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from itertools import pairwise
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from pneumo.models.registry import register
@@ -18,6 +19,10 @@ from pneumo.schema import ImageSpec, PneumoError
 
 PLAIN_CHANNELS = (64, 128, 256)
 FIRST_SIDE = 4
+LINEAR_SIDE = 64  # principal components of radiographs are smooth: at twice the side they explain hardly more
+FIRST_LOG_VARIANCE = (
+    -3.0
+)  # codes are drawn a little off the mean at first, so that reconstruction is learned before noise
 
 
 class ConvAutoencoder(nn.Module):
@@ -58,8 +63,11 @@ def conv_autoencoder(image: ImageSpec) -> nn.Module:
 
 
 class Bottleneck(nn.Module):
-    """Strided convolutions to 4 x 4 cells, then `code` numbers; and the way back.
+    """Two ways to `code` numbers and back, added up: principal components, and convolutions for what they miss.
 
+    The components are computed from the training pictures, not learned (`start_from_components`); until then they are
+    zero and the convolutions are alone. Without them the same convolutions stay a tenth of a decibel or more below
+    principal components of the same size after a quarter of an hour (docs/training-notes.md).
     variational: the encoder gives a mean and a log variance for each number (Kingma and Welling 2014).
     """
 
@@ -67,7 +75,12 @@ class Bottleneck(nn.Module):
         super().__init__()
         levels = int(math.log2(image.size // FIRST_SIDE))
         channels = tuple(min(width * 2**level, 8 * width) for level in range(levels))
-        self.code_size, self.variational = code, variational
+        self.code_size, self.variational, self.size = code, variational, image.size
+        self.linear_side = min(image.size, LINEAR_SIDE)
+        cells = image.channels * self.linear_side**2
+        self.register_buffer("mean", torch.zeros(cells))
+        self.register_buffer("components", torch.zeros(code, cells))
+        self.register_buffer("deviations", torch.ones(code))
         down: list[nn.Module] = []
         for a, b in pairwise((image.channels, *channels)):
             down += [nn.Conv2d(a, b, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(b), nn.LeakyReLU(0.1)]
@@ -76,22 +89,49 @@ class Bottleneck(nn.Module):
         up: list[nn.Module] = [nn.Linear(code, cells), nn.Unflatten(1, (channels[-1], FIRST_SIDE, FIRST_SIDE))]
         for a, b in pairwise((*channels[::-1], width)):
             up += [nn.BatchNorm2d(a), nn.LeakyReLU(0.1), nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False)]
-        self.decoder = nn.Sequential(
-            *up, nn.BatchNorm2d(width), nn.LeakyReLU(0.1), nn.Conv2d(width, image.channels, 3, padding=1), nn.Sigmoid()
-        )
+        last = nn.Conv2d(width, image.channels, 3, padding=1)
+        self.decoder = nn.Sequential(*up, nn.BatchNorm2d(width), nn.LeakyReLU(0.1), last)
+
+    @torch.no_grad()
+    def start_from_components(self, mean: Tensor, components: Tensor, deviations: Tensor) -> None:
+        """Sets the principal components and lets the convolutions begin at nothing.
+
+        mean: (D,), components: (K, D) orthonormal, deviations: (K,) along them, of training pictures as `small` gives
+        them. Each number of the code then has variance 1. With K below the code's size the last numbers have none.
+        """
+        count = min(len(components), self.code_size)
+        self.mean.copy_(mean)
+        self.components[:count] = components[:count]
+        self.deviations[:count] = deviations[:count].clamp(min=1e-6)
+        for layer in (self.encoder[-1], self.decoder[-1]):
+            nn.init.zeros_(layer.weight)
+            nn.init.zeros_(layer.bias)
+        if self.variational:
+            nn.init.constant_(self.encoder[-1].bias[self.code_size :], FIRST_LOG_VARIANCE)
+
+    def small(self, x: Tensor) -> Tensor:
+        """(B, D), D = C * linear_side ** 2: what the components see of pictures (B, C, S, S)."""
+        return F.avg_pool2d(x, self.size // self.linear_side).flatten(1)
+
+    def _linear_code(self, x: Tensor) -> Tensor:
+        with torch.autocast(x.device.type, enabled=False):  # small differences of large sums
+            return (self.small(x.float()) - self.mean) @ self.components.T / self.deviations
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance, (B, code) each; the log variance held to what can be drawn from."""
         if not self.variational:
             raise PneumoError("a plain autoencoder has no distribution over codes; choose the model vae")
-        mean, log_variance = self.encoder(x).chunk(2, 1)
-        return mean, log_variance.float().clamp(-10, 10)
+        mean, log_variance = self.encoder(x).float().chunk(2, 1)
+        return mean + self._linear_code(x), log_variance.clamp(-10, 10)
 
     def encode(self, x: Tensor) -> Tensor:
-        return self.posterior(x)[0] if self.variational else self.encoder(x)
+        return self.posterior(x)[0] if self.variational else self.encoder(x).float() + self._linear_code(x)
 
     def decode(self, code: Tensor) -> Tensor:
-        return self.decoder(code)
+        with torch.autocast(code.device.type, enabled=False):
+            small = self.mean + (code.float() * self.deviations) @ self.components
+        small = small.unflatten(1, (-1, self.linear_side, self.linear_side))
+        return self.decoder(code) + F.interpolate(small, (self.size, self.size), mode="bilinear")
 
     def forward(self, x: Tensor) -> Tensor | tuple[Tensor, Tensor, Tensor]:
         """The reconstruction; in training a variational one draws its code, and gives mean and log variance too."""

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from sklearn.decomposition import PCA
+from torch import Tensor, nn
 
 from pneumo import models, transforms
 from pneumo.schema import Recipe
@@ -29,11 +30,26 @@ class ReconstructionTask(Task):
         start: dict[str, Tensor] | None = None,
     ) -> None:
         self.recipe, self.squares, self.parts = recipe, squares, parts
-        self.modules = {"autoencoder": models.build(recipe.model, recipe.image, **recipe.model_args)}
+        model = models.build(recipe.model, recipe.image, **recipe.model_args)
+        if hasattr(model, "start_from_components"):
+            model.start_from_components(*self._components(model))
+        self.modules = {"autoencoder": model}
         self.measured = {
             "train": subset(parts["train"], len(parts["validation"]), seed),
             "validation": parts["validation"],
         }
+
+    def _components(self, model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
+        """Mean (D,), principal components (K, D) and deviations along them (K,) of the training pictures."""
+        rows = []
+        for indices in np.array_split(self.parts["train"], max(1, len(self.parts["train"]) // EVALUATION_BATCH)):
+            images = transforms.normalise(torch.from_numpy(self.squares[indices]), self.recipe.image)
+            rows.append(model.small(images).numpy())
+        small = np.concatenate(rows)
+        count = min(model.code_size, *small.shape)
+        found = PCA(count, svd_solver="randomized", random_state=self.recipe.seed).fit(small)
+        parts = (found.mean_, found.components_, np.sqrt(found.explained_variance_))
+        return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)
 
     def __len__(self) -> int:
         return len(self.parts["train"])
