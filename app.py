@@ -15,7 +15,10 @@ PAGES = {
         st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),
         st.Page("pages/cards.py", title="Model cards", icon=":material/badge:", url_path="cards"),
     ],
-    "Generators": [st.Page("pages/gan.py", title="GAN", icon=":material/brush:", url_path="gan")],
+    "Generators": [
+        st.Page("pages/autoencoder.py", title="Autoencoder", icon=":material/compress:", url_path="autoencoder"),
+        st.Page("pages/gan.py", title="GAN", icon=":material/brush:", url_path="gan"),
+    ],
     "Classroom": [
         st.Page("pages/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
     ],

@@ -1,5 +1,5 @@
 """The command line: python -m pneumo data | train | ensemble | evaluate | robustness | predict | explain | sample |
-reconstruct | quality | gate | card | runs.
+reconstruct | quality | latent | gate | card | runs.
 
 Results go to stdout, progress and messages to stderr. Exit codes: 0 fine, 1 some file failed, 2 usage.
 Heavy imports happen inside the commands, so that --help answers at once.
@@ -140,6 +140,17 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--crossed", action="store_true", help="train on generated and test on real, and the reverse")
     command.add_argument("--save", action="store_true", help="write quality.json into the run's folder")
+
+    command = _add(
+        commands, "latent", _latent, "what an autoencoder keeps of held-out radiographs, beside components and JPEG"
+    )
+    command.add_argument("run", metavar="RUN", help="a run of an autoencoder")
+    command.add_argument(
+        "--data", metavar="SOURCE", help="the source the run was trained on; default: what was measured last"
+    )
+    command.add_argument(
+        "--save", action="store_true", help="write latent.json and latent.safetensors into the run's folder"
+    )
 
     command = _add(
         commands, "gate", _gate, "the gate before a diagnosis: its rates on held-out radiographs and on other pictures"
@@ -590,6 +601,39 @@ def _quality(options: argparse.Namespace) -> int:
             f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f} ({each.ci95.low:.3f} to {each.ci95.high:.3f}), n = {each.n}"
         )
     return FINE
+
+
+# --- latent -----------------------------------------------------------------------------------------------
+
+
+def _latent(options: argparse.Namespace) -> int:
+    from pneumo import latent, runs
+
+    run = runs.load(options.run, "reconstruction")
+    if options.save and not options.data:
+        raise PneumoError("--save needs --data SOURCE, the source the run was trained on")
+    space = latent.measure(run, options.data, _bar("measuring", "step")) if options.data else latent.read(run.folder)
+    if space is None:
+        raise PneumoError(f"{run.card.name!r} was not measured yet; name its data with --data SOURCE --save")
+    if options.save:
+        latent.save(run.folder, space)
+    about = space.about
+    if options.json:
+        _print_json({name: value for name, value in encode(about).items() if name != "names"})
+        return FINE
+    print(f"{run.card.name}: code of {about.code_size:,} numbers for {about.input_size:,}, n = {about.n} held-out radiographs of {about.patients} patients")  # fmt: skip
+    for title, found in (("autoencoder", about.model), ("components", about.pca), ("JPEG", about.jpeg), ("gain over components", about.gain)):  # fmt: skip
+        if found:
+            print(f"  {title:<21} PSNR {_mean(found.psnr, 2)} dB   SSIM {_mean(found.ssim, 3)}")
+    if about.class_auroc is not None:
+        print(f"  error as a sign of PNEUMONIA: AUROC {about.class_auroc:.3f}")
+    for kind, odd in about.odd.items():
+        print(f"  error as a sign of {kind}: AUROC {odd.auroc:.3f} (n = {len(odd.errors)} and {about.n})")
+    return FINE
+
+
+def _mean(mean: Any, places: int) -> str:
+    return f"{mean.value:.{places}f} ({mean.ci95.low:.{places}f} to {mean.ci95.high:.{places}f})"
 
 
 # --- gate -------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from pneumo.schema import (
 
 EXAMPLE_PATIENTS = ((3, 1), (11, 0), (24, 1), (8, 0))  # (patient, label) of the built-in phantoms
 EXAMPLE_SIZE_PX = 448
+PICTURES_SEED = 11
 FAR_APART = 0.25  # two runs whose probabilities differ by more disagree, whatever their labels
 RANDOM_DRAWS = 3  # maps drawn by chance are averaged: one alone may be lucky
 NO_ANSWER = {  # cautions after which the probability, which every picture gets, says nothing about a chest
@@ -189,6 +190,16 @@ def phantom_examples() -> list[Example]:
     """The built-in examples: always there, always the same, marked synthetic."""
     drawn = [phantom.draw(patient, 0, label, size_px=EXAMPLE_SIZE_PX, seed=7) for patient, label in EXAMPLE_PATIENTS]
     return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, p.lesion) for p in drawn]
+
+
+def phantom_pictures(count: int) -> list[np.ndarray]:
+    """(H, W) uint8 each: phantoms of both classes that no run was trained on."""
+    return [each.pixels for each in phantom.draw_set(count, seed=PICTURES_SEED, prevalence=0.5)]
+
+
+def read_picture(blob: bytes, name: str) -> np.ndarray:
+    """(H, W) uint8: a file's pixels alone. RadiographError with the reason where it cannot be read."""
+    return radiograph.read(blob, name).pixels
 
 
 def hub_examples(count: int = 4) -> list[Example]:

@@ -53,6 +53,11 @@ def heat_colours() -> np.ndarray:
     return np.array([unlabel_rgb(colour) for colour in sampled], dtype=np.float32)
 
 
+def heat_picture(values: np.ndarray) -> np.ndarray:
+    """(H, W, 3) uint8 in the heatmap's colours. values: (H, W), 0 dark to 1 bright; what lies outside is cut off."""
+    return heat_colours()[np.round(values.clip(0, 1) * 255).astype(np.uint8)].astype(np.uint8)
+
+
 def _resize(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """Bilinear, as the square was made from the picture: pixel centres at (i + 1/2) / n."""
     for axis, wanted in enumerate(shape):

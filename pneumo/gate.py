@@ -12,7 +12,6 @@ only test it. Phantoms are told by their own distribution, and let through. The 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -250,7 +249,7 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         encoder_sha256=encoder.card.weights.sha256,
         autoencoder=autoencoder.card.name,
         autoencoder_sha256=autoencoder.card.weights.sha256,
-        arrays_sha256=hashlib.sha256(save_arrays(arrays)).hexdigest(),
+        arrays_sha256=runs.digest(save_arrays(arrays)),
         split_digest=encoder.card.data.split_digest,
         n_train=len(parts["train"]),
         n_validation=len(parts["validation"]),
@@ -397,7 +396,7 @@ def load(place: Path | None = None) -> Gate | None:
         return None
     path = place / ARRAYS_FILE
     blob = path.read_bytes() if path.is_file() else b""
-    if hashlib.sha256(blob).hexdigest() != about.arrays_sha256:
+    if runs.digest(blob) != about.arrays_sha256:
         raise runs.RunError(f"{path} is missing or not what {ABOUT_FILE} was written for; restore the file, or fit the gate again")  # fmt: skip
     try:
         arrays = load_arrays(blob)

@@ -38,7 +38,7 @@ class Reconstruction:
 
 def start(run: Run, count: int, seed: int) -> Tensor:
     """(count, Z) float32: where samples begin. The first ones are the same whatever the count."""
-    _check(run, "gan")
+    check_task(run, "gan")
     if not 1 <= count <= MAX_SAMPLES:
         raise PneumoError(f"count is {count}; expected 1 to {MAX_SAMPLES}")
     return torch.stack(
@@ -52,7 +52,7 @@ def _seed(seed: int, number: int) -> int:
 
 def classes(run: Run) -> tuple[str, ...]:
     """The classes a GAN was trained on: what can be asked of it."""
-    _check(run, "gan")
+    check_task(run, "gan")
     only = run.card.recipe.data.only
     return (only,) if only else CLASS_NAMES
 
@@ -68,7 +68,7 @@ def labels(run: Run, count: int, wanted: str | None = None) -> Tensor:
 
 def draw(run: Run, z: Tensor, of: Tensor) -> np.ndarray:
     """(N, S, S) uint8. z: (N, Z); of: (N,) int64 class indices. Deterministic, safe under threads."""
-    _check(run, "gan")
+    check_task(run, "gan")
     out = []
     with run.lock, torch.inference_mode():
         for part, which in zip(z.split(BATCH), of.split(BATCH), strict=True):
@@ -83,7 +83,7 @@ def samples(run: Run, count: int, seed: int, wanted: str | None = None) -> np.nd
 
 def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
     """A radiograph through an autoencoder. pixels: (H, W) uint8."""
-    _check(run, "reconstruction")
+    check_task(run, "reconstruction")
     square = transforms.to_square(pixels, run.card.image)
     with run.lock, torch.inference_mode():
         found = run.model(transforms.normalise(torch.from_numpy(square.copy())[None], run.card.image))[0].mean(0)
@@ -101,9 +101,20 @@ def compare(square: np.ndarray, found: np.ndarray) -> Reconstruction:
     return Reconstruction(square, (found * 255).round().astype(np.uint8), error, psnr, ssim)
 
 
+def square(run: Run, pixels: np.ndarray) -> np.ndarray:
+    """(S, S) uint8: a picture (H, W) uint8 as the run sees it."""
+    return transforms.to_square(pixels, run.card.image)
+
+
+def code_size(run: Run) -> int:
+    """How many numbers an autoencoder's code has."""
+    check_task(run, "reconstruction")
+    return run.model.code_size
+
+
 def codes(run: Run, squares: np.ndarray) -> np.ndarray:
     """(N, code) float32. squares: (N, S, S) uint8 of the run's size."""
-    _check(run, "reconstruction")
+    check_task(run, "reconstruction")
     out = []
     with run.lock, torch.inference_mode():
         for part in np.array_split(squares, max(1, len(squares) // BATCH)):
@@ -114,7 +125,7 @@ def codes(run: Run, squares: np.ndarray) -> np.ndarray:
 
 def decode(run: Run, found: np.ndarray) -> np.ndarray:
     """(N, S, S) uint8 from codes (N, code) float32; for networks whose code is a row of numbers."""
-    _check(run, "reconstruction")
+    check_task(run, "reconstruction")
     with run.lock, torch.inference_mode():
         images = run.model.decode(torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32)))
     return (images.mean(1).clamp(0, 1) * 255).round().byte().numpy()
@@ -136,7 +147,8 @@ def between(first: np.ndarray, second: np.ndarray, steps: int) -> np.ndarray:
     return (np.sin((1 - share) * angle) * first + np.sin(share * angle) * second) / np.sin(angle)
 
 
-def _check(run: Run, task: str) -> None:
+def check_task(run: Run, task: str) -> None:
+    """PneumoError where a run was trained for another task: "gan" or "reconstruction"."""
     if run.card.task != task:
         wanted = {"gan": "a GAN", "reconstruction": "an autoencoder"}[task]
         raise PneumoError(f"run {run.card.name!r} is for {run.card.task}; choose the run of {wanted}")
@@ -144,7 +156,7 @@ def _check(run: Run, task: str) -> None:
 
 def directions(run: Run, count: int) -> np.ndarray:
     """(count, Z) unit vectors along which samples change most: the first layer's strongest (SeFa, Shen and Zhou 2021)."""
-    _check(run, "gan")
+    check_task(run, "gan")
     first = next(module for module in run.model.generator.modules() if isinstance(module, nn.Linear))
     _, _, rows = torch.linalg.svd(first.weight.detach().double(), full_matrices=False)
     return rows[:count].float().numpy()
@@ -169,7 +181,7 @@ def walk(run: Run, seed: int, first: int, second: int, wanted: str, steps: int) 
 
 def verdicts(run: Run, pictures: np.ndarray, of: Tensor) -> np.ndarray:
     """(N,) the discriminator's probability of "real". pictures: (N, S, S) uint8 of the run's size; of: (N,) classes."""
-    _check(run, "gan")
+    check_task(run, "gan")
     with run.lock, torch.inference_mode():
         images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(pictures)), run.card.image)
         return run.model.discriminator(images, of).sigmoid().double().numpy()

@@ -321,6 +321,16 @@ RECIPES: dict[str, Recipe] = {
             **CONV_GAN,
         ),
         Recipe(
+            name="conv_gan_collapsed",
+            summary="A mode collapse on purpose: a discriminator that learns at a quarter of the generator's rate and is not shown how far samples differ.",
+            model_args={"deviation": False},
+            epochs=30,
+            gan_rate=0.25,
+            sampling="balanced",
+            snapshot_epochs=(0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 25),
+            **CONV_GAN | {"image": ImageSpec(size=32), "storage": "int8"},
+        ),
+        Recipe(
             name="first_steps",
             summary="A few minutes on phantoms: small images, few epochs; for a first look at training.",
             model_args={"spatial_dropout": 0.05, "dropout": 0.3},

@@ -127,10 +127,10 @@ def load(run: str | None = None, task: str | None = None) -> Run:
         return _load_ensemble(card, folder)
     path = folder / WEIGHTS_FILE
     blob = _read(path)
-    digest = hashlib.sha256(blob).hexdigest()
-    if digest != card.weights.sha256:
+    found = digest(blob)
+    if found != card.weights.sha256:
         raise RunError(
-            f"{path} has sha256 {digest[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
+            f"{path} has sha256 {found[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
             "are not those of this card. Restore the file (a download may have been cut short), or train again"
         )
     try:
@@ -221,9 +221,14 @@ def deserialise(blob: bytes) -> dict[str, torch.Tensor]:
     return state
 
 
+def digest(blob: bytes) -> str:
+    """The sha256 of a file's bytes, in hex."""
+    return hashlib.sha256(blob).hexdigest()
+
+
 def weights_info(blob: bytes, parameters: int) -> WeightsInfo:
     """Hash and size of serialised weights for the card."""
-    return WeightsInfo(hashlib.sha256(blob).hexdigest(), len(blob), parameters)
+    return WeightsInfo(digest(blob), len(blob), parameters)
 
 
 def write(path: Path, blob: bytes) -> None:

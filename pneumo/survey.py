@@ -229,3 +229,11 @@ def case_pictures(names: Sequence[str]) -> dict[str, np.ndarray]:
         except (OSError, radiograph.RadiographError):
             continue
     return found
+
+
+def thumbnails(names: Sequence[str], side_px: int) -> np.ndarray | None:
+    """(N, side, side) uint8 of the radiographs of these names; None where any of them is not at hand."""
+    found = case_pictures(names)
+    if len(found) < len(set(names)):
+        return None
+    return np.stack([transforms.to_square(found[name], ImageSpec(size=side_px)) for name in names])
