@@ -117,6 +117,15 @@ def phantom_examples() -> list[diagnosis.Example]:
     return diagnosis.phantom_examples()
 
 
+@st.cache_resource(show_spinner="Drawing synthetic radiographs ...")
+def generated_examples() -> list[diagnosis.Example]:
+    """Samples of the finest GAN, the same for everyone; none where there is none that can be used."""
+    try:
+        return diagnosis.generated_examples()
+    except PneumoError:
+        return []
+
+
 @st.cache_resource(show_spinner=False)
 def knows_phantoms(name: str) -> bool:
     """Whether a run was trained on phantoms."""

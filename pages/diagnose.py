@@ -32,6 +32,8 @@ VIEW = {  # how the picture is shown, and what it starts with
     "diagnose.window": (0, 255),
 }
 HEAT = {"diagnose.target": CLASS_NAMES[1], "diagnose.opacity": 0.6, "diagnose.floor": 0.15}
+PHANTOMS = "phantoms"
+EXAMPLES = (PHANTOMS, "generated")
 FEW = 5  # reasons of refusals that are shown without being asked for
 
 
@@ -64,8 +66,9 @@ def choose_input() -> tuple[Run, list[Example]]:
         )
     with right:
         files = st.session_state.get(FILES, [])
+        phantoms = not files and choose_examples() == PHANTOMS
         # Another key for phantoms: a choice made for one kind of picture is not carried over to the other.
-        run = _ui.pick_run("diagnose.run" if files else "diagnose.run_phantoms", for_phantoms=not files)
+        run = _ui.pick_run("diagnose.run_phantoms" if phantoms else "diagnose.run", for_phantoms=phantoms)
         st.caption("\n".join(_ui.plain(limit) for limit in run.card.limits[:1]))
         if st.button(
             "Fetch four real cases",
@@ -75,9 +78,12 @@ def choose_input() -> tuple[Run, list[Example]]:
             help="Streams four radiographs of the public Guangzhou test set from the Hugging Face hub.",
         ):
             fetch_hub()
-    if not files:
+    if phantoms:
         introduce_phantoms(run)
         return run, _ui.phantom_examples()
+    if not files:
+        introduce_generated()
+        return run, _ui.generated_examples()
     if not uploads:
         told, back = st.columns([5, 2], vertical_alignment="center")
         told.info(
@@ -88,6 +94,14 @@ def choose_input() -> tuple[Run, list[Example]]:
         )
         back.button("Back to the phantoms", key="diagnose.back", icon=":material/undo:", on_click=forget_files)
     return run, files
+
+
+def choose_examples() -> str:
+    """Which built-in pictures are shown while nothing is uploaded."""
+    if not _ui.generated_examples():
+        return PHANTOMS
+    _ui.keep("diagnose.examples", PHANTOMS, EXAMPLES)
+    return st.segmented_control("Examples, until you upload", EXAMPLES, key="diagnose.examples", required=True)
 
 
 def take_uploads() -> None:
@@ -114,6 +128,14 @@ def introduce_phantoms(run: Run) -> None:
     )
 
 
+def introduce_generated() -> None:
+    st.info(
+        "Nothing uploaded yet: these are **synthetic radiographs of nobody**, drawn by a network that learned from children's radiographs (page GAN). "
+        "They look like radiographs to the models, and what the models say of them is true of no person.",
+        icon=":material/draw:",
+    )
+
+
 def fetch_hub() -> None:
     """Starts the page again with the cases, or says why there are none."""
     try:
@@ -133,7 +155,9 @@ def read_all(run: Run, files: list[Example]) -> list[Diagnosis]:
     bar = st.progress(0.0, "Reading ...") if len(missing) > 3 else None
     fresh = {}
     for done, n in enumerate(missing, 1):
-        fresh[keys[n]] = diagnosis.diagnose(run, files[n].data, files[n].name, synthetic=files[n].synthetic, gate=guard)
+        fresh[keys[n]] = diagnosis.diagnose(
+            run, files[n].data, files[n].name, synthetic=files[n].synthetic, generated=files[n].generated, gate=guard
+        )
         if bar:
             bar.progress(done / len(missing), f"Reading {done} of {len(missing)} ...")
     if bar:
@@ -443,7 +467,13 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
     for caution in found.cautions:
         st.warning(caution.message, icon=":material/warning:")
     if file.label in (0, 1):
-        kind = "This phantom was drawn as" if file.synthetic else "The data set says"
+        kind = (
+            "The network was asked for"
+            if file.generated
+            else "This phantom was drawn as"
+            if file.synthetic
+            else "The data set says"
+        )
         st.markdown(f"{kind} **{_ui.SYMBOLS[file.label_name]} {file.label_name}**.")
 
 

@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import dataclass, field
+from threading import Lock
+
 import numpy as np
 import streamlit as st
 
 from pages import _ui
-from pneumo import charts, game, generative, quality, runs, sheets, survey
+from pneumo import charts, diagnosis, game, generative, quality, runs, sheets, survey
 from pneumo.runs import Run
 from pneumo.schema import PneumoError
 
-SHOWN, COLUMNS = 16, 8
+SHOWN, TILE_PX = 16, 84  # eight stand in a row of a wide window, three on a telephone
+NEAREST = 5
 DIRECTIONS, REACH = 4, 4.0  # sliders, and how far they go in standard deviations
 STEPS = 16  # of a walk, there; and back again
 SEED, NUMBER, CLASS = "gan.seed", "gan.number", "gan.class"
 DEAL, CALLED, ROUND = "gan.deal", "gan.called", "gan.round"
+PLAYING, TICKED = "gan.playing", "gan.ticked"
+TICK_S = 0.8
+FETCHED = "gan.fetched"
+MEASURES = (  # title, field of Distances, what is better, decimals
+    ("Frechet distance", "frechet", "low", 1),
+    ("Kernel distance, times 1,000", "kernel", "low", 1),
+    ("Precision: generated among real", "precision", "high", 3),
+    ("Recall: real among generated", "recall", "high", 3),
+)
 LARGEST_SEED = 9999
 REAL_CANDIDATES = 40  # held-out radiographs among which the game chooses
 
@@ -68,9 +82,24 @@ def show_samples(run: Run) -> None:
     seed = middle.number_input("Seed", 0, LARGEST_SEED, key=SEED, help="The same seed draws the same pictures.")
     right.button("Others", key="gan.others", icon=":material/casino:", on_click=next_seed)
     pictures = drawn(run.card.weights.sha256, run, wanted, seed)
-    for number, (column, picture) in enumerate(zip(_grid(SHOWN, COLUMNS), pictures, strict=True)):
-        column.image(picture, width="stretch", caption=str(number))
-    st.caption(f"{SHOWN} samples of {wanted} ({run.card.name}, {run.card.image.size} x {run.card.image.size} pixels).")
+    _ui.keep(NUMBER, 0)
+    tiles = st.container(horizontal=True, gap="small")
+    for number, picture in enumerate(pictures):
+        tile = tiles.container(width=TILE_PX, gap=None)
+        tile.image(picture, width=TILE_PX)
+        chosen = number == st.session_state[NUMBER]
+        tile.button(
+            f"{number}",
+            key=f"gan.open.{number}",
+            type="primary" if chosen else "tertiary",
+            width="stretch",
+            help="Open this sample below.",
+            on_click=open_sample,
+            args=(number,),
+        )
+    st.caption(
+        f"{SHOWN} samples of {wanted} ({run.card.name}, {run.card.image.size} x {run.card.image.size} pixels). A number opens its sample below."
+    )
     st.download_button(
         "These samples as PNG",
         sheets.png(sheets.grid(pictures)),
@@ -85,6 +114,18 @@ def show_samples(run: Run) -> None:
     show_walk(run, wanted, seed)
 
 
+def open_sample(number: int) -> None:
+    st.session_state[NUMBER] = number
+    put_back()
+
+
+def put_back() -> None:
+    """The opened sample as it was drawn."""
+    st.session_state["gan.truncation"], st.session_state["gan.by_hand"] = 1.0, False
+    for n in range(DIRECTIONS):
+        st.session_state[f"gan.direction.{n}"] = 0.0
+
+
 def next_seed() -> None:
     st.session_state[SEED] = (st.session_state.get(SEED, 0) + 1) % (LARGEST_SEED + 1)
 
@@ -96,11 +137,10 @@ def drawn(weights: str, _run: Run, wanted: str, seed: int) -> np.ndarray:
 
 
 def show_one(run: Run, wanted: str, seed: int) -> None:
-    st.subheader("One sample, turned", divider="gray")
+    number = st.session_state[NUMBER]
+    st.subheader(f"Sample {number}, turned", divider="gray")
     picture, controls = st.columns(2, gap="large")
     with controls:
-        _ui.keep(NUMBER, 0)
-        number = st.slider("Sample", 0, SHOWN - 1, key=NUMBER)
         _ui.keep("gan.truncation", 1.0)
         truncation = st.slider(
             "Truncation",
@@ -115,8 +155,114 @@ def show_one(run: Run, wanted: str, seed: int) -> None:
             _ui.keep(f"gan.direction.{n}", 0.0)
             along.append(st.slider(f"Direction {n + 1}", -REACH, REACH, step=0.25, key=f"gan.direction.{n}"))
         st.caption("The directions that the generator's first layer answers to most (SeFa, Shen and Zhou 2021).")
-    turned = generative.one(run, seed, number, wanted, truncation, along)
-    picture.image(turned, width="stretch", caption=f"Sample {number} of {wanted}, synthetic")
+        replaced = choose_number(run)
+        st.button("As it was drawn", key="gan.back", icon=":material/restart_alt:", on_click=put_back)
+    turned = generative.one(run, seed, number, wanted, truncation, along, replaced)
+    with picture:
+        st.image(turned, width="stretch", caption=f"Sample {number} of {wanted}, synthetic")
+        st.download_button(
+            "This one as PNG",
+            sheets.png(turned),
+            f"synthetic_{wanted}_{seed}_{number}.png",
+            "image/png",
+            key="gan.download_one",
+            icon=":material/download:",
+            on_click="ignore",
+        )
+    show_neighbours(run, turned)
+
+
+def choose_number(run: Run) -> dict[int, float]:
+    """One of the numbers of z set by hand: most alone do next to nothing, which is a lesson too."""
+    _ui.keep("gan.by_hand", False)
+    if not st.toggle(f"One of the {run.model.z_size} numbers of z by hand", key="gan.by_hand"):
+        return {}
+    _ui.keep_all({"gan.z_index": 0, "gan.z_value": 0.0})
+    left, right = st.columns([1, 2])
+    index = left.number_input("Which", 0, run.model.z_size - 1, key="gan.z_index")
+    return {int(index): right.slider("Its value", -REACH, REACH, step=0.1, key="gan.z_value")}
+
+
+# --- training pictures near a sample ----------------------------------------------------------------------
+
+
+@st.cache_resource(show_spinner="Reading the training radiographs ...", max_entries=4)
+def training_pictures(source: str, weights: str, _run: Run) -> quality.Known:
+    """The same for all visitors. weights: the cache's key."""
+    return quality.training_pictures(_run, source)
+
+
+@dataclass
+class Shelf:
+    """Where the features of training pictures stand for all visitors; the lock lets one compute them while others wait."""
+
+    lock: Lock = field(default_factory=Lock)
+    known: quality.Known | None = None
+
+
+@st.cache_resource(show_spinner=False, max_entries=4)
+def shelf(source: str, weights: str) -> Shelf:
+    return Shelf()
+
+
+def show_neighbours(run: Run, picture: np.ndarray) -> None:
+    """Whether the sample is a copy: what lies nearest in the training radiographs."""
+    source = survey.named_source()
+    with st.expander("Is it a copy? The nearest training radiographs", icon=":material/search:"):
+        if source is None:
+            st.caption(
+                "The training radiographs are not at hand. Start the app with the variable PNEUMO_DATA naming their folder to see the nearest ones; "
+                "the tab Quality has the distances of many samples."
+            )
+            return
+        try:
+            known = training_pictures(source, run.card.weights.sha256, run)
+        except PneumoError as error:
+            st.caption(f"The nearest training radiographs cannot be shown: {_ui.plain(str(error))}.")
+            return
+        found = measured(run)
+        show_row("in pixels", quality.neighbours(known, picture, NEAREST), found and found.memory.pixel_held_out, ".3f")
+        place = shelf(source, run.card.weights.sha256)
+        if place.known is None and not st.button(
+            "Nearest in features too",
+            key="gan.features",
+            icon=":material/bolt:",
+            help="Takes about a minute the first time.",
+        ):
+            return
+        encoder = _ui.load_run(found.encoder if found else quality.ENCODER)
+        with place.lock:
+            if place.known is None:
+                bar = st.progress(0.0, "Computing features ...")
+                place.known = quality.with_features(
+                    known,
+                    encoder,
+                    lambda done, total: bar.progress(done / total, f"Features of {done:,} of {total:,} ..."),
+                )
+                bar.empty()
+        show_row(
+            f"in the features of {encoder.card.name}",
+            quality.neighbours(place.known, picture, NEAREST, encoder),
+            found and found.memory.feature_held_out,
+            ".2f",
+        )
+
+
+def show_row(where: str, near: list[quality.Neighbour], typical: float | None, places: str) -> None:
+    st.markdown(
+        f"**Nearest {where}**"
+        + (f" (a held-out radiograph has its nearest at {typical:{places}}, median)" if typical else "")
+    )
+    tiles = st.container(horizontal=True, gap="small")
+    for each in near:
+        tiles.container(width=TILE_PX).image(each.square, width=TILE_PX, caption=f"{each.distance:{places}}")
+
+
+def measured(run: Run) -> quality.Quality | None:
+    try:
+        return quality.read(runs.resolve(run.card.name))
+    except PneumoError:
+        return None  # the tab Quality says what is wrong with the file
 
 
 def show_walk(run: Run, wanted: str, seed: int) -> None:
@@ -136,102 +282,224 @@ def walked(weights: str, _run: Run, wanted: str, seed: int, first: int, second: 
     return sheets.gif(frames, side=320)
 
 
-# --- training and quality ---------------------------------------------------------------------------------
+# --- training ---------------------------------------------------------------------------------------------
 
 
-@st.fragment
 def show_training(run: Run) -> None:
-    """One scrubber moves samples, losses and verdicts together."""
-    kept = generative.snapshots(run)
-    if not kept:
+    """One scrubber moves samples, losses and verdicts together, of one training or of two beside each other."""
+    others = [name for name in runs.available("gan") if name != run.card.name]
+    _ui.keep("gan.beside", None, [None, *others])
+    beside = st.selectbox(
+        "Beside it",
+        others,
+        index=None,
+        key="gan.beside",
+        placeholder="no other training",
+        help="Two trainings under one scrubber.",
+    )
+    shown = [run.card.name, *([beside] if beside else [])]
+    kept = {name: snapshots_of(name, _ui.load_card(name).weights.sha256) for name in shown}
+    if not kept[run.card.name]:
         st.caption("This run kept no samples of its training.")
         return
-    epochs = list(kept)
+    playing = st.session_state.get(PLAYING, False)
+    st.fragment(replay, run_every=TICK_S if playing else None)(kept)
+
+
+@st.cache_resource(show_spinner=False, max_entries=16)
+def snapshots_of(name: str, weights: str) -> dict[int, np.ndarray]:
+    """Samples by epoch; weights: the cache's key beside the name."""
+    return generative.snapshots(_ui.load_run(name))
+
+
+def replay(kept: dict[str, dict[int, np.ndarray]]) -> None:
+    epochs = sorted({epoch for pictures in kept.values() for epoch in pictures})
     _ui.keep("gan.epoch", epochs[-1], epochs)
+    if st.session_state.get(PLAYING):
+        advance(epochs)
+    row = st.container(horizontal=True, gap="small")
+    row.button(
+        "", key="gan.step_back", icon=":material/skip_previous:", on_click=step, args=(epochs, -1), help="One back"
+    )
+    playing = st.session_state.get(PLAYING, False)
+    if row.button(
+        "",
+        key="gan.play",
+        icon=":material/pause:" if playing else ":material/play_arrow:",
+        help="Play, pause",
+        type="primary",
+    ):
+        toggle(epochs)
+        st.rerun()
+    row.button("", key="gan.step_on", icon=":material/skip_next:", on_click=step, args=(epochs, 1), help="One on")
     epoch = st.select_slider("Epoch", epochs, key="gan.epoch")
-    left, right = st.columns(2, gap="large")
-    left.image(
-        sheets.grid(kept[epoch]), width="stretch", caption=f"The same {len(kept[epoch])} samples after {epoch} epochs"
+    for (name, pictures), column in zip(kept.items(), st.columns(len(kept), gap="large"), strict=True):
+        with column:
+            show_moment(name, pictures, epoch, wide=len(kept) == 1)
+    st.caption(
+        "Neither loss falls to zero: where the two keep up with each other, both stay where they are. A discriminator that is right about training pictures and wrong "
+        "about held-out ones has learned the training pictures by heart. **Spread**: the standard deviation between samples; where it falls to zero the generator draws one "
+        "picture for everything, a mode collapse."
     )
-    history = _ui.load_history(run.card.name)
-    right.plotly_chart(charts.gan_training(history, epoch), key="gan.curves", config={"displayModeBar": False})
+
+
+def show_moment(name: str, pictures: dict[int, np.ndarray], epoch: int, *, wide: bool) -> None:
+    """A training at an epoch: the last samples kept until then, and its curves."""
+    at = max((each for each in pictures if each <= epoch), default=min(pictures, default=0))
+    card = _ui.load_card(name)
+    left, right = st.columns(2, gap="large") if wide else (st.container(), st.container())
+    if pictures:
+        left.image(
+            sheets.grid(pictures[at]),
+            width="stretch",
+            caption=f"{name}: the same {len(pictures[at])} samples after {at} epochs",
+        )
+    right.plotly_chart(
+        charts.gan_training(_ui.load_history(name), epoch), key=f"gan.curves.{name}", config={"displayModeBar": False}
+    )
     right.caption(
-        f"{run.card.name}: {run.card.epochs_run} epochs, {run.card.minutes:.0f} minutes on {run.card.hardware}. Neither loss falls to "
-        "zero: where the two keep up with each other, both stay where they are. A discriminator that is right about "
-        "training pictures and wrong about held-out ones has learned the training pictures by heart."
+        f"{name}: {card.recipe.summary} {card.epochs_run} epochs, {card.minutes:.0f} minutes on {card.hardware}."
     )
+
+
+def advance(epochs: list[int]) -> None:
+    """The next epoch when its time has come; touching a control is no tick."""
+    now = time.monotonic()
+    if now - st.session_state.get(TICKED, 0.0) < 0.8 * TICK_S:
+        return
+    st.session_state[TICKED] = now
+    step(epochs, 1)
+    if st.session_state["gan.epoch"] == epochs[-1]:
+        st.session_state[PLAYING] = False
+        st.rerun()
+
+
+def step(epochs: list[int], way: int) -> None:
+    place = epochs.index(st.session_state["gan.epoch"]) + way
+    st.session_state["gan.epoch"] = epochs[min(max(place, 0), len(epochs) - 1)]
+
+
+def toggle(epochs: list[int]) -> None:
+    """Play or pause; from the start where the end was reached."""
+    st.session_state[PLAYING] = not st.session_state.get(PLAYING, False)
+    st.session_state[TICKED] = time.monotonic()
+    if st.session_state[PLAYING] and st.session_state["gan.epoch"] == epochs[-1]:
+        st.session_state["gan.epoch"] = epochs[0]
+
+
+# --- quality ----------------------------------------------------------------------------------------------
 
 
 def show_quality(run: Run) -> None:
+    """All measured GANs beside each other: a distance means something only beside others in the same features."""
     try:
-        found = quality.read(runs.resolve(run.card.name))
+        found = {name: each for name in runs.available("gan") if (each := quality.read(runs.resolve(name)))}
     except PneumoError as error:
-        st.error(str(error))
+        st.error(_ui.plain(str(error)))
         return
-    if not found:
+    if run.card.name not in found:
         st.caption(f"Not measured yet: `python -m pneumo quality {run.card.name} --data FOLDER --crossed --save`.")
-        return
-    near, memory = found.distances, found.memory
+    if found:
+        show_distances(found)
+        show_memory(found)
+        show_obedience(found)
+
+
+def show_distances(found: dict[str, quality.Quality]) -> None:
+    rows = []
+    for title, field_name, better, places in MEASURES:
+        for name, each in found.items():
+            value, floor = getattr(each.distances, field_name), getattr(each.distances, f"{field_name}_floor")
+            rows.append(
+                {
+                    "measure": title,
+                    "GAN": name,
+                    "generated": f"{value.mean:.{places}f} ({value.low:.{places}f} to {value.high:.{places}f})",
+                    "real against real": f"{floor:.{places}f}",
+                    "better": better,
+                    "n": each.distances.n,
+                }
+            )
+    st.dataframe(rows, hide_index=True, key="gan.distances")
+    one = next(iter(found.values()))
+    st.caption(
+        f"Features of {one.encoder}; as many generated as held-out radiographs (n) of the classes the GAN knows; mean, lowest and highest of {one.seeds} seeds. Real against real is the "
+        "floor: training against held-out radiographs. Distances in another network's features cannot be compared with these."
+    )
+
+
+def show_memory(found: dict[str, quality.Quality]) -> None:
+    st.markdown("**Learned by heart?** The nearest training picture, median distance")
+    rows = []
+    for name, each in found.items():
+        memory = each.memory
+        rows += [
+            {
+                "GAN": name,
+                "in": "pixels (0 to 1)",
+                "generated": memory.pixel,
+                "held-out": memory.pixel_held_out,
+                "n": memory.n,
+            },
+            {
+                "GAN": name,
+                "in": "features",
+                "generated": memory.feature,
+                "held-out": memory.feature_held_out,
+                "n": memory.n,
+            },
+        ]
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(
+        rows, hide_index=True, key="gan.memory", column_config=dict.fromkeys(("generated", "held-out"), number)
+    )
+    copies = "; ".join(f"{name} {each.memory.copies:.1%}" for name, each in found.items())
+    st.caption(
+        "A generator that copied would lie nearer to training pictures than held-out radiographs do. Share of the generated that are nearer in pixels than all but one in a hundred of "
+        f"the held-out ones: {copies}. Smooth and average pictures lie nearer without being copies."
+    )
+
+
+def show_obedience(found: dict[str, quality.Quality]) -> None:
+    """What a classifier makes of samples, and what one can learn from them."""
+    st.markdown("**Does it draw what it is asked for?**")
     rows = [
         {
-            "measure": title,
-            "generated": value.mean,
-            "lowest": value.low,
-            "highest": value.high,
-            "real against real": floor,
-            "better": better,
+            "GAN": name,
+            "asked for": a.wanted,
+            "n": a.n,
+            "called so": a.agreed,
+            "median probability of PNEUMONIA": _ui.chance(a.probability),
+            "read by": each.classifier,
         }
-        for title, value, floor, better in (
-            ("Frechet distance", near.frechet, near.frechet_floor, "low"),
-            ("Kernel distance, times 1,000", near.kernel, near.kernel_floor, "low"),
-            ("Precision: generated among real", near.precision, near.precision_floor, "high"),
-            ("Recall: real among generated", near.recall, near.recall_floor, "high"),
-        )
+        for name, each in found.items()
+        for a in each.asked
     ]
-    number = st.column_config.NumberColumn(format="%.3f")
-    columns = dict.fromkeys(("generated", "lowest", "highest", "real against real"), number)
-    st.dataframe(rows, hide_index=True, key="gan.distances", column_config=columns)
-    st.caption(
-        f"Features of {found.encoder}; n = {near.n} generated and as many held-out radiographs, {found.seeds} seeds. Real against real is the floor: "
-        "training against held-out radiographs. Distances in another network's features cannot be compared with these."
-    )
-    st.markdown("**Learned by heart?** The nearest training picture, median distance")
     st.dataframe(
-        [
-            {"in": "pixels (0 to 1)", "generated": memory.pixel, "held-out": memory.pixel_held_out},
-            {"in": "features", "generated": memory.feature, "held-out": memory.feature_held_out},
-        ],
+        rows,
         hide_index=True,
-        key="gan.memory",
-        column_config=dict.fromkeys(("generated", "held-out"), number),
+        key="gan.asked",
+        column_config={"called so": st.column_config.NumberColumn(format="percent")},
     )
-    st.caption(
-        f"A generator that copied would lie nearer to training pictures than held-out radiographs do; {memory.copies:.1%} of the generated (n = {memory.n}) "
-        "are nearer than all but one in a hundred of the held-out ones. Blurred pictures lie nearer in pixels without being copies."
-    )
-    st.markdown(f"**Does it draw what it is asked for?** Read by {found.classifier}")
-    asked = [
-        {"asked for": a.wanted, "n": a.n, "called so": a.agreed, "median probability": a.probability}
-        for a in found.asked
+    crossed = [
+        {
+            "GAN": name,
+            "trained on": c.trained_on,
+            "tested on": c.tested_on,
+            "n": c.n,
+            "AUROC": f"{c.auroc:.3f} ({c.ci95.low:.3f} to {c.ci95.high:.3f})",
+        }
+        for name, each in found.items()
+        for c in each.crossed
     ]
-    shares = dict.fromkeys(("called so", "median probability"), number)
-    st.dataframe(asked, hide_index=True, key="gan.asked", column_config=shares)
-    if found.crossed:
-        st.markdown("**Can a classifier learn from it?**")
-        crossed = [
-            {
-                "trained on": c.trained_on,
-                "tested on": c.tested_on,
-                "n": c.n,
-                "AUROC": c.auroc,
-                "95% (DeLong)": f"{c.ci95.low:.3f} to {c.ci95.high:.3f}",
-            }
-            for c in found.crossed
-        ]
-        st.dataframe(crossed, hide_index=True, key="gan.crossed", column_config={"AUROC": number})
-        st.caption(
-            "Tested on held-out radiographs, or on samples of another seed. Weights were chosen on pictures of the kind trained on."
-        )
+    if not crossed:
+        return
+    st.markdown("**Can a classifier learn from it?**")
+    st.dataframe(crossed, hide_index=True, key="gan.crossed")
+    st.caption(
+        "Tested on held-out radiographs, or on samples of another seed; 95% intervals (DeLong). Weights were chosen on pictures of the kind trained on. Real to real is the "
+        "comparison: what the samples lose against it was not learned from them."
+    )
 
 
 # --- the game ---------------------------------------------------------------------------------------------
@@ -247,9 +515,17 @@ def show_game(run: Run) -> None:
         st.session_state[CALLED] = []
     dealt, called = st.session_state[DEAL][1], st.session_state[CALLED]
     if dealt.real == "phantoms":
-        st.info(
+        told, fetch = st.columns([4, 1], vertical_alignment="center")
+        told.info(
             "The real side is missing: no folder of radiographs is at hand (start the app with PNEUMO_DATA=FOLDER), so drawn **phantoms** take its place."
         )
+        if fetch.button(
+            "From the hub",
+            key="gan.fetch",
+            icon=":material/cloud_download:",
+            help="Streams radiographs of the public Guangzhou test set.",
+        ):
+            fetch_real()
     if len(called) == 2 * game.PAIRS:
         show_result(dealt, np.array(called))
         return
@@ -278,11 +554,28 @@ def show_game(run: Run) -> None:
 
 
 def held_out() -> list[tuple[np.ndarray, int]]:
-    """Radiographs of patients no model here learned from, where the folder is at hand."""
+    """Radiographs of patients no model here learned from: fetched from the hub, or from the folder where it is at hand."""
+    if FETCHED in st.session_state:
+        return st.session_state[FETCHED]
     known = _ui.load_predictions(runs.default_name()).part("test")
     order = np.random.default_rng(st.session_state[ROUND]).permutation(len(known.names))[:REAL_CANDIDATES]
     labels = dict(zip(known.names[order].tolist(), known.labels[order].tolist(), strict=True))
     return [(pixels, labels[name]) for name, pixels in survey.case_pictures(list(labels)).items()]
+
+
+def fetch_real() -> None:
+    """Deals again with radiographs of the hub, or says why there are none."""
+    try:
+        with st.spinner("Asking the hub ..."):
+            examples = diagnosis.hub_examples(REAL_CANDIDATES)
+            st.session_state[FETCHED] = [
+                (diagnosis.read_picture(each.data, each.name), each.label) for each in examples
+            ]
+    except PneumoError as error:
+        st.warning(f"No radiographs: {_ui.plain(str(error))}", icon=":material/cloud_off:")
+        return
+    again()
+    st.rerun()
 
 
 def show_result(dealt: game.Deal, called: np.ndarray) -> None:
@@ -302,22 +595,16 @@ def show_result(dealt: game.Deal, called: np.ndarray) -> None:
                 f"n = {found.n_real}, 95%: {found.specificity_ci95.low:.0%} to {found.specificity_ci95.high:.0%}"
             )
     st.caption("Half and half is guessing. With ten of each the intervals are wide: play again.")
-    for column, number in zip(_grid(len(called), 10), range(len(called)), strict=True):
+    tiles = st.container(horizontal=True, gap="small")
+    for number, picture in enumerate(dealt.pictures):
         truth = "generated" if dealt.generated[number] else "real" if dealt.real == "radiographs" else "phantom"
         right = called[number] == dealt.generated[number]
-        column.image(dealt.pictures[number], width="stretch", caption=f"{'✓' if right else '✗'} {truth}")
+        tiles.container(width=TILE_PX).image(picture, width=TILE_PX, caption=f"{'✓' if right else '✗'} {truth}")
     st.button("Play again", key="gan.again", icon=":material/replay:", on_click=again)
 
 
 def again() -> None:
     st.session_state[ROUND] += 1
-
-
-def _grid(count: int, width: int) -> list[st.delta_generator.DeltaGenerator]:
-    columns = []
-    for first in range(0, count, width):
-        columns += st.columns(width)[: count - first]
-    return columns
 
 
 main()

@@ -280,16 +280,17 @@ def histories(
 
 
 def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
-    """Both losses above, below how often the discriminator is right about each kind of picture; a line at the epoch."""
-    figure = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.08)
-    epochs = [row["epoch"] for row in rows]
+    """Both losses; what the discriminator gives each kind of picture; how far samples differ; a line at the epoch."""
     panels = (
         ("loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
         (
-            "share it gets right",
-            {"train_right": "training", "validation_right": "held-out", "generated_right": "generated"},
+            "probability of real",
+            {"train_real": "training", "validation_real": "held-out", "generated_real": "generated"},
         ),
+        ("spread of samples", {"spread": "spread"}),
     )
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[2, 2, 1])
+    epochs = [row["epoch"] for row in rows]
     number = 0
     for panel, (title, lines) in enumerate(panels, 1):
         for key, name in lines.items():
@@ -307,9 +308,11 @@ def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
             )
             number += 1
         figure.update_yaxes(title_text=title, row=panel, col=1)
+    figure.update_yaxes(range=[0, 1], row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", row=3, col=1)
     figure.add_vline(epoch, line={"dash": "dash", "color": GUIDE})
-    figure.update_xaxes(title_text="epoch", row=2, col=1)
-    figure.update_layout(height=430, margin=MARGIN, legend={"orientation": "h", "y": -0.2})
+    figure.update_xaxes(title_text="epoch", row=len(panels), col=1)
+    figure.update_layout(height=520, margin=MARGIN, legend={"orientation": "h", "y": -0.15})
     return figure
 
 

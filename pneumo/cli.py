@@ -132,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("run", metavar="RUN")
     command.add_argument("--data", required=True, metavar="SOURCE", help="the source the run was trained on")
-    command.add_argument("--encoder", default="resnet18_frozen", metavar="RUN", help="whose features are compared")
+    command.add_argument("--encoder", metavar="RUN", help="whose features are compared; default: resnet18_frozen")
     command.add_argument("--classifier", metavar="RUN", help="who reads the samples; default: the default run")
     command.add_argument("--seeds", type=int, default=3, metavar="N")
     command.add_argument(
@@ -569,7 +569,7 @@ def _quality(options: argparse.Namespace) -> int:
     gan = runs.load(options.run, "gan")
     found = quality.measure(
         gan,
-        runs.load(options.encoder, "classification"),
+        runs.load(options.encoder or quality.ENCODER, "classification"),
         runs.load(options.classifier, "classification"),
         options.data,
         seeds=options.seeds,

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pneumo import data, evaluation, explanation, models, phantom, radiograph, runs, transforms
+from pneumo import data, evaluation, explanation, generative, models, phantom, radiograph, runs, sheets, transforms
 from pneumo import gate as gates
 from pneumo.explanation import METHODS, Curves, Heatmap, Pointing, Stage
 from pneumo.figures import overlay
@@ -41,6 +41,7 @@ NO_ANSWER = {  # cautions after which the probability, which every picture gets,
 }
 NOTES = {  # cautions in a few words, for a table
     "synthetic": "A drawn phantom.",
+    "generated": "Synthetic, drawn by a GAN.",
     "colour": "Was in colour.",
     "dark16": "Dark 16-bit values, stretched.",
     "uniform": "Nearly uniform.",
@@ -50,6 +51,10 @@ NOTES = {  # cautions in a few words, for a table
     "burned_in": "Check for burned-in text.",
 }
 SYNTHETIC = Caution("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
+GENERATED = Caution(
+    "generated", "Drawn by a generative network, not a radiograph of a person: no shadow in it means anything."
+)
+GENERATED_SEED = 5
 REFUSED = "not taken for a frontal chest radiograph"
 GATE_NOTES = {  # in a few words, for a table
     "unusual": "Unusual for the training population.",
@@ -59,12 +64,17 @@ GATE_NOTES = {  # in a few words, for a table
 
 @dataclass(frozen=True)
 class Example:
-    """A picture to try the model on. label: what it is known to show. lesion: (H, W) bool, known for phantoms."""
+    """A picture to try the model on.
+
+    label: what it is known to show, or what was asked for. synthetic: a phantom, or `generated` by a GAN.
+    lesion: (H, W) bool, known for phantoms.
+    """
 
     name: str
     data: bytes
     label: int
     synthetic: bool
+    generated: bool = False
     lesion: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -73,11 +83,18 @@ class Example:
 
 
 def diagnose(
-    run: Run, blob: bytes, name: str, *, synthetic: bool = False, gate: Gate | None = None, overridden: bool = False
+    run: Run,
+    blob: bytes,
+    name: str,
+    *,
+    synthetic: bool = False,
+    generated: bool = False,
+    gate: Gate | None = None,
+    overridden: bool = False,
 ) -> Diagnosis:
     """What the run says of a file's bytes. A file that cannot be read gives a Diagnosis with its error; nothing is raised.
 
-    gate: asked whether the picture is a chest radiograph at all; what it refuses has a probability and no answer, unless
+    synthetic, generated: as in `Example`, said of the picture. gate: asked whether the picture is a chest radiograph at all; what it refuses has a probability and no answer, unless
     `overridden`, which stays in the Diagnosis.
     """
     try:
@@ -85,7 +102,7 @@ def diagnose(
     except radiograph.RadiographError as error:
         return Diagnosis(name, error=str(error))
     if synthetic:
-        picture = Radiograph(picture.pixels, (SYNTHETIC, *picture.cautions))
+        picture = Radiograph(picture.pixels, (GENERATED if generated else SYNTHETIC, *picture.cautions))
     found = diagnose_radiograph(run, picture, name)
     return replace(found, admission=gates.admit(gate, picture) if gate else None, overridden=overridden)
 
@@ -190,6 +207,20 @@ def phantom_examples() -> list[Example]:
     """The built-in examples: always there, always the same, marked synthetic."""
     drawn = [phantom.draw(patient, 0, label, size_px=EXAMPLE_SIZE_PX, seed=7) for patient, label in EXAMPLE_PATIENTS]
     return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, p.lesion) for p in drawn]
+
+
+def generated_examples() -> list[Example]:
+    """Two samples of each class by the finest GAN that knows both; none where there is no such GAN."""
+    cards = [runs.read_card(runs.resolve(name)) for name in runs.available("gan")]
+    both = [card for card in cards if not card.recipe.data.only]
+    if not both:
+        return []
+    gan = runs.load(max(both, key=lambda card: (card.image.size, card.weights.parameters)).name)
+    return [
+        Example(f"generated_{name}_{n}.png", sheets.png(picture), label, synthetic=True, generated=True)
+        for label, name in enumerate(CLASS_NAMES)
+        for n, picture in enumerate(generative.samples(gan, 2, GENERATED_SEED, name))
+    ]
 
 
 def phantom_pictures(count: int) -> list[np.ndarray]:

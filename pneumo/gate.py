@@ -36,7 +36,8 @@ ACCEPTED = (
     0.99  # of validation radiographs: 98% is asked of other patients, and one point is kept for their being others
 )
 TYPICAL = 0.95  # of validation radiographs; between the two a picture is let through with a warning
-PHANTOMS, PHANTOM_QUANTILE = 600, 0.995
+PHANTOMS = 900  # two thirds for their distribution, the others for its limit
+PHANTOM_QUANTILE, PHANTOM_MARGIN = 0.99, 1.15  # validation radiographs lie 1.3 times the quantile away, or farther
 PHANTOM_SEED = 1000  # not that of the built-in examples or of the tests
 TURNED = 800  # training radiographs that are also shown turned, flipped and cropped
 DOUBTS = {"colour", "aspect", "uniform"}  # cautions after which a picture has to be typical to be let in
@@ -163,8 +164,9 @@ def _judge(gate: Gate, figures: Mapping[str, np.ndarray], to_phantoms: np.ndarra
     limits = gate.about.limits
     unusual = np.any([figures[name] > limits[name].typical for name in SCORES], axis=0)
     refused = np.any([figures[name] > limits[name].refused for name in SCORES], axis=0)
-    drawn = (to_phantoms <= gate.about.phantom_limit) & (to_phantoms < figures["features"])
-    return np.select([drawn, refused, unusual], ["phantom", "refused", "unusual"], "radiograph")
+    return np.select(
+        [to_phantoms <= gate.about.phantom_limit, refused, unusual], ["phantom", "refused", "unusual"], "radiograph"
+    )
 
 
 def _reason(gate: Gate, pixels: np.ndarray, scores: Mapping[str, float]) -> str:
@@ -254,7 +256,7 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         n_train=len(parts["train"]),
         n_validation=len(parts["validation"]),
         limits={name: Limit(*(_limit(figures, name, share) for share in (TYPICAL, ACCEPTED))) for name in SCORES},
-        phantom_limit=float(np.quantile(to_phantoms, PHANTOM_QUANTILE)),
+        phantom_limit=PHANTOM_MARGIN * float(np.quantile(to_phantoms, PHANTOM_QUANTILE)),
         validation={name: tuple(round(float(v), 4) for v in np.sort(values)) for name, values in figures.items()},
     )
     report(steps, steps)

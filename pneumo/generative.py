@@ -5,7 +5,7 @@ The facade of pages and command line over runs whose task is "gan" or "reconstru
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -162,12 +162,23 @@ def directions(run: Run, count: int) -> np.ndarray:
     return rows[:count].float().numpy()
 
 
-def one(run: Run, seed: int, number: int, wanted: str, truncation: float, along: Sequence[float]) -> np.ndarray:
+def one(
+    run: Run,
+    seed: int,
+    number: int,
+    wanted: str,
+    truncation: float,
+    along: Sequence[float],
+    replaced: Mapping[int, float] | None = None,
+) -> np.ndarray:
     """(S, S) uint8: a sample drawn towards the middle by `truncation` (0..1), then moved along the strongest directions.
 
     number: which of the samples of that seed. along: how far, one number a direction, in standard deviations of z.
+    replaced: single numbers of z that are set by hand, by their index, before the directions are added.
     """
     z = truncation * start(run, number + 1, seed)[number:]
+    for index, value in (replaced or {}).items():
+        z[0, index] = value
     ways = torch.from_numpy(directions(run, len(along)))
     return draw(run, z + torch.tensor([list(along)], dtype=torch.float32) @ ways, labels(run, 1, wanted))[0]
 

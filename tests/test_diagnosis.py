@@ -276,3 +276,13 @@ def test_every_caution_has_its_note():
     assert codes == diagnosis.NOTES.keys()
     assert diagnosis.NO_ANSWER.keys() <= codes
     assert all(note.endswith(".") and len(note) < 35 for note in diagnosis.NOTES.values())
+
+
+def test_generated_examples_are_marked_and_stay_out_where_there_is_no_gan(tmp_path, monkeypatch, small_run):
+    found = diagnosis.generated_examples()
+    assert [example.label for example in found] == [0, 0, 1, 1] and all(example.generated for example in found)
+    assert all(b"Not a radiograph of a person" in example.data for example in found)
+    told = diagnosis.diagnose(small_run, found[0].data, found[0].name, synthetic=True, generated=True)
+    assert told.cautions[0].code == "generated" and "not a radiograph of a person" in told.cautions[0].message
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    assert diagnosis.generated_examples() == []

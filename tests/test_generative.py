@@ -149,3 +149,11 @@ def test_snapshots_by_epoch(gan, one_class):
 def test_verdicts_are_probabilities(gan):
     found = generative.verdicts(gan, generative.samples(gan, 5, 0), generative.labels(gan, 5))
     assert found.shape == (5,) and (found >= 0).all() and (found <= 1).all()
+
+
+def test_numbers_of_z_set_by_hand_change_the_picture(gan):
+    plain = generative.one(gan, 0, 1, "NORMAL", 1.0, [0.0])
+    z = generative.start(gan, 2, 0)
+    same = generative.one(gan, 0, 1, "NORMAL", 1.0, [0.0], {3: float(z[1, 3])})
+    assert np.array_equal(plain, same)
+    assert (plain != generative.one(gan, 0, 1, "NORMAL", 1.0, [0.0], dict.fromkeys(range(8), 4.0))).any()

@@ -87,3 +87,14 @@ def test_other_data_than_the_gans_are_refused(gan, small_run):
 def test_a_set_too_small_is_refused(gan, small_run):
     with pytest.raises(PneumoError, match="50 are the least"):
         quality.measure(gan, small_run, small_run, "phantom:400", limit=10)
+
+
+def test_the_nearest_training_picture_of_a_training_picture_is_itself(gan, small_run):
+    known = quality.training_pictures(gan, "phantom:400")
+    [own, other] = quality.neighbours(known, known.squares[5], 2)
+    assert own.distance == 0 < other.distance and own.name in known.names
+    seen = []
+    featured = quality.with_features(known, small_run, lambda done, total: seen.append((done, total)))
+    assert len(featured.features) == len(known.squares) and seen[-1] == (len(known.squares),) * 2
+    [own, other] = quality.neighbours(featured, known.squares[5], 2, small_run)
+    assert np.array_equal(own.square, known.squares[5]) and own.distance < 1e-3 < other.distance

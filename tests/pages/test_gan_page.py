@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo import game, generative, quality, runs, training
+from pneumo import game, generative, phantom, quality, radiograph, runs, training
 from pneumo.schema import Crossed, Interval
 from tests.training.test_generators import small
 
@@ -73,6 +73,57 @@ def test_the_scrubber_goes_through_the_kept_epochs(weights):
     assert not app.exception
 
 
+def test_the_replay_steps_plays_to_its_end_and_stops(weights, monkeypatch):
+    app = open_page()
+    app.button(key="gan.step_back").click().run()
+    assert app.select_slider(key="gan.epoch").value == 1
+    app.button(key="gan.step_on").click().run()
+    assert app.select_slider(key="gan.epoch").value == 2
+    app.button(key="gan.play").click().run()
+    assert not app.exception
+    assert app.select_slider(key="gan.epoch").value == 0 and app.session_state["gan.playing"]
+    for _ in range(2):
+        app.session_state["gan.ticked"] = 0.0  # the clock of the fragment does not run in a test
+        app.run()
+    assert app.select_slider(key="gan.epoch").value == 2 and not app.session_state["gan.playing"]
+
+
+def test_two_trainings_under_one_scrubber(weights):
+    shutil.copytree(weights / "tiny_gan", weights / "other_gan")
+    app = open_page()
+    app.selectbox(key="gan.beside").set_value("tiny_gan").run()
+    assert not app.exception
+    assert all(f"{name}: A convolutional GAN" in words(app) for name in ("tiny_gan", "other_gan"))
+
+
+def test_a_number_opens_its_sample_as_it_was_drawn(weights):
+    app = open_page()
+    app.slider(key="gan.truncation").set_value(0.2).run()
+    app.button(key="gan.open.7").click().run()
+    assert not app.exception
+    assert "Sample 7, turned" in " ".join(each.value for each in app.subheader)
+    assert app.slider(key="gan.truncation").value == 1.0
+    app.toggle(key="gan.by_hand").set_value(True).run()
+    app.slider(key="gan.z_value").set_value(2.0).run()
+    assert not app.exception
+    app.button(key="gan.back").click().run()
+    assert app.toggle(key="gan.by_hand").value is False
+
+
+def test_nearest_training_pictures_where_the_data_are_at_hand(weights, tmp_path, monkeypatch):
+    """The small GAN learned from phantoms; a folder of others is not its data and the page says so."""
+    assert "The training radiographs are not at hand" in words(open_page())
+    folder = tmp_path / "radiographs"
+    for name in ("NORMAL", "PNEUMONIA"):
+        (folder / name).mkdir(parents=True)
+        for each in phantom.draw_set(6, size_px=64, seed=3):
+            (folder / name / f"{each.name}.png").write_bytes(radiograph.encode_png(each.pixels))
+    monkeypatch.setenv("PNEUMO_DATA", str(folder))
+    app = open_page()
+    assert not app.exception
+    assert "cannot be shown" in words(app) and "is not the data" in words(app)
+
+
 def test_quality_is_shown_where_it_was_measured(weights):
     assert "Not measured yet: `python -m pneumo quality tiny_gan" in words(open_page())
     near = quality.Range(1.0, 0.9, 1.1)
@@ -88,8 +139,10 @@ def test_quality_is_shown_where_it_was_measured(weights):
     )
     quality.save(weights / "tiny_gan", found)
     app = open_page()
-    assert app.dataframe[0].value["real against real"].tolist() == [0.2, 0.1, 0.9, 0.9]
-    assert app.dataframe[-1].value["AUROC"].tolist() == [0.91]
+    table = app.dataframe[0].value
+    assert table["real against real"].tolist() == ["0.2", "0.1", "0.900", "0.900"]
+    assert table["generated"].tolist()[0] == "1.0 (0.9 to 1.1)" and set(table["GAN"]) == {"tiny_gan"}
+    assert app.dataframe[-1].value["AUROC"].tolist() == ["0.910 (0.850 to 0.950)"]
     quality.save(weights / "tiny_gan", replace(found, weights_sha256="other"))
     assert "Not measured yet" in words(open_page())
 

@@ -342,3 +342,18 @@ def test_the_table_claims_no_certainty_and_shows_what_matters_first():
     shown = [_ui.chance(value) for value in table.value["probability"]]
     assert written.iloc[:, 2].tolist() == shown
     assert table.value["note"].tolist() == ["A drawn phantom."] * 4
+
+
+def test_generated_radiographs_are_offered_beside_the_phantoms_and_marked():
+    app = open_page("pages/diagnose.py")
+    choice = next(each for each in app.get("button_group") if each.key == "diagnose.examples")
+    choice.set_value("generated").run()
+    assert not app.exception
+    assert "synthetic radiographs of nobody" in texts(app.info)
+    assert app.selectbox(key="diagnose.run").value == runs.default_name()
+    table = app.dataframe[0].value
+    assert table["file"].tolist()[0] == "generated_NORMAL_0.png"
+    assert all("Synthetic, drawn by a GAN." in note for note in table["note"])
+    assert "The network was asked for" in texts(app.markdown)
+    upload(app, *phantoms(1))
+    assert "nobody" not in texts(app.info)
