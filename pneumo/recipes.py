@@ -322,13 +322,21 @@ RECIPES: dict[str, Recipe] = {
         ),
         Recipe(
             name="conv_gan_collapsed",
-            summary="A mode collapse on purpose: a discriminator that learns at a quarter of the generator's rate and is not shown how far samples differ.",
+            summary="A mode collapse on purpose: the generator learns twenty times as fast as the discriminator, which is not shown how far samples differ.",
             model_args={"deviation": False},
-            epochs=30,
-            gan_rate=0.25,
+            epochs=24,
+            epoch_images=1280,
             sampling="balanced",
-            snapshot_epochs=(0, 1, 2, 3, 4, 5, 7, 10, 15, 20, 25),
-            **CONV_GAN | {"image": ImageSpec(size=32), "storage": "int8"},
+            snapshot_epochs=(0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 18, 20, 22),
+            **CONV_GAN
+            | {
+                "image": ImageSpec(size=32),
+                "learning_rate": 4e-3,
+                "gan_rate": 0.05,
+                "beta1": 0.5,
+                "gan_loss": "bce",
+                "storage": "int8",
+            },
         ),
         Recipe(
             name="first_steps",
