@@ -216,6 +216,15 @@ def test_odd_pictures_follow_the_threshold(weights, name):
     assert table.loc[name, "AUROC"] == pytest.approx(space.about.class_auroc)
 
 
+@pytest.mark.parametrize("name", MADE)
+def test_what_lies_on_disk_is_what_was_measured(weights, name):
+    """Sliders that are read back move the picture as those that were measured: no array is written in another order."""
+    run = runs.load(name)
+    measured, read = latent.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
+    assert measured.keys() == read.keys()
+    assert all(np.array_equal(measured[key], read[key]) for key in read)
+
+
 def test_what_was_imported_is_not_collected_after_every_run(weights):
     open_page()
     assert gc.get_freeze_count() > 100_000
