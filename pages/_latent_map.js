@@ -1,6 +1,7 @@
 // A map of pictures: hover shows a thumbnail, a drawn line round some points selects them.
 // data: {x, y, kind: numbers per point; names: what each kind is called; colours; sheet: data URL; side, columns: of its cells}
-// Sends `selected`, the numbers of the points inside the line.
+// Sends `selected`, the numbers of the points inside the line. Called again for every change of data; what must outlast that,
+// the line and the watcher, is kept with the canvas.
 
 const MARGIN = 14, NEAR = 14, SHOWN = 96;
 
@@ -8,10 +9,11 @@ export default function ({ parentElement, data, setStateValue }) {
   const canvas = parentElement.querySelector("canvas");
   const tip = parentElement.querySelector(".tip");
   const pen = canvas.getContext("2d");
-  const line = [];
+  const line = (canvas.line ??= []);
   let drawing = false;
   let places = [];
   let chosen = new Set(data.selected);
+  if (String(data.selected) !== canvas.sent) line.length = 0;  // chosen otherwise than by this line
   tip.style.backgroundImage = `url(${data.sheet})`;
   tip.style.backgroundSize = `${data.columns * SHOWN}px auto`;
 
@@ -103,12 +105,14 @@ export default function ({ parentElement, data, setStateValue }) {
     if (!found.length) line.length = 0;
     chosen = new Set(found);
     draw();
+    canvas.sent = String(found);
     setStateValue("selected", found);
   };
   canvas.onpointercancel = () => { drawing = false; line.length = 0; draw(); };
   canvas.onpointerleave = () => { tip.hidden = true; };
 
-  const watcher = new ResizeObserver(place);
+  canvas.watcher?.disconnect();
+  const watcher = (canvas.watcher = new ResizeObserver(place));
   watcher.observe(canvas);
   place();
   return () => watcher.disconnect();

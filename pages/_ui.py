@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Collection
 from pathlib import Path
@@ -24,6 +25,10 @@ from pneumo.schema import chance as chance  # for pages to have at hand
 if PagesManager.uses_pages_directory:
     PagesManager.uses_pages_directory = False
     st.rerun()
+
+# Streamlit collects garbage after every run of a script, and no answer leaves the server meanwhile: a quarter of a second
+# for the half million objects of torch and its like. They stay for good, so they are not looked at again.
+gc.freeze()
 
 OVERRIDDEN = "gate.overridden"
 KEPT = "kept"  # session_state: the values of this visitor's widgets, by key, for as long as the session lasts

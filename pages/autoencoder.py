@@ -17,6 +17,11 @@ from pneumo.schema import CLASS_NAMES, PneumoError
 
 SECTIONS = ("Reconstruct", "Code size", "Move through the code", "Map", "Denoise", "Odd pictures")
 SECTION, UPLOAD, PICTURE = "autoencoder.section", "autoencoder.upload", "autoencoder.picture"
+OWN = "autoencoder.own"  # session_state: name and bytes of the visitor's file, which outlast the uploader
+CHOSEN, NEAREST = (
+    "autoencoder.chosen",
+    "autoencoder.nearest",
+)  # points of the map, by run; the one whose neighbours are shown
 TILE_PX, SMALL_TILE_PX = 168, 100  # of the small ones seven stand in a row
 NINE = 9
 STEPS = 7  # from one picture to another, ends included
@@ -24,10 +29,10 @@ AMOUNTS = (-1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0)
 REACH = 3.0  # standard deviations a slider goes to either side
 THUMBNAIL_PX, SHEET_COLUMNS = 40, 40
 GALLERY = 32
+NEIGHBOURS = 16
 HELD_OUT = 8  # radiographs offered where the data folder is at hand
 FAILURES = 8
 PLAIN_CHART = {"displayModeBar": False}
-SEED = 0
 
 
 def main() -> None:
@@ -80,16 +85,37 @@ def choose_picture() -> tuple[np.ndarray, str]:
     """The picture all sections look at, (H, W) uint8, and what to call it."""
     offered = held_out() | built_in()
     left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
-    upload = right.file_uploader("Or a file of your own", key=UPLOAD, help="PNG, JPEG, WebP, BMP, TIFF or DICOM.")
+    upload = right.file_uploader(
+        "Or a file of your own", key=UPLOAD, help="PNG, JPEG, WebP, BMP, TIFF or DICOM.", on_change=take_upload
+    )
+    own = st.session_state.get(OWN)
     _ui.keep(PICTURE, next(iter(offered)), offered)
-    title = left.selectbox("Picture", list(offered), key=PICTURE, disabled=upload is not None)
-    if upload is None:
+    title = left.selectbox("Picture", list(offered), key=PICTURE, disabled=own is not None)
+    if own is None:
         return offered[title], title
+    name, blob = own
+    if upload is None:
+        right.button(
+            f"{_ui.plain(name)} from before: forget it",
+            key="autoencoder.forget",
+            icon=":material/undo:",
+            on_click=forget_upload,
+        )
     try:
-        return diagnosis.read_picture(upload.getvalue(), upload.name), upload.name
+        return diagnosis.read_picture(blob, name), name
     except PneumoError as error:
-        st.error(f"**{_ui.plain(upload.name)}** was not read: {_ui.plain(str(error))}", icon=":material/block:")
+        st.error(f"**{_ui.plain(name)}** was not read: {_ui.plain(str(error))}", icon=":material/block:")
         st.stop()
+
+
+def take_upload() -> None:
+    """Called when the visitor adds or removes a file, not when the uploader comes back empty from another page."""
+    upload = st.session_state[UPLOAD]
+    st.session_state[OWN] = (upload.name, upload.getvalue()) if upload else None
+
+
+def forget_upload() -> None:
+    st.session_state[OWN] = None
 
 
 @st.cache_resource(show_spinner=False)
@@ -120,14 +146,16 @@ def held_out() -> dict[str, np.ndarray]:
         return {}
 
 
-@st.cache_resource(show_spinner=False)
-def load_space(name: str, weights: str) -> Space | None:
-    """What was measured of a run's code. weights: the cache's key beside the name."""
+@st.cache_resource(show_spinner=False, max_entries=32)
+def load_space(name: str, weights: str, written_ns: int) -> Space | None:
+    """What was measured of a run's code. weights, written_ns: the cache's key beside the name."""
     return latent.read(runs.resolve(name))
 
 
 def space_of(name: str) -> Space | None:
-    return load_space(name, _ui.load_card(name).weights.sha256)
+    """A run may be measured, or measured again, while the app is open."""
+    file = runs.resolve(name) / latent.FILE
+    return load_space(name, _ui.load_card(name).weights.sha256, file.stat().st_mtime_ns) if file.is_file() else None
 
 
 def pick_code(key: str, names: list[str], preferred: str = "bottleneck_32") -> tuple[Run, Space]:
@@ -220,6 +248,7 @@ def show_code_sizes(names: list[str]) -> None:
             {
                 "model": name,
                 "numbers": about.code_size,
+                "n": about.n,
                 "PSNR, dB": interval_text(about.model.psnr, 2),
                 "SSIM": interval_text(about.model.ssim, 3),
                 "PSNR more than components": interval_text(about.gain.psnr, 2) if about.gain else "",
@@ -230,12 +259,11 @@ def show_code_sizes(names: list[str]) -> None:
         hide_index=True,
         key="autoencoder.fidelity",
     )
-    one = next(iter(found.values()))
     st.caption(
-        f"Means over n = {one.n:,} held-out radiographs of {one.patients} patients, 95% intervals from resampling patients. Components: principal components of the "
-        "same training radiographs, as many as the code has numbers; the bottleneck models start from them and learn what they miss. JPEG: the nearest of all sizes and "
-        "qualities whose coded data fit into two bytes a number; its header and tables are not counted, as an autoencoder's weights are not. JPEG keeps more of one picture than "
-        "a code of as many bytes, and knows nothing of chests: nothing lies between two JPEG files."
+        "Means over the n held-out radiographs, 95% intervals from resampling their patients. Components: principal components of the same training radiographs, as many as the "
+        "code has numbers; the bottleneck models start from them and learn what they miss. JPEG: the nearest of all sizes and qualities whose coded data fit into two "
+        "bytes a number; its header and tables are not counted, as an autoencoder's weights are not. "
+        + jpeg_text(short)
     )
     long = [(name, about) for name, about in found.items() if about.code_size >= about.input_size]
     for name, about in long:
@@ -247,11 +275,22 @@ def show_code_sizes(names: list[str]) -> None:
             key=f"autoencoder.long.{name}",
             config=PLAIN_CHART,
         )
+        psnr = about.model.psnr
         right.markdown(
-            f"`{name}` is the course project's autoencoder. Its pictures come back nearly perfect ({about.model.psnr.value:.1f} dB), and no wonder: a grey radiograph of {grey:,} "
-            f"numbers, shown as {about.input_size:,} in three equal channels, becomes a code of **{about.code_size:,}**. Nothing is compressed, so nothing has to be understood. "
-            "It was meant to make synthetic radiographs; a code without a narrow place has no region to draw from, and what is drawn at random there is noise."
+            f"`{name}` has the form of the course project's autoencoder. A grey radiograph of {grey:,} numbers, shown as {about.input_size:,} in three equal channels, becomes a code of "
+            f"**{about.code_size:,}**. Held-out radiographs come back with a PSNR of {psnr.value:.1f} dB ({psnr.ci95.low:.1f} to {psnr.ci95.high:.1f}, n = {about.n:,}), and that "
+            "says little: nothing is compressed, so nothing has to be understood. It was meant to make synthetic radiographs. But where there is no narrow place, hardly any of "
+            "the possible codes is that of a chest, and nothing says which: it cannot be sampled."
         )
+
+
+def jpeg_text(short: dict[str, latent.Latent]) -> str:
+    """Which models JPEG of as many bytes comes nearer than, as measured."""
+    ahead = [name for name, about in short.items() if about.jpeg and about.jpeg.psnr.value > about.model.psnr.value]
+    return (
+        f"Of {len(short)} models, JPEG is nearer in PSNR than {', '.join(ahead) or 'none'}. It knows nothing of chests: "
+        "nothing lies between two JPEG files."
+    )
 
 
 def interval_text(mean: latent.Mean, places: int) -> str:
@@ -384,8 +423,11 @@ def show_map(names: list[str]) -> None:
         + ("" if real else "Thumbnails are decoded from codes: the radiographs themselves are not part of the project.")
     )
     mount = map_component((Path(__file__).parent / "_latent_map.js").read_text())
-    found = mount(
-        key=f"autoencoder.map.{run.card.name}",
+    name, count = run.card.name, space.about.n
+    drawn = f"autoencoder.map.{name}"
+    chosen = st.session_state.setdefault(CHOSEN, {}).get(name, [])
+    mount(
+        key=drawn,
         data={
             "x": space.map[:, 0].tolist(),
             "y": space.map[:, 1].tolist(),
@@ -395,36 +437,51 @@ def show_map(names: list[str]) -> None:
             "sheet": sheet_of(*key),
             "side": THUMBNAIL_PX,
             "columns": SHEET_COLUMNS,
-            "selected": [],
+            "selected": chosen,
         },
-        default={"selected": []},
-        on_selected_change=lambda: None,
+        default={"selected": chosen},
+        on_selected_change=lambda: take_line(drawn, name, count),
     )
-    chosen = [int(n) for n in found.selected or [] if 0 <= int(n) < space.about.n]
-    with st.expander("Without a mouse", icon=":material/keyboard:", expanded=False):
-        count = st.number_input(
-            "The 16 nearest on the map to radiograph number",
+    with st.expander("Without a mouse", icon=":material/keyboard:"):
+        _ui.keep(NEAREST, None, range(count))
+        st.number_input(
+            f"The {NEIGHBOURS} nearest on the map to radiograph number",
             0,
-            space.about.n - 1,
-            value=None,
-            key="autoencoder.nearest",
+            count - 1,
+            value=None,  # may be emptied
+            key=NEAREST,
+            on_change=lambda: take_nearest(name, space),
         )
-    if count is not None and not chosen:
-        chosen = np.argsort(np.square(space.map - space.map[count]).sum(1))[:16].tolist()
     show_gallery(space, pictures, chosen)
+
+
+def take_line(drawn: str, name: str, count: int) -> None:
+    """The points inside the line that the visitor drew; what came from the browser is checked."""
+    found = st.session_state[drawn].get("selected") or []
+    st.session_state[CHOSEN][name] = [n for n in found if isinstance(n, int) and 0 <= n < count]
+    st.session_state[NEAREST] = None
+
+
+def take_nearest(name: str, space: Space) -> None:
+    number = st.session_state[NEAREST]
+    near = [] if number is None else np.argsort(np.square(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
+    st.session_state[CHOSEN][name] = near
 
 
 def show_gallery(space: Space, pictures: np.ndarray, chosen: list[int]) -> None:
     if not chosen:
-        st.info("Nothing chosen yet: drag a line round some points.", icon=":material/gesture:")
+        st.info("Nothing chosen: drag a line round some points, or name one below the map.", icon=":material/gesture:")
         return
     sick = int(space.labels[chosen].sum())
     st.markdown(
         f"**{len(chosen)} chosen**: {len(chosen) - sick} NORMAL, {sick} PNEUMONIA"
-        + (f"; the first {GALLERY} shown" if len(chosen) > GALLERY else "")
+        + (f"; {GALLERY} of them shown, evenly picked" if len(chosen) > GALLERY else "")
     )
     place = tiles()
-    for n in chosen[:GALLERY]:
+    shown = np.linspace(0, len(chosen) - 1, min(GALLERY, len(chosen))).astype(
+        int
+    )  # files lie by class: the first would be one class
+    for n in (chosen[at] for at in shown):
         name = CLASS_NAMES[space.labels[n]]
         tile(place, pictures[n], f"{_ui.SYMBOLS[name]} {n}", 88)
 
@@ -452,8 +509,10 @@ def show_denoising(names: list[str], picture: np.ndarray, title: str) -> None:
         taught = " (taught with noise)" if name in trained else ""
         tile(place, found.found, f"{name}{taught}: PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
     st.caption(
-        f"{_ui.plain(title)}; each compared with the picture without noise. A narrow code cannot carry noise, so every one of these takes some away, and fine detail with it; the one that was taught with "
-        "noise is better where there is much of it. A code larger than the picture carries the noise along. What a denoiser puts in place of noise is what chests usually look like, not what this one does."
+        f"{_ui.plain(title)}; PSNR and SSIM of this one picture, against it without noise. A narrow code has no room for noise and takes some away, and fine detail with it; a code larger "
+        "than the picture can carry the noise along. "
+        + "".join(f"{name} saw noise of {_ui.load_card(name).recipe.denoise:g} in training. " for name in trained)
+        + "What is put in place of noise is what chests usually look like, not what this one does."
     )
 
 
@@ -510,13 +569,41 @@ def show_odd(names: list[str], picture: np.ndarray, title: str) -> None:
     st.caption(
         f"{name}: mean squared errors of n = {about.n:,} held-out radiographs and of pictures drawn by a program. ◆ {_ui.plain(title)}: {own:.5f}, "
         f"{'above' if own > threshold else 'below'} the threshold."
-        + (
-            ""
-            if about.class_auroc is None
-            else f" As a sign of PNEUMONIA the error has AUROC {about.class_auroc:.3f}: cloudy lungs are smoother and easier to give back, so it points the wrong way."
-        )
     )
+    show_changed(run, picture, threshold)
     show_failures(run, space, odd, threshold)
+    show_as_finding(usable)
+
+
+def show_changed(run: Run, picture: np.ndarray, threshold: float) -> None:
+    """The same picture in ways in which no radiograph should come."""
+    st.subheader("The picture above, changed", divider="gray")
+    place = tiles()
+    for kind, pixels in generative.changed(picture).items():
+        found = generative.reconstruct(run, pixels)
+        error = float(np.square(found.error).mean())
+        tile(place, found.original, f"{kind}: {error:.5f}, {'above' if error > threshold else 'below'}", 112)
+    st.caption(f"Mean squared errors of {run.card.name}, above or below the threshold of {threshold:.5f}.")
+
+
+def show_as_finding(usable: list[str]) -> None:
+    """Whether the error tells the classes apart, by what each network learned from."""
+    rows = [
+        {
+            "model": name,
+            "learned from": _ui.load_card(name).recipe.data.only or "both classes",
+            "n": space_of(name).about.n,
+            "AUROC": space_of(name).about.class_auroc,
+        }
+        for name in usable
+    ]
+    st.subheader("As a sign of pneumonia", divider="gray")
+    number = st.column_config.NumberColumn(format="%.3f")
+    st.dataframe(rows, hide_index=True, key="autoencoder.finding", column_config={"AUROC": number})
+    st.caption(
+        "AUROC of the error for PNEUMONIA among held-out radiographs: 0.5 is chance, and below it NORMAL ones are given back worse. A network that learned from one class only is often said "
+        "to find the other by its error. Compare it with those that learned from both: where they do the same, it was not novelty that was measured but contrast and detail."
+    )
 
 
 def show_failures(run: Run, space: Space, odd: dict[str, np.ndarray], threshold: float) -> None:

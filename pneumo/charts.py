@@ -379,7 +379,7 @@ def anomaly_histogram(known: Mapping[str, np.ndarray], odd: np.ndarray, threshol
     edges = np.linspace(everything.min() - 0.02, everything.max() + 0.02, 51)
     figure = go.Figure()
     groups = {name: (values, COLOURS[name]) for name, values in known.items()} | {
-        "odd pictures": (odd, COLOURS["truth"])
+        "odd pictures": (odd, COLOURS["band"])
     }
     for number, (name, (values, colour)) in enumerate(groups.items()):
         count, _ = np.histogram(np.log10(values.clip(min=1e-6)), edges)

@@ -106,6 +106,16 @@ def square(run: Run, pixels: np.ndarray) -> np.ndarray:
     return transforms.to_square(pixels, run.card.image)
 
 
+def changed(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """A picture (H, W) uint8 in ways in which no radiograph should come, by what was done to it."""
+    return {
+        "inverted": 255 - pixels,
+        "turned by 90 degrees": np.rot90(pixels),
+        "upside down": pixels[::-1],
+        "halves exchanged": np.roll(pixels, pixels.shape[1] // 2, axis=1),
+    }
+
+
 def code_size(run: Run) -> int:
     """How many numbers an autoencoder's code has."""
     check_task(run, "reconstruction")

@@ -139,6 +139,8 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
     arrays = {"labels": labels.astype(np.int8), "errors": errors.astype(np.float32)}
     if short:
         arrays |= _space(run, squares[parts["train"]], dataset.labels[parts["train"]], held_out)
+    # safetensors writes an array as it lies in memory, without a word where that is not row by row.
+    arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     report(5, steps)
     image = run.card.image
     about = Latent(

@@ -157,3 +157,12 @@ def test_numbers_of_z_set_by_hand_change_the_picture(gan):
     same = generative.one(gan, 0, 1, "NORMAL", 1.0, [0.0], {3: float(z[1, 3])})
     assert np.array_equal(plain, same)
     assert (plain != generative.one(gan, 0, 1, "NORMAL", 1.0, [0.0], dict.fromkeys(range(8), 4.0))).any()
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_a_changed_picture_has_the_same_greys_in_other_places(height, width):
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
+    found = generative.changed(pixels)
+    assert np.array_equal(255 - found.pop("inverted"), pixels)
+    for picture in found.values():
+        assert picture.dtype == np.uint8 and np.array_equal(np.sort(picture, axis=None), np.sort(pixels, axis=None))

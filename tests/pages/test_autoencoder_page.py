@@ -1,0 +1,239 @@
+"""The Autoencoder page through AppTest, with autoencoders of seconds; the lasso itself is in tests/e2e."""
+
+import gc
+import json
+import shutil
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from streamlit.testing.v1 import AppTest
+
+from pneumo import generative, latent, phantom, radiograph, runs, training
+from tests.hostile import hostile_files
+from tests.training.test_generators import small
+
+SOURCE = "phantom:120"
+SECTIONS = ("Reconstruct", "Code size", "Move through the code", "Map", "Denoise", "Odd pictures")
+MADE = {
+    "bottleneck_8": (),
+    "vae_8": (),
+    "denoiser": ('model_args={"code":8}',),
+    "conv_autoencoder": (),
+}  # name: changes
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Every kind of autoencoder, measured, beside the default run."""
+    folder = tmp_path_factory.mktemp("weights")
+    default = runs.default_name()
+    shutil.copytree(runs.weights_folder() / default, folder / default)
+    (folder / "DEFAULT").write_text(default)
+    for name, changes in MADE.items():
+        recipe = small(name, "image.size=32", "epochs=1", f"data.source={SOURCE}", *changes)
+        training.train(recipe, folder / name)
+        latent.save(folder / name, latent.measure(runs.load(str(folder / name)), SOURCE))
+    return folder
+
+
+@pytest.fixture
+def weights(made, monkeypatch):
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(made))
+    monkeypatch.delenv("PNEUMO_DATA", raising=False)
+    return made
+
+
+@pytest.fixture
+def own_weights(made, tmp_path, monkeypatch):
+    """A copy that a test may spoil."""
+    folder = tmp_path / "weights"
+    shutil.copytree(made, folder)
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(folder))
+    monkeypatch.delenv("PNEUMO_DATA", raising=False)
+    return folder
+
+
+def open_page(section: str = SECTIONS[0]) -> AppTest:
+    app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
+    app = go(app.switch_page("pages/autoencoder.py").run(), section)
+    assert not app.exception
+    return app
+
+
+def go(app: AppTest, section: str) -> AppTest:
+    chooser = next(each for each in app.get("button_group") if each.key == "autoencoder.section")
+    return chooser.set_value(section).run()
+
+
+def words(app: AppTest) -> str:
+    return " ".join(each.value for each in [*app.caption, *app.markdown, *app.info, *app.error])
+
+
+def upload(app: AppTest, name: str, blob: bytes) -> AppTest:
+    return app.file_uploader(key="autoencoder.upload").set_value((name, blob, "image/png")).run()
+
+
+def test_without_an_autoencoder_the_page_says_how_to_make_one(own_weights):
+    for name in MADE:
+        shutil.rmtree(own_weights / name)
+    app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
+    app = app.switch_page("pages/autoencoder.py").run()
+    assert not app.exception and "python -m pneumo train bottleneck_32" in words(app)
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+def test_every_section_has_something_to_show_with_nothing_uploaded(weights, section):
+    app = open_page(section)
+    assert not app.error and not app.exception
+    assert not any("Not measured" in each.value or "No code" in each.value for each in app.info)
+
+
+@pytest.mark.parametrize("section", ("Code size", "Move through the code", "Map", "Odd pictures"))
+def test_what_was_not_measured_says_how_and_appears_when_it_was(own_weights, section):
+    kept = {own_weights / name / latent.FILE: (own_weights / name / latent.FILE).read_bytes() for name in MADE}
+    for path in kept:
+        path.unlink()
+    app = open_page(section)
+    assert f"python -m pneumo latent {min(MADE)}" in words(app)
+    for path, blob in kept.items():
+        path.write_bytes(blob)
+    app.run()
+    assert not app.exception and "python -m pneumo latent" not in words(app)
+
+
+def test_a_damaged_measurement_is_named(own_weights):
+    (own_weights / "vae_8" / latent.FILE).write_text("{")
+    assert "does not fit its schema" in words(open_page("Code size"))
+
+
+def test_reconstructions_are_those_of_the_command(weights):
+    pixels = phantom.draw(5, 0, 1).pixels
+    app = upload(open_page(), "mine.png", radiograph.encode_png(pixels))
+    for name in MADE:
+        found = generative.reconstruct(runs.load(name), pixels)
+        assert f"PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}" in words(app)
+    assert "1,024 numbers" not in words(app) and "4,096 numbers, PNEUMONIA only" in words(app)
+
+
+def test_an_upload_outlasts_another_section_and_another_page_until_it_is_forgotten(weights):
+    app = upload(open_page(), "mine.png", radiograph.encode_png(phantom.draw(5, 0, 1).pixels))
+    assert "mine.png" in words(go(app, "Denoise"))
+    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    assert app.selectbox(key="autoencoder.picture").disabled and "mine.png" in words(app)
+    app.button(key="autoencoder.forget").click().run()
+    assert not app.exception and "mine.png" not in words(app)
+    assert not app.selectbox(key="autoencoder.picture").disabled
+
+
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from([file for file in hostile_files() if len(file[1]) < 1_000_000]), st.sampled_from(SECTIONS))
+def test_whatever_is_uploaded_gives_a_picture_or_a_reason(weights, file, section):
+    app = upload(open_page(section), *file)
+    assert not app.exception
+    try:
+        radiograph.read(file[1], file[0])
+    except radiograph.RadiographError:
+        assert len(app.error) == 1 and "was not read" in app.error[0].value
+    else:
+        assert not app.error
+
+
+def test_code_sizes_show_n_and_what_was_measured(weights):
+    app = open_page("Code size")
+    table = app.dataframe[0].value.set_index("model")
+    about = latent.read(weights / "vae_8").about
+    assert table.loc["vae_8", "n"] == about.n and table.loc["vae_8", "numbers"] == 8
+    assert table.loc["vae_8", "PSNR, dB"].startswith(f"{about.model.psnr.value:.2f} (")
+    long = latent.read(weights / "conv_autoencoder").about
+    assert f"becomes a code of **{long.code_size:,}**" in words(app) and long.code_size > long.input_size
+    assert f"{long.model.psnr.value:.1f} dB" in words(app)
+
+
+def test_jpeg_is_said_to_be_nearer_than_those_it_is_nearer_than(weights):
+    told = words(open_page("Code size")).split("JPEG is nearer in PSNR than ")[1].split(". It knows")[0]
+    found = {name: latent.read(weights / name).about for name in ("bottleneck_8", "vae_8")}
+    ahead = [name for name, about in found.items() if about.jpeg.psnr.value > about.model.psnr.value]
+    assert told == (", ".join(ahead) or "none")
+
+
+def test_sliders_outlast_another_page_and_go_back_to_0(weights):
+    app = open_page("Move through the code")
+    app.selectbox(key="autoencoder.code").set_value("vae_8").run()
+    app.slider(key="autoencoder.direction.0").set_value(1.5).run()
+    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    assert app.slider(key="autoencoder.direction.0").value == 1.5
+    assert app.selectbox(key="autoencoder.code").value == "vae_8"
+    app.button(key="autoencoder.reset").click().run()
+    assert not app.exception and app.slider(key="autoencoder.direction.0").value == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"), [("vae_8", "it draws from that"), ("bottleneck_8", "Nothing in the training of bottleneck_8")]
+)
+def test_drawn_codes_say_where_they_come_from(weights, name, sentence):
+    app = open_page("Move through the code")
+    assert sentence in words(app.selectbox(key="autoencoder.code").set_value(name).run())
+
+
+def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
+    app = open_page("Map")
+    name = app.selectbox(key="autoencoder.map_code").value
+    space = latent.read(weights / name)
+    assert "Nothing chosen" in words(app)
+    app.number_input(key="autoencoder.nearest").set_value(7).run()
+    near = np.argsort(np.square(space.map - space.map[7]).sum(1))[:16]
+    sick = int(space.labels[near].sum())
+    assert f"**16 chosen**: {16 - sick} NORMAL, {sick} PNEUMONIA" in words(app)
+    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    assert not app.exception and "**16 chosen**" in words(app)
+    app.number_input(key="autoencoder.nearest").set_value(None).run()
+    assert "Nothing chosen" in words(app)
+
+
+def test_more_noise_is_told_in_decibels(weights):
+    app = open_page("Denoise")
+    assert "denoiser saw noise of 0.15 in training" in words(app)
+    assert not app.slider(key="autoencoder.noise").set_value(0.0).run().exception
+    assert not app.slider(key="autoencoder.noise").set_value(0.5).run().exception
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_odd_pictures_follow_the_threshold(weights, name):
+    app = open_page("Odd pictures")
+    app.selectbox(key="autoencoder.odd").set_value(name).run()
+    space = latent.read(weights / name)
+    for share in (50, 100):
+        app.slider(key=f"autoencoder.share.{name}").set_value(share).run()
+        assert not app.exception
+        limit = np.quantile(space.errors, share / 100)
+        assert f"**{int((space.errors > limit).sum())} radiographs above it**" in words(app)
+        below = sum(error <= limit for odd in space.about.odd.values() for error in odd.errors)
+        assert f"**{below} odd pictures below the threshold**" in words(app)
+    table = app.dataframe[-1].value.set_index("model")
+    assert table.loc["conv_autoencoder", "learned from"] == "PNEUMONIA"
+    assert table.loc[name, "AUROC"] == pytest.approx(space.about.class_auroc)
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_what_lies_on_disk_is_what_was_measured(weights, name):
+    """Sliders that are read back move the picture as those that were measured: no array is written in another order."""
+    run = runs.load(name)
+    measured, read = latent.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
+    assert measured.keys() == read.keys()
+    assert all(np.array_equal(measured[key], read[key]) for key in read)
+
+
+def test_what_was_imported_is_not_collected_after_every_run(weights):
+    open_page()
+    assert gc.get_freeze_count() > 100_000
+
+
+def test_no_radiograph_lies_in_what_is_measured(weights):
+    """Codes, errors and places alone: nothing of the size of pictures."""
+    for name in MADE:
+        space = latent.read(weights / name)
+        side = runs.read_card(weights / name).image.size
+        assert all(array.size < space.about.n * side**2 / 4 for array in space.arrays.values())
+        assert set(json.loads((weights / name / latent.FILE).read_text())) >= {"names", "weights_sha256"}
