@@ -206,7 +206,7 @@ def is_indeterminate(run_band: Interval | None, probability: float) -> bool:
 def phantom_examples() -> list[Example]:
     """The built-in examples: always there, always the same, marked synthetic."""
     drawn = [phantom.draw(patient, 0, label, size_px=EXAMPLE_SIZE_PX, seed=7) for patient, label in EXAMPLE_PATIENTS]
-    return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, p.lesion) for p in drawn]
+    return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, lesion=p.lesion) for p in drawn]
 
 
 def generated_examples() -> list[Example]:
