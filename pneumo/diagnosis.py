@@ -160,13 +160,14 @@ def label_of(probability: float, threshold: float) -> str:
 def no_answer(found: Diagnosis) -> str | None:
     """Why the probability of a picture that was read means nothing, e.g. "nearly uniform picture"; None where it means something.
 
-    Decided by the gate, unless it was overridden, and by the cautions of NO_ANSWER. The probability stays in the Diagnosis: it is
+    Decided by the cautions of NO_ANSWER, and by the gate unless it was overridden. The probability stays in the Diagnosis: it is
     what the model computes of such a picture.
     """
-    if is_refused(found) and not found.overridden:
-        return f"{REFUSED}: {found.admission.reason}"
     codes = {caution.code for caution in found.cautions}
-    return next((reason for code, reason in NO_ANSWER.items() if code in codes), None)
+    plain = next((reason for code, reason in NO_ANSWER.items() if code in codes), None)
+    if plain or not is_refused(found) or found.overridden:
+        return plain
+    return f"{REFUSED}: {found.admission.reason}"
 
 
 def is_refused(found: Diagnosis) -> bool:
