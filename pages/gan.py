@@ -487,7 +487,7 @@ def show_obedience(found: dict[str, quality.Quality]) -> None:
             "trained on": c.trained_on,
             "tested on": c.tested_on,
             "n": c.n,
-            "AUROC": f"{c.auroc:.3f} ({c.ci95.low:.3f} to {c.ci95.high:.3f})",
+            "AUROC": f"{c.auroc:.3f}" + (f" ({c.ci95.low:.3f} to {c.ci95.high:.3f})" if c.ci95 else ""),
         }
         for name, each in found.items()
         for c in each.crossed

@@ -598,9 +598,13 @@ def _quality(options: argparse.Namespace) -> int:
         )
     for each in found.crossed:
         print(
-            f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f} ({each.ci95.low:.3f} to {each.ci95.high:.3f}), n = {each.n}"
+            f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}{_interval(each.ci95)}, n = {each.n}"
         )
     return FINE
+
+
+def _interval(interval: Any) -> str:
+    return f" ({interval.low:.3f} to {interval.high:.3f})" if interval else ""
 
 
 # --- latent -----------------------------------------------------------------------------------------------

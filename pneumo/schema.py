@@ -311,14 +311,17 @@ class Subgroup:
 
 @dataclass(frozen=True)
 class Crossed:
-    """AUROC with DeLong's interval of a classifier on n pictures; trained_on, tested_on: "generated" or "real"."""
+    """AUROC with DeLong's interval of a classifier on n pictures; trained_on, tested_on: "generated" or "real".
+
+    ci95: None where every picture was told right, and no interval can be estimated.
+    """
 
     trained_on: str
     tested_on: str
     n_train: int
     n: int
     auroc: float
-    ci95: Interval
+    ci95: Interval | None
 
 
 @dataclass(frozen=True)
