@@ -67,7 +67,7 @@ def test_predict_gives_a_row_for_each_file(weights, pictures, capsys):
     assert code == cli.SOME_FAILED
     assert len(rows) == 7
     for row in rows:
-        assert row.keys() == {"path", "probability", "label", "threshold", "warnings", "error"}
+        assert row.keys() == {"path", "probability", "label", "threshold", "warnings", "error", "gate"}
     bad = [row for row in rows if row["error"]]
     assert {row["path"].rsplit("/", 1)[1] for row in bad} == {"broken.jpg", "notes.txt", "empty.dcm"}
     assert all(row["label"] is None and row["probability"] is None for row in bad)

@@ -163,7 +163,17 @@ def test_table_csv_keeps_the_columns_and_defuses_formulas(small_run, examples):
     blob = diagnosis.table_csv(rows)
     assert blob.startswith(b"\xef\xbb\xbf")
     good, bad = csv.DictReader(io.StringIO(blob.decode("utf-8-sig")))
-    assert list(good) == ["file", "probability", "label", "threshold", "model", "weights_sha256", "warnings", "error"]
+    assert list(good) == [
+        "file",
+        "probability",
+        "label",
+        "threshold",
+        "model",
+        "weights_sha256",
+        "gate",
+        "warnings",
+        "error",
+    ]
     assert good["file"] == "'=HYPERLINK(1).png"
     assert float(good["probability"]) == pytest.approx(results[0].probability, abs=1e-6)
     assert good["weights_sha256"] == small_run.card.weights.sha256
@@ -272,7 +282,7 @@ def test_a_refused_file_has_no_answer_either(small_run):
 
 def test_every_caution_has_its_note():
     """A bare code says nothing to a reader, and a sentence of its length no table can show."""
-    codes = {*radiograph._CAUTIONS, diagnosis.SYNTHETIC.code}
+    codes = {*radiograph._CAUTIONS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
     assert codes == diagnosis.NOTES.keys()
     assert diagnosis.NO_ANSWER.keys() <= codes
     assert all(note.endswith(".") and len(note) < 35 for note in diagnosis.NOTES.values())
