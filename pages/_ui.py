@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import gc
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import streamlit as st
 from streamlit.runtime.pages_manager import PagesManager
@@ -31,6 +32,7 @@ if PagesManager.uses_pages_directory:
 gc.freeze()
 
 OVERRIDDEN = "gate.overridden"
+T = TypeVar("T")
 KEPT = "kept"  # session_state: the values of this visitor's widgets, by key, for as long as the session lasts
 SYMBOLS = {"NORMAL": "●", "PNEUMONIA": "▲"}  # a shape beside the colour, for those who see no difference
 DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagnosis or treatment may rest on it."
@@ -59,10 +61,28 @@ def keep_all(defaults: dict[str, Any]) -> None:
         keep(key, default)
 
 
-@st.cache_resource(show_spinner="Loading the model ...")
-def load_run(name: str) -> Run:
+def kept_for_run(show_spinner: str | bool = False) -> Callable[[Callable[[str], T]], Callable[[str], T]]:
+    """Keeps what a function makes of a run's folder, for all sessions; the kept function takes the run's name.
+
+    By folder, not by name: two weights folders may each have a run of that name.
+    """
+
+    def keep_it(function: Callable[[str], T]) -> Callable[[str], T]:
+        cached = st.cache_resource(show_spinner=show_spinner)(function)
+
+        @wraps(function)
+        def by_name(name: str) -> T:
+            return cached(str(runs.resolve(name)))
+
+        return by_name
+
+    return keep_it
+
+
+@kept_for_run(show_spinner="Loading the model ...")
+def load_run(folder: str) -> Run:
     """A run shared by all sessions; its lock keeps them apart."""
-    return runs.load(name)
+    return runs.load(folder)
 
 
 @st.cache_resource(show_spinner="Loading the gate ...")
@@ -87,28 +107,28 @@ def overridden() -> set[str]:
     return st.session_state.setdefault(OVERRIDDEN, set())
 
 
-@st.cache_resource(show_spinner=False)
-def load_validation(name: str) -> Predictions:
+@kept_for_run()
+def load_validation(folder: str) -> Predictions:
     """What the run said of its own validation patients."""
-    return diagnosis.validation_predictions(load_run(name))
+    return diagnosis.validation_predictions(load_run(folder))
 
 
-@st.cache_resource(show_spinner=False)
-def load_predictions(name: str) -> Predictions:
+@kept_for_run()
+def load_predictions(folder: str) -> Predictions:
     """What the run said of its validation and its internal test patients."""
-    return runs.read_predictions(runs.resolve(name))
+    return runs.read_predictions(Path(folder))
 
 
-@st.cache_resource(show_spinner=False)
-def load_card(name: str) -> RunCard:
+@kept_for_run()
+def load_card(folder: str) -> RunCard:
     """A run's card; the model itself stays on the disk."""
-    return runs.read_card(runs.resolve(name))
+    return runs.read_card(Path(folder))
 
 
-@st.cache_resource(show_spinner=False)
-def load_history(name: str) -> list[dict[str, float]]:
+@kept_for_run()
+def load_history(folder: str) -> list[dict[str, float]]:
     """A run's figures epoch by epoch."""
-    return runs.read_history(runs.resolve(name))
+    return runs.read_history(Path(folder))
 
 
 def load_robustness(name: str) -> Robustness | None:
@@ -122,24 +142,27 @@ def phantom_examples() -> list[diagnosis.Example]:
     return diagnosis.phantom_examples()
 
 
-@st.cache_resource(show_spinner="Drawing synthetic radiographs ...")
 def generated_examples() -> list[diagnosis.Example]:
     """Samples of the finest GAN, the same for everyone; none where there is none that can be used."""
+    return _generated_examples(str(runs.weights_folder()))
+
+
+@st.cache_resource(show_spinner="Drawing synthetic radiographs ...")
+def _generated_examples(folder: str) -> list[diagnosis.Example]:
+    """folder: the cache's key."""
     try:
         return diagnosis.generated_examples()
     except PneumoError:
         return []
 
 
-@st.cache_resource(show_spinner=False)
 def knows_phantoms(name: str) -> bool:
     """Whether a run was trained on phantoms."""
-    return runs.read_card(runs.resolve(name)).data.source.startswith("phantom")  # without loading its weights
+    return load_card(name).data.source.startswith("phantom")
 
 
-@st.cache_resource(show_spinner=False)
 def _is_classifier(name: str) -> bool:
-    return runs.read_card(runs.resolve(name)).task == "classification"
+    return load_card(name).task == "classification"
 
 
 def classifiers() -> list[str]:

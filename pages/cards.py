@@ -3,8 +3,9 @@
 import streamlit as st
 
 from pages import _ui
-from pneumo import modelcard
-from pneumo.schema import RunCard
+from pneumo import gate, modelcard
+from pneumo.modelcard import Section
+from pneumo.schema import PneumoError, RunCard
 
 TILES = (
     ("AUROC", "auroc"),
@@ -28,11 +29,21 @@ def show_figures(card: RunCard) -> None:
     )
 
 
+def gate_sections(card: RunCard) -> list[Section]:
+    """What is known of the gate before a classifier; a gate that cannot be read is said here and spoils no card."""
+    try:
+        return gate.card_sections(card)
+    except PneumoError as error:
+        st.warning(_ui.plain(str(error)), icon=":material/door_open:")
+        return []
+
+
 st.title("Model cards")
 card = _ui.pick_card("cards.run")
+more = gate_sections(card)
 st.download_button(
     "Model card (Markdown)",
-    modelcard.markdown(card),
+    modelcard.markdown(card, more),
     f"{card.name}-card.md",
     "text/markdown",
     key="cards.download",
@@ -46,7 +57,7 @@ st.markdown(modelcard.summary(card))
 if card.metrics:
     show_figures(card)
 
-for section in modelcard.sections(card):
+for section in (*modelcard.sections(card), *more):
     if section.folded:
         with st.expander(section.title):
             st.markdown(section.text)

@@ -691,9 +691,10 @@ def _share(share: Any) -> str:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from pneumo import modelcard, runs
+    from pneumo import gate, modelcard, runs
 
-    text = modelcard.markdown(runs.read_card(runs.resolve(options.run)))
+    card = runs.read_card(runs.resolve(options.run))
+    text = modelcard.markdown(card, gate.card_sections(card))
     if options.out:
         runs.write(options.out, text.encode())
     else:

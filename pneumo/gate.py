@@ -13,7 +13,7 @@ only test it. Phantoms are told by their own distribution, and let through. The 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pneumo import data, features, generative, oddities, phantom, runs, significance, transforms
+from pneumo.modelcard import Section
 from pneumo.schema import CLASS_NAMES, Admission, Interval, PneumoError, Radiograph, decode, encode
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "gate", "gate.json", "gate.safetensors"
@@ -423,6 +424,32 @@ def _beside(place: Path, name: str, digest: str) -> runs.Run:
     return run
 
 
-def kinds_of(measured: Measured) -> Iterable[tuple[str, Share]]:
-    """The kinds that should be refused with their shares, the best guarded last."""
+# --- for people -------------------------------------------------------------------------------------------
+
+
+def kinds_of(measured: Measured) -> list[tuple[str, Share]]:
+    """The kinds that should be refused with their shares, the worst guarded first."""
     return sorted(measured.refused.items(), key=lambda pair: pair[1].value)
+
+
+def card_sections(card: runs.RunCard) -> list[Section]:
+    """What a classifier's card says of the gate before it; nothing for other runs, or where no measured gate is there."""
+    about = read_about(folder()) if card.task == "classification" else None
+    if about is None or about.measured is None:
+        return []
+    found = about.measured
+    rows = [("let in", "internal test radiographs", found.accepted), ("of them with a warning", "", found.unusual)]
+    rows += [("refused", kind, share) for kind, share in kinds_of(found)]
+    rows += [("named", "phantoms", found.phantoms_named)]
+    rows += [("let in", kind, share) for kind, share in found.others.items()]
+    table = "\n".join(
+        f"| {what} | {kind} | {each.value:.1%} | {each.ci95.low:.1%} to {each.ci95.high:.1%} | {each.n} |"
+        for what, kind, each in rows
+    )
+    text = (
+        "Before a diagnosis a picture is asked whether it is a frontal chest radiograph at all, by its distance in features, by what an autoencoder cannot give back, and by "
+        f"whether it looks turned or cropped. Limits come from {about.n_validation} validation radiographs; the pictures below set none of them. A person can go on all the same. Refused on average over "
+        f"{len(found.refused)} kinds of other pictures: {found.refused_mean:.1%}.\n\n"
+        f"| | pictures | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
+    )
+    return [Section("The gate before it", text)]

@@ -59,10 +59,10 @@ class Section:
     folded: bool = False
 
 
-def markdown(card: RunCard) -> str:
-    """The whole card: front matter between two lines of ---, then the body. Ends with a line break."""
+def markdown(card: RunCard, more: Sequence[Section] = ()) -> str:
+    """The whole card: front matter between two lines of ---, then the body, then more sections. Ends with a line break."""
     body = [f"# {card.name}", summary(card)]
-    for section in sections(card):
+    for section in (*sections(card), *more):
         body += [f"## {section.title}", section.text]
     return f"---\n{front_matter(card).to_yaml()}\n---\n\n" + "\n\n".join(body) + "\n"
 

@@ -204,6 +204,17 @@ def test_the_command_prints_both_rates(capsys):
     assert json.loads(capsys.readouterr().out)["measured"]["accepted"]["n"] == 501
 
 
+def test_the_card_of_a_classifier_has_both_rates_with_intervals(capsys, shipped):
+    assert cli.main(["card"]) == 0
+    told = capsys.readouterr().out
+    found = shipped.about.measured
+    assert "## The gate before it" in told and f"{found.refused_mean:.1%}" in told
+    for share in (found.accepted, *found.refused.values()):
+        assert f"{share.value:.1%} | {share.ci95.low:.1%} to {share.ci95.high:.1%} | {share.n} |" in told
+    assert cli.main(["card", "conv_gan"]) == 0
+    assert "gate" not in capsys.readouterr().out
+
+
 def test_fitting_without_data_is_a_usage_error(capsys):
     assert cli.main(["gate", "--fit"]) == 2
     assert "need --data" in capsys.readouterr().err

@@ -6,7 +6,7 @@ import pytest
 import yaml
 from huggingface_hub import ModelCard
 
-from pneumo import cli, modelcard, runs
+from pneumo import cli, gate, modelcard, runs
 from pneumo.schema import RunCard
 
 NAMES = runs.available("classification")
@@ -98,7 +98,8 @@ def test_a_hub_source_is_named_as_a_data_set_and_bars_break_no_table():
 def test_the_command_prints_or_writes_it(tmp_path, capsys):
     assert cli.main(["card", NAMES[0]]) == cli.FINE
     printed = capsys.readouterr().out
-    assert printed == modelcard.markdown(runs.read_card(runs.resolve(NAMES[0])))
+    card = runs.read_card(runs.resolve(NAMES[0]))
+    assert printed == modelcard.markdown(card, gate.card_sections(card))
     assert cli.main(["card", NAMES[0], "--out", str(tmp_path / "card.md")]) == cli.FINE
     assert (tmp_path / "card.md").read_text() == printed
     assert cli.main(["card", "no_such_run"]) == cli.USAGE
