@@ -5,8 +5,10 @@ from __future__ import annotations
 import gc
 import re
 from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -59,6 +61,17 @@ def keep_all(defaults: dict[str, Any]) -> None:
     """`keep` for several widgets, by key."""
     for key, default in defaults.items():
         keep(key, default)
+
+
+@dataclass
+class Shelf:
+    """Where something that takes long stands for all visitors; the lock lets one of them make it while the others wait.
+
+    A cached function of Streamlit could not show progress. Keep the shelf itself in such a function.
+    """
+
+    lock: Lock = field(default_factory=Lock)
+    found: Any = None
 
 
 def kept_for_run(show_spinner: str | bool = False) -> Callable[[Callable[[str], T]], Callable[[str], T]]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass, field
-from threading import Lock
 
 import numpy as np
 import streamlit as st
@@ -107,17 +105,9 @@ def typing_is_safe() -> bool:
     return st.get_option("server.address") in LOOPBACK and not any(name in headers for name in FORWARDED)
 
 
-@dataclass
-class Shelf:
-    """Where a survey stands for all visitors; the lock lets one of them take it while the others wait."""
-
-    lock: Lock = field(default_factory=Lock)
-    found: Survey | None = None
-
-
 @st.cache_resource(show_spinner=False, max_entries=KEPT_SURVEYS)
-def shelf(source: str) -> Shelf:
-    return Shelf()
+def shelf(source: str) -> _ui.Shelf:
+    return _ui.Shelf()
 
 
 def survey_of(source: str) -> Survey:

@@ -494,7 +494,7 @@ def offer_override(file: Example, found: Diagnosis) -> None:
         (_ui.overridden().add if st.session_state[key] else _ui.overridden().discard)(digest)
 
     st.checkbox(
-        "It is a frontal chest radiograph: answer all the same",
+        "It is one: answer all the same",
         key=key,
         on_change=take,
         help="The gate refuses about one real radiograph in a hundred. Your choice is written into the table and the CSV.",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from threading import Lock
 
 import numpy as np
 import streamlit as st
@@ -192,17 +190,9 @@ def training_pictures(source: str, weights: str, _run: Run) -> quality.Known:
     return quality.training_pictures(_run, source)
 
 
-@dataclass
-class Shelf:
-    """Where the features of training pictures stand for all visitors; the lock lets one compute them while others wait."""
-
-    lock: Lock = field(default_factory=Lock)
-    known: quality.Known | None = None
-
-
 @st.cache_resource(show_spinner=False, max_entries=4)
-def shelf(source: str, weights: str) -> Shelf:
-    return Shelf()
+def shelf(source: str, weights: str) -> _ui.Shelf:
+    return _ui.Shelf()
 
 
 def show_neighbours(run: Run, picture: np.ndarray) -> None:
@@ -223,7 +213,7 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
         found = measured(run)
         show_row("in pixels", quality.neighbours(known, picture, NEAREST), found and found.memory.pixel_held_out, ".3f")
         place = shelf(source, run.card.weights.sha256)
-        if place.known is None and not st.button(
+        if place.found is None and not st.button(
             "Nearest in features too",
             key="gan.features",
             icon=":material/bolt:",
@@ -232,9 +222,9 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
             return
         encoder = _ui.load_run(found.encoder if found else quality.ENCODER)
         with place.lock:
-            if place.known is None:
+            if place.found is None:
                 bar = st.progress(0.0, "Computing features ...")
-                place.known = quality.with_features(
+                place.found = quality.with_features(
                     known,
                     encoder,
                     lambda done, total: bar.progress(done / total, f"Features of {done:,} of {total:,} ..."),
@@ -242,7 +232,7 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
                 bar.empty()
         show_row(
             f"in the features of {encoder.card.name}",
-            quality.neighbours(place.known, picture, NEAREST, encoder),
+            quality.neighbours(place.found, picture, NEAREST, encoder),
             found and found.memory.feature_held_out,
             ".2f",
         )

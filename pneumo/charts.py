@@ -287,7 +287,7 @@ def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
             "probability of real",
             {"train_real": "training", "validation_real": "held-out", "generated_real": "generated"},
         ),
-        ("spread of samples", {"spread": "spread"}),
+        ("spread", {"spread": "spread of samples"}),
     )
     figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[2, 2, 1])
     epochs = [row["epoch"] for row in rows]

@@ -460,7 +460,8 @@ def gate_word(found: Diagnosis) -> str:
 
 def _note(run: Run, found: Diagnosis) -> str:
     reason = no_answer(found)
-    words = [f"No answer: {reason}."] if reason else []
+    short = "no chest radiograph" if reason and reason.startswith(REFUSED) else reason
+    words = [f"No answer: {short}."] if reason else []
     if not reason and is_indeterminate(run.card.indeterminate, found.probability):
         words.append("Indeterminate.")
     if found.overridden and is_refused(found):
