@@ -290,7 +290,8 @@ def _distribution(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     variances, axes = np.linalg.eigh(found.covariance_)
     # Phantoms vary along fewer axes than there are features: what never varied must not weigh without limit.
     variances = variances.clip(min=LEAST_VARIANCE * variances.max())
-    return found.location_.astype(np.float32), (axes / np.sqrt(variances)).astype(np.float32)
+    # In the order of rows, or safetensors would write the transpose under the same shape.
+    return found.location_.astype(np.float32), np.ascontiguousarray(axes / np.sqrt(variances), dtype=np.float32)
 
 
 def _position(upright: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
