@@ -1,7 +1,8 @@
 // A map of pictures: hover shows a thumbnail, a drawn line round some points selects them.
 // data: {x, y, kind: numbers per point; names: what each kind is called; colours; sheet: data URL; side, columns: of its cells}
 // Sends `selected`, the numbers of the points inside the line. Called again for every change of data; what must outlast that,
-// the line and the watcher, is kept with the canvas.
+// the line and the watcher, is kept with the canvas. A finger that sets out upwards or downwards scrolls the page
+// (touch-action in the style sheet): the browser then cancels the pointer, and the former line returns.
 
 const MARGIN = 14, NEAR = 14, SHOWN = 96;
 
@@ -11,6 +12,7 @@ export default function ({ parentElement, data, setStateValue }) {
   const pen = canvas.getContext("2d");
   const line = (canvas.line ??= []);
   let drawing = false;
+  let former = [];
   let places = [];
   let chosen = new Set(data.selected);
   if (String(data.selected) !== canvas.sent) line.length = 0;  // chosen otherwise than by this line
@@ -90,8 +92,7 @@ export default function ({ parentElement, data, setStateValue }) {
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
     drawing = true;
-    line.length = 0;
-    line.push(at(event));
+    former = line.splice(0, line.length, at(event));
     tip.hidden = true;
   };
   canvas.onpointermove = (event) => {
@@ -99,17 +100,22 @@ export default function ({ parentElement, data, setStateValue }) {
     line.push(at(event));
     draw();
   };
-  canvas.onpointerup = () => {
+  canvas.onpointerup = (event) => {
     drawing = false;
     const found = line.length > 2 ? [...places.keys()].filter((n) => inside(places[n])) : [];
+    if (event.pointerType === "touch" && line.length < 3) hover(at(event));
     if (!found.length) line.length = 0;
     chosen = new Set(found);
     draw();
     canvas.sent = String(found);
     setStateValue("selected", found);
   };
-  canvas.onpointercancel = () => { drawing = false; line.length = 0; draw(); };
-  canvas.onpointerleave = () => { tip.hidden = true; };
+  canvas.onpointercancel = () => {
+    drawing = false;
+    line.splice(0, line.length, ...former);
+    draw();
+  };
+  canvas.onpointerleave = (event) => { if (event.pointerType !== "touch") tip.hidden = true; };  // a lifted finger leaves, too
 
   canvas.watcher?.disconnect();
   const watcher = (canvas.watcher = new ResizeObserver(place));

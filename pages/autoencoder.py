@@ -419,7 +419,7 @@ def show_map(names: list[str]) -> None:
     pictures, real = thumbnails_of(*key)
     st.caption(
         f"{space.about.n:,} held-out radiographs ({run.card.name}), laid out so that neighbours in the code are neighbours here (t-SNE; distances between far groups mean nothing). "
-        f"{_ui.SYMBOLS['NORMAL']} NORMAL, {_ui.SYMBOLS['PNEUMONIA']} PNEUMONIA: the network was never told. **Hover** for a thumbnail, **drag a line** round points to see them. "
+        f"{_ui.SYMBOLS['NORMAL']} NORMAL, {_ui.SYMBOLS['PNEUMONIA']} PNEUMONIA: the network was never told. **Hover** or tap for a thumbnail, **drag a line** round points to see them (with a finger, set out sideways). "
         + ("" if real else "Thumbnails are decoded from codes: the radiographs themselves are not part of the project.")
     )
     mount = map_component((Path(__file__).parent / "_latent_map.js").read_text())

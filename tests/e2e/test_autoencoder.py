@@ -85,6 +85,36 @@ def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):  # n
     assert page.errors == []
 
 
+def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):  # noqa: F811
+    space = latent.read(weights / "vae_8")
+    page.set_viewport_size({"width": 420, "height": 1000})
+    open_section(page, "Map")
+    page.get_by_text("Nothing chosen").wait_for()
+    at = places(page, space)
+    touch = page.context.new_cdp_session(page)
+
+    def drag(*corners):
+        for kind, points in [
+            ("touchStart", corners[:1]),
+            *(("touchMove", [each]) for each in corners[1:]),
+            ("touchEnd", []),
+        ]:
+            touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    top = page.locator("canvas").bounding_box()["y"]
+    x, y = at.mean(0)
+    drag(*((x, y - step) for step in range(0, 160, 10)))
+    page.wait_for_timeout(500)
+    assert page.locator("canvas").bounding_box()["y"] < top - 50
+    assert page.get_by_text("Nothing chosen").is_visible()
+
+    at = places(page, space)
+    (left, high), (right, low) = at.min(0) - 6, at.max(0) + 6
+    drag(*((left + (right - left) * step / 10, high) for step in range(11)), (right, low), (left, low))
+    page.locator("p", has_text=f"{len(at)} chosen").wait_for()
+    assert page.errors == []
+
+
 # Milliseconds from the key to the frame that shows another picture, by the browser's own clock.
 TIMED = """() => {
     const picture = () => [...document.querySelectorAll('img')].find(each => each.naturalWidth >= 64);

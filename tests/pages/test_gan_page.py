@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo import game, generative, phantom, quality, radiograph, runs, training
-from pneumo.schema import Crossed, Interval
+from pneumo import diagnosis, game, generative, phantom, quality, radiograph, runs, training
+from pneumo.schema import Crossed, Interval, PneumoError
 from tests.training.test_generators import small
 
 
@@ -165,6 +165,28 @@ def test_the_game_to_its_end_and_again(weights):
     assert figures[2:] == [f"{judged.sensitivity:.0%}", f"{judged.specificity:.0%}"]
     app.button(key="gan.again").click().run()
     assert not app.exception and "Pair 1 of 10" in words(app)
+
+
+def test_the_game_with_radiographs_of_the_hub(weights, monkeypatch):
+    drawn = phantom.draw_set(2 * game.PAIRS, size_px=96, seed=5)
+    fetched = [
+        diagnosis.Example(f"{n}.png", radiograph.encode_png(each.pixels), each.label, synthetic=False)
+        for n, each in enumerate(drawn)
+    ]
+
+    def refuse(count):
+        raise PneumoError("the hub did not answer")
+
+    app = open_page()
+    monkeypatch.setattr(diagnosis, "hub_examples", refuse)
+    app.button(key="gan.fetch").click().run()
+    assert [warning.value for warning in app.warning] == ["No radiographs: the hub did not answer"]
+    assert "Pair 1 of 10" in words(app), "the game goes on with phantoms"
+
+    monkeypatch.setattr(diagnosis, "hub_examples", lambda count: fetched[:count])
+    app.button(key="gan.fetch").click().run()
+    assert not app.exception and "phantoms" not in words(app)
+    assert "Each picture is a radiograph or generated" in words(app)
 
 
 def test_what_is_shown_is_what_the_command_draws(weights):
