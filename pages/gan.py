@@ -211,7 +211,7 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
             st.caption(f"The nearest training radiographs cannot be shown: {_ui.plain(str(error))}.")
             return
         found = measured(run)
-        show_row("in pixels", quality.neighbours(known, picture, NEAREST), found and found.memory.pixel_held_out, ".3f")
+        show_row("in pixels", quality.neighbours(known, picture, NEAREST), found and found.memory.pixel.held_out, ".3f")
         place = shelf(source, run.card.weights.sha256)
         if place.found is None and not st.button(
             "Nearest in features too",
@@ -233,7 +233,7 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
         show_row(
             f"in the features of {encoder.card.name}",
             quality.neighbours(place.found, picture, NEAREST, encoder),
-            found and found.memory.feature_held_out,
+            found and found.memory.feature.held_out,
             ".2f",
         )
 
@@ -410,43 +410,32 @@ def show_distances(found: dict[str, quality.Quality]) -> None:
                     "n": each.distances.n,
                 }
             )
-    st.dataframe(rows, hide_index=True, key="gan.distances")
+    st.dataframe(rows, hide_index=True, key="gan.distances", height="content")
     one = next(iter(found.values()))
     st.caption(
         f"Features of {one.encoder}; as many generated as held-out radiographs (n) of the classes the GAN knows; mean, lowest and highest of {one.seeds} seeds. Real against real is the "
-        "floor: training against held-out radiographs. Distances in another network's features cannot be compared with these."
+        "floor: training against held-out radiographs. Distances in another network's features cannot be compared with these. A kernel distance near zero falls below it by chance."
     )
 
 
 def show_memory(found: dict[str, quality.Quality]) -> None:
     st.markdown("**Learned by heart?** The nearest training picture, median distance")
-    rows = []
-    for name, each in found.items():
-        memory = each.memory
-        rows += [
-            {
-                "GAN": name,
-                "in": "pixels (0 to 1)",
-                "generated": memory.pixel,
-                "held-out": memory.pixel_held_out,
-                "n": memory.n,
-            },
-            {
-                "GAN": name,
-                "in": "features",
-                "generated": memory.feature,
-                "held-out": memory.feature_held_out,
-                "n": memory.n,
-            },
-        ]
-    number = st.column_config.NumberColumn(format="%.3f")
-    st.dataframe(
-        rows, hide_index=True, key="gan.memory", column_config=dict.fromkeys(("generated", "held-out"), number)
-    )
-    copies = "; ".join(f"{name} {each.memory.copies:.1%}" for name, each in found.items())
+    rows = [
+        {
+            "GAN": name,
+            "in": title,
+            "generated": f"{near.generated.mean:.{places}f} ({near.generated.low:.{places}f} to {near.generated.high:.{places}f})",
+            "held-out": f"{near.held_out:.{places}f} ({near.held_out_ci95.low:.{places}f} to {near.held_out_ci95.high:.{places}f})",
+            "n": each.memory.n,
+        }
+        for name, each in found.items()
+        for title, near, places in (("pixels (0 to 1)", each.memory.pixel, 4), ("features", each.memory.feature, 2))
+    ]
+    st.dataframe(rows, hide_index=True, key="gan.memory")
+    copies = "; ".join(f"{name} {each.memory.copies.mean:.1%}" for name, each in found.items())
     st.caption(
         "A generator that copied would lie nearer to training pictures than held-out radiographs do. Share of the generated that are nearer in pixels than all but one in a hundred of "
-        f"the held-out ones: {copies}. Smooth and average pictures lie nearer without being copies."
+        f"the held-out ones: {copies}. Smooth and average pictures lie nearer without being copies. In brackets: lowest and highest of the seeds; of the held-out ones 95% (patients resampled)."
     )
 
 
@@ -458,19 +447,14 @@ def show_obedience(found: dict[str, quality.Quality]) -> None:
             "GAN": name,
             "asked for": a.wanted,
             "n": a.n,
-            "called so": a.agreed,
-            "median probability of PNEUMONIA": _ui.chance(a.probability),
+            "called so": f"{a.agreed.mean:.1%} ({a.agreed.low:.1%} to {a.agreed.high:.1%})",
+            "median probability of PNEUMONIA": _ui.chance(a.probability.mean),
             "read by": each.classifier,
         }
         for name, each in found.items()
         for a in each.asked
     ]
-    st.dataframe(
-        rows,
-        hide_index=True,
-        key="gan.asked",
-        column_config={"called so": st.column_config.NumberColumn(format="percent")},
-    )
+    st.dataframe(rows, hide_index=True, key="gan.asked")
     crossed = [
         {
             "GAN": name,

@@ -588,13 +588,16 @@ def _quality(options: argparse.Namespace) -> int:
     for name in ("frechet", "kernel", "precision", "recall"):
         value, floor = getattr(near, name), getattr(near, f"{name}_floor")
         print(f"  {name:<10} {value.mean:8.3f}  ({value.low:.3f} to {value.high:.3f})  real against real {floor:.3f}")
-    print(
-        f"  nearest training picture, pixels   {memory.pixel:.4f}  held-out {memory.pixel_held_out:.4f}  copies {memory.copies:.1%}"
-    )
-    print(f"  nearest training picture, features {memory.feature:.3f}  held-out {memory.feature_held_out:.3f}")
+    for where, each, places in (("pixels", memory.pixel, 4), ("features", memory.feature, 3)):
+        value, ends = each.generated, each.held_out_ci95
+        print(
+            f"  nearest training picture, {where:<8} {value.mean:.{places}f}  ({value.low:.{places}f} to {value.high:.{places}f})"
+            f"  held-out {each.held_out:.{places}f} (95% {ends.low:.{places}f} to {ends.high:.{places}f})"
+        )
+    print(f"  nearer in pixels than 99% of the held-out ones: {memory.copies.mean:.2%}")
     for each in found.asked:
         print(
-            f"  {each.wanted}: {found.classifier} agrees with {each.agreed:.1%} (n = {each.n}), median probability {each.probability:.3f}"
+            f"  {each.wanted}: {found.classifier} agrees with {each.agreed.mean:.1%} (n = {each.n}), median probability {each.probability.mean:.3f}"
         )
     for each in found.crossed:
         print(

@@ -6,7 +6,7 @@ positive when its probability is at or above the threshold.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,13 +181,8 @@ def _bootstrap(
     None where every draw gives the same: a few images that are all right say little, not everything. None for the
     calibration error: drawn with replacement it comes out too high, so its percentiles would miss it.
     """
-    rng = np.random.default_rng(seed)
-    _, group = np.unique(patients, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(group))[:-1])
     drawn: dict[str, list[float]] = {name: [] for name in ("f1", "balanced_accuracy", "mcc", "auroc", "auprc", "brier")}
-    for _ in range(BOOTSTRAP_ROUNDS):
-        picked = np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+    for picked in patient_draws(patients, seed):
         y, p = labels[picked], probabilities[picked]
         counts = confusion(y, p, threshold)
         found = rates(counts)
@@ -204,6 +199,16 @@ def _bootstrap(
                 drawn[key].append(value)
     ends = {key: np.percentile(values, [2.5, 97.5]) for key, values in drawn.items() if values}
     return {key: Interval(float(low), float(high)) for key, (low, high) in ends.items() if low < high}
+
+
+def patient_draws(patients: Sequence[str], seed: int) -> Iterator[np.ndarray]:
+    """Rows (int64) of as many patients as there are, drawn with replacement, whole patients each: once a bootstrap round."""
+    rng = np.random.default_rng(seed)
+    _, group = np.unique(patients, return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    members = np.split(order, np.cumsum(np.bincount(group))[:-1])
+    for _ in range(BOOTSTRAP_ROUNDS):
+        yield np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
 
 
 def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, float]:

@@ -18,7 +18,7 @@ from pneumo import sheets, transforms
 from pneumo.runs import SNAPSHOT_FOLDER, Run
 from pneumo.schema import CLASS_NAMES, PneumoError
 
-BATCH = 64  # pictures at a time: 64 px ones of a convolutional network need 200 MB then
+BATCH = 64  # pictures at a time: 128 px ones of conv_gan need 180 MB then
 MAX_SAMPLES = 4096
 
 

@@ -20,7 +20,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from pneumo import data, evaluation, features, generative, models, runs, transforms
-from pneumo.schema import CLASS_NAMES, Crossed, PneumoError, decode, encode
+from pneumo.schema import CLASS_NAMES, Crossed, Interval, PneumoError, decode, encode
 
 FILE, ENCODER = "quality.json", "resnet18_frozen"  # whose features are compared where nothing else is said
 NEIGHBOURS = 3  # of improved precision and recall, as published
@@ -58,19 +58,26 @@ class Distances:
 
 
 @dataclass(frozen=True)
+class Near:
+    """Median distance to the nearest training picture: of generated and of held-out radiographs (patients resampled)."""
+
+    generated: Range
+    held_out: float
+    held_out_ci95: Interval
+
+
+@dataclass(frozen=True)
 class Memory:
-    """Distance to the nearest training picture, medians: of generated and of held-out radiographs.
+    """Whether a generator has learned pictures by heart; n samples and held-out radiographs.
 
     pixel: root mean square difference of grey levels, 0..1, at the generator's size. feature: Euclidean.
     copies: share of the generated nearer to a training picture than all but one in a hundred of the held-out ones.
     """
 
     n: int
-    pixel: float
-    pixel_held_out: float
-    feature: float
-    feature_held_out: float
-    copies: float
+    pixel: Near
+    feature: Near
+    copies: Range
 
 
 @dataclass(frozen=True)
@@ -79,8 +86,8 @@ class Asked:
 
     wanted: str
     n: int
-    probability: float
-    agreed: float
+    probability: Range
+    agreed: Range
 
 
 @dataclass(frozen=True)
@@ -110,7 +117,7 @@ def measure(
     """All figures. source: the data the GAN was trained on; limit: at most so many pictures of each kind, 0 for all."""
     if encoder.members:
         raise PneumoError(f"{encoder.card.name!r} is an ensemble and has no features; choose a single run")
-    trained, held_out, kinds = _real(gan, source, limit)
+    trained, held_out, kinds, patients = _real(gan, source, limit)
     report = progress or (lambda done, total: None)
     steps = 3 + seeds
     real, floor = (features.of_pictures(encoder, each) for each in (held_out, trained[: len(held_out)]))
@@ -141,15 +148,15 @@ def measure(
         classifier=classifier.card.name,
         seeds=seeds,
         distances=distances,
-        memory=_memory(trained, held_out, samples[0], known, real, found[0]),
-        asked=_asked(gan, classifier, samples[0], kinds),
+        memory=_memory((trained, known), (held_out, real), list(zip(samples, found, strict=True)), patients),
+        asked=_asked(gan, classifier, samples, kinds),
     )
     report(steps, steps)
     return result
 
 
-def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Training and held-out squares (N, S, S) uint8 at the GAN's size, and the held-out ones' classes."""
+def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Training and held-out squares (N, S, S) uint8 at the GAN's size, the held-out ones' classes and patients."""
     dataset, squares, parts = _parts(gan, source)
     chosen = []
     rng = np.random.default_rng(0)
@@ -159,7 +166,8 @@ def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarra
     if min(map(len, chosen)) < FEW:
         raise PneumoError(f"{source} has {min(map(len, chosen))} pictures to compare with; {FEW} are the least")
     train, held_out = chosen
-    return squares[train], squares[held_out], dataset.labels[held_out]
+    patients = [dataset.items[row].patient for row in held_out]
+    return squares[train], squares[held_out], dataset.labels[held_out], patients
 
 
 def _parts(
@@ -233,21 +241,34 @@ def _share_within(points: np.ndarray, cloud: np.ndarray) -> float:
     return float(inside.mean())
 
 
-def _memory(
-    trained: np.ndarray, held_out: np.ndarray, made: np.ndarray, known: np.ndarray, real: np.ndarray, found: np.ndarray
-) -> Memory:
-    pixels = [each.reshape(len(each), -1).astype(np.float32) / 255 for each in (trained, made, held_out)]
-    scale = np.sqrt(pixels[0].shape[1])
-    near_pixel = [nearest(pixels[0], each)[0] / scale for each in pixels[1:]]
-    near_feature = [nearest(known, each)[0] for each in (found, real)]
-    return Memory(
-        n=len(made),
-        pixel=float(np.median(near_pixel[0])),
-        pixel_held_out=float(np.median(near_pixel[1])),
-        feature=float(np.median(near_feature[0])),
-        feature_held_out=float(np.median(near_feature[1])),
-        copies=float((near_pixel[0] < np.quantile(near_pixel[1], 0.01)).mean()),
+Views = tuple[np.ndarray, np.ndarray]  # the same pictures as squares (N, S, S) uint8 and as features (N, F)
+
+
+def _memory(trained: Views, held_out: Views, made: Sequence[Views], patients: Sequence[str]) -> Memory:
+    """made: one pair of views for every seed; patients: of the held-out pictures."""
+    pixel, typical = _near(
+        *(_flat(each[0]) for each in (trained, held_out)), [_flat(each[0]) for each in made], patients
     )
+    feature, _ = _near(trained[1], held_out[1], [each[1] for each in made], patients)
+    rare = np.quantile(typical[-1], 0.01)
+    return Memory(len(held_out[0]), pixel, feature, _range([float((each < rare).mean()) for each in typical[:-1]]))
+
+
+def _flat(squares: np.ndarray) -> np.ndarray:
+    """(N, S * S) float32, so that a Euclidean distance is a root mean square difference of grey levels 0..1."""
+    flat = squares.reshape(len(squares), -1).astype(np.float32)
+    return flat / (255 * np.sqrt(flat.shape[1]))
+
+
+def _near(
+    trained: np.ndarray, held_out: np.ndarray, made: Sequence[np.ndarray], patients: Sequence[str]
+) -> tuple[Near, list[np.ndarray]]:
+    """The figures, and the distances behind them: of each seed's samples, of the held-out ones last."""
+    distances = [nearest(trained, each)[0] for each in (*made, held_out)]
+    drawn = [np.median(distances[-1][rows]) for rows in evaluation.patient_draws(patients, seed=0)]
+    ends = Interval(*(float(end) for end in np.percentile(drawn, [2.5, 97.5])))
+    medians = [float(np.median(each)) for each in distances]
+    return Near(_range(medians[:-1]), medians[-1], ends), distances
 
 
 def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -299,23 +320,29 @@ def neighbours(known: Known, picture: np.ndarray, count: int, encoder: runs.Run 
     return [Neighbour(known.names[n], known.squares[n], float(distances[n])) for n in np.argsort(distances)[:count]]
 
 
-def _asked(gan: runs.Run, classifier: runs.Run, made: np.ndarray, kinds: np.ndarray) -> tuple[Asked, ...]:
+def _asked(gan: runs.Run, classifier: runs.Run, made: Sequence[np.ndarray], kinds: np.ndarray) -> tuple[Asked, ...]:
+    """made: squares (N, S, S) of every seed; kinds: (N,) the class each was asked to be."""
+    card, found = classifier.card, []
+    chances = [_probabilities(classifier, each) for each in made]
+    for name in generative.classes(gan):
+        mine = [each[kinds == CLASS_NAMES.index(name)] for each in chances]
+        sick = [(each >= card.point().threshold).mean() for each in mine]
+        agreed = [share if name == CLASS_NAMES[1] else 1 - share for share in sick]
+        found.append(Asked(name, len(mine[0]), _range([np.median(each) for each in mine]), _range(agreed)))
+    return tuple(found)
+
+
+def _probabilities(classifier: runs.Run, pictures: np.ndarray) -> np.ndarray:
+    """(N,) float64, calibrated probability of PNEUMONIA."""
     card = classifier.card
-    squares = np.stack([transforms.to_square(each, card.image) for each in made])
+    squares = np.stack([transforms.to_square(each, card.image) for each in pictures])
     with classifier.lock, torch.inference_mode():
         logits = [
             classifier.model(transforms.normalise(torch.from_numpy(part), card.image))
             for part in np.array_split(squares, max(1, len(squares) // 128))
         ]
     plain = models.positive_logit(torch.cat(logits)).double().numpy()
-    probabilities = evaluation.calibrated(plain, card.temperature, card.bias)
-    found = []
-    for name in generative.classes(gan):
-        mine = probabilities[kinds == CLASS_NAMES.index(name)]
-        sick = mine >= card.point().threshold
-        agreed = sick if name == CLASS_NAMES[1] else ~sick
-        found.append(Asked(name, len(mine), float(np.median(mine)), float(agreed.mean())))
-    return tuple(found)
+    return evaluation.calibrated(plain, card.temperature, card.bias)
 
 
 def _range(values: Sequence[float]) -> Range:

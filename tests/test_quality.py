@@ -52,6 +52,20 @@ def test_nearest_finds_the_row_itself():
     assert quality.nearest(known, known[:2], 3)[1].shape == (2, 3)
 
 
+def test_copies_are_found_out():
+    rng = np.random.default_rng(0)
+    squares = [rng.integers(0, 256, (count, 8, 8), dtype=np.uint8) for count in (120, 80, 40)]
+    trained, held_out, fresh = [(each, each.reshape(len(each), -1).astype(np.float32)) for each in squares]
+    stolen = tuple(each[:40] for each in trained)
+    patients = [str(n // 2) for n in range(80)]
+    honest, thief = (quality._memory(trained, held_out, [each, each], patients) for each in (fresh, stolen))
+    assert thief.pixel.generated.mean < 1e-3 < honest.pixel.held_out_ci95.low  # float32: not quite 0
+    assert thief.copies.mean == 1 and honest.copies.mean < 0.2
+    apart = np.sqrt(np.square(squares[1][:1] / 255 - squares[0] / 255).mean((1, 2))).min()
+    one = tuple(each[:1] for each in held_out)
+    assert quality._memory(trained, one, [fresh], ["a"]).pixel.held_out == pytest.approx(apart, rel=1e-3)
+
+
 @pytest.fixture(scope="module")
 def gan(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quality") / "gan"
@@ -69,6 +83,8 @@ def test_the_whole_on_phantoms_by_command_saved_and_read(gan, small_run_folder, 
     near = found.distances
     assert near.frechet.low <= near.frechet.mean <= near.frechet.high and near.frechet.low > near.frechet_floor
     assert near.precision_floor > 0.5
+    for nearest in (found.memory.pixel, found.memory.feature):
+        assert nearest.held_out_ci95.low <= nearest.held_out <= nearest.held_out_ci95.high and nearest.generated.low > 0
     assert {each.wanted for each in found.asked} == {"NORMAL", "PNEUMONIA"}
     assert [(each.trained_on, each.tested_on) for each in found.crossed] == [
         ("generated", "real"), ("real", "generated"), ("real", "real"),

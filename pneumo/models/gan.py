@@ -147,9 +147,10 @@ class MinibatchDeviation(nn.Module):
 
 
 class ConvDiscriminator(nn.Module):
-    """Spectrally normalised convolutions (Miyato et al. 2018) and a projection of the class (Miyato and Koyama 2018).
+    """Convolutions and a projection of the class (Miyato and Koyama 2018).
 
-    x: (B, 1, S, S). Returns logits (B,).
+    x: (B, 1, S, S). Returns logits (B,). spectral: normalised by their largest singular value (Miyato et al. 2018); without,
+    a penalty on the verdict's gradient has to keep it in bounds (`gan_r1` of a recipe).
     """
 
     def __init__(self, size: int, width: int, classes: int, *, spectral: bool, deviation: bool) -> None:

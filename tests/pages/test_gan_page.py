@@ -133,8 +133,13 @@ def test_quality_is_shown_where_it_was_measured(weights):
         "resnet18_fine_tuned",
         3,
         quality.Distances(100, near, 0.2, near, 0.1, near, near, 0.9, 0.9),
-        quality.Memory(100, 0.1, 0.1, 2.0, 2.0, 0.01),
-        (quality.Asked("NORMAL", 50, 0.1, 0.9),),
+        quality.Memory(
+            100,
+            quality.Near(quality.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
+            quality.Near(near, 2.0, Interval(1.9, 2.1)),
+            near,
+        ),
+        (quality.Asked("NORMAL", 50, near, near),),
         (Crossed("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
     )
     quality.save(weights / "tiny_gan", found)
@@ -142,6 +147,9 @@ def test_quality_is_shown_where_it_was_measured(weights):
     table = app.dataframe[0].value
     assert table["real against real"].tolist() == ["0.2", "0.1", "0.900", "0.900"]
     assert table["generated"].tolist()[0] == "1.0 (0.9 to 1.1)" and set(table["GAN"]) == {"tiny_gan"}
+    memory = app.dataframe[1].value
+    assert memory["generated"].tolist() == ["0.1100 (0.1000 to 0.1200)", "1.00 (0.90 to 1.10)"]
+    assert memory["held-out"].tolist() == ["0.1000 (0.0900 to 0.1300)", "2.00 (1.90 to 2.10)"]
     assert app.dataframe[-1].value["AUROC"].tolist() == ["0.910 (0.850 to 0.950)"]
     quality.save(weights / "tiny_gan", replace(found, weights_sha256="other"))
     assert "Not measured yet" in words(open_page())
