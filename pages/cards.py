@@ -3,7 +3,7 @@
 import streamlit as st
 
 from pages import _ui
-from pneumo import gate, modelcard
+from pneumo import gate, latent, modelcard, quality, runs
 from pneumo.modelcard import Section
 from pneumo.schema import PneumoError, RunCard
 
@@ -29,18 +29,25 @@ def show_figures(card: RunCard) -> None:
     )
 
 
-def gate_sections(card: RunCard) -> list[Section]:
-    """What is known of the gate before a classifier; a gate that cannot be read is said here and spoils no card."""
-    try:
-        return gate.card_sections(card)
-    except PneumoError as error:
-        st.warning(_ui.plain(str(error)), icon=":material/door_open:")
-        return []
+def measured_sections(card: RunCard) -> list[Section]:
+    """What was measured beside a card: a GAN's samples, an autoencoder's reconstructions, the gate before a classifier.
+    A file that cannot be read is said here and spoils no card."""
+    found = []
+    for look, at in (
+        (quality.card_sections, runs.resolve(card.name)),
+        (latent.card_sections, runs.resolve(card.name)),
+        (gate.card_sections, card),
+    ):
+        try:
+            found += look(at)
+        except PneumoError as error:
+            st.warning(_ui.plain(str(error)), icon=":material/error:")
+    return found
 
 
 st.title("Model cards")
 card = _ui.pick_card("cards.run")
-more = gate_sections(card)
+more = measured_sections(card)
 st.download_button(
     "Model card (Markdown)",
     modelcard.markdown(card, more),

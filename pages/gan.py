@@ -21,12 +21,6 @@ DEAL, CALLED, ROUND = "gan.deal", "gan.called", "gan.round"
 PLAYING, TICKED = "gan.playing", "gan.ticked"
 TICK_S = 0.8
 FETCHED = "gan.fetched"
-MEASURES = (  # title, field of Distances, what is better, decimals
-    ("Frechet distance", "frechet", "low", 1),
-    ("Kernel distance, times 1,000", "kernel", "low", 1),
-    ("Precision: generated among real", "precision", "high", 3),
-    ("Recall: real among generated", "recall", "high", 3),
-)
 LARGEST_SEED = 9999
 REAL_CANDIDATES = 40  # held-out radiographs among which the game chooses
 
@@ -397,14 +391,14 @@ def show_quality(run: Run) -> None:
 
 def show_distances(found: dict[str, quality.Quality]) -> None:
     rows = []
-    for title, field_name, better, places in MEASURES:
+    for title, field_name, better, places in quality.MEASURES:
         for name, each in found.items():
             value, floor = getattr(each.distances, field_name), getattr(each.distances, f"{field_name}_floor")
             rows.append(
                 {
                     "measure": title,
                     "GAN": name,
-                    "generated": f"{value.mean:.{places}f} ({value.low:.{places}f} to {value.high:.{places}f})",
+                    "generated": quality.told(value, places),
                     "real against real": f"{floor:.{places}f}",
                     "better": better,
                     "n": each.distances.n,
@@ -424,7 +418,7 @@ def show_memory(found: dict[str, quality.Quality]) -> None:
         {
             "GAN": name,
             "in": title,
-            "generated": f"{near.generated.mean:.{places}f} ({near.generated.low:.{places}f} to {near.generated.high:.{places}f})",
+            "generated": quality.told(near.generated, places),
             "held-out": f"{near.held_out:.{places}f} ({near.held_out_ci95.low:.{places}f} to {near.held_out_ci95.high:.{places}f})",
             "n": each.memory.n,
         }

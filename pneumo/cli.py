@@ -694,10 +694,12 @@ def _share(share: Any) -> str:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from pneumo import gate, modelcard, runs
+    from pneumo import gate, latent, modelcard, quality, runs
 
-    card = runs.read_card(runs.resolve(options.run))
-    text = modelcard.markdown(card, gate.card_sections(card))
+    folder = runs.resolve(options.run)
+    card = runs.read_card(folder)
+    measured = [*quality.card_sections(folder), *latent.card_sections(folder), *gate.card_sections(card)]
+    text = modelcard.markdown(card, measured)
     if options.out:
         runs.write(options.out, text.encode())
     else:

@@ -24,6 +24,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pneumo import data, evaluation, generative, oddities, runs, transforms
 from pneumo.generative import Reconstruction
+from pneumo.modelcard import Section
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, Interval, PneumoError, decode, encode
 
@@ -419,3 +420,29 @@ def odd_pictures() -> dict[str, list[np.ndarray]]:
     for each in oddities.drawn():
         kinds.setdefault(each.kind, []).append(each.pixels)
     return kinds
+
+
+def card_sections(folder: Path) -> list[Section]:
+    """What an autoencoder's card says of its reconstructions; nothing where none were measured."""
+    space = read(folder)
+    if space is None:
+        return []
+    about = space.about
+    kinds = (
+        ("this model", about.model),
+        (f"{about.code_size} principal components", about.pca),
+        ("JPEG of as many bytes", about.jpeg),
+    )
+    rows = [f"| {title} | {_told(each.psnr, 2)} | {_told(each.ssim, 3)} |" for title, each in kinds if each is not None]
+    if about.gain:
+        rows.append(f"| gain over components | {_told(about.gain.psnr, 2)} | {_told(about.gain.ssim, 3)} |")
+    text = (
+        f"Means over n = {about.n:,} held-out radiographs of {about.patients} patients (validation and internal test), 95% intervals over patients. "
+        f"A picture of {about.input_size:,} numbers passes through {about.code_size:,}.\n\n"
+        "| | PSNR, dB | SSIM |\n| --- | --- | --- |\n" + "\n".join(rows)
+    )
+    return [Section("Results", text)]
+
+
+def _told(mean: Mean, places: int) -> str:
+    return f"{mean.value:.{places}f} ({mean.ci95.low:.{places}f} to {mean.ci95.high:.{places}f})"

@@ -253,12 +253,17 @@ def _training(card: RunCard) -> str:
         f"gradients clipped at norm {recipe.clip_norm:g}" if recipe.clip_norm else "",
         "both classes drawn equally often" if recipe.sampling == "balanced" else "",
         "classes weighed by their counts" if recipe.class_weights == "balanced" else "",
+        f"R1 of weight {recipe.gan_r1:g} on real pictures" if recipe.gan_r1 else "",
+        "brightness, contrast and place of real and generated pictures changed alike" if recipe.gan_augment else "",
     ]
     changed = [f"{k.replace('_deg', ' (degrees)')} {v:g}" for k, v in encode(recipe.augment).items() if v]
+    anew = f"Every training image was changed anew each time: {', '.join(changed)}. " if changed else ""
+    if not changed and not recipe.gan_augment:
+        anew = "Training images were taken as they are. "
     return (
         f"{recipe.summary}\n\n{OPTIMISERS[recipe.optimiser]}, batches of {recipe.batch_size}, learning rate {recipe.learning_rate:g} "
-        f"{_schedule(recipe)}; {', '.join(filter(None, regular)) or 'no regularisation but the model’s own'}. Every training image was "
-        f"changed anew each time: {', '.join(changed) or 'not at all'}. {card.epochs_run} of {recipe.epochs} epochs ran; "
+        f"{_schedule(recipe)}; {', '.join(filter(None, regular)) or 'no regularisation but the model’s own'}. "
+        f"{anew}{card.epochs_run} of {recipe.epochs} epochs ran; "
         + (
             "the last was kept. "
             if recipe.criterion == "last"

@@ -20,6 +20,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from pneumo import data, evaluation, features, generative, models, runs, transforms
+from pneumo.modelcard import Section
 from pneumo.schema import CLASS_NAMES, Crossed, Interval, PneumoError, decode, encode
 
 FILE, ENCODER = "quality.json", "resnet18_frozen"  # whose features are compared where nothing else is said
@@ -364,3 +365,51 @@ def read(folder: Path) -> Quality | None:
     except (ValueError, RecursionError) as error:
         raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
     return found if found.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+
+
+# --- for people -------------------------------------------------------------------------------------------
+
+MEASURES = (  # title, field of Distances, what is better, decimals
+    ("Frechet distance", "frechet", "low", 1),
+    ("Kernel distance, times 1,000", "kernel", "low", 1),
+    ("Precision: generated among real", "precision", "high", 3),
+    ("Recall: real among generated", "recall", "high", 3),
+)
+
+
+def card_sections(folder: Path) -> list[Section]:
+    """What a GAN's card says of its samples; nothing where none were measured."""
+    found = read(folder)
+    if found is None:
+        return []
+    near, memory = found.distances, found.memory
+    rows = [
+        f"| {title} | {told(getattr(near, name), places)} | {getattr(near, f'{name}_floor'):.{places}f} |"
+        for title, name, _, places in MEASURES
+    ]
+    rows += [
+        f"| Nearest training picture, {where} | {told(each.generated, places)} | {each.held_out:.{places}f} "
+        f"(95% {each.held_out_ci95.low:.{places}f} to {each.held_out_ci95.high:.{places}f}) |"
+        for where, each, places in (("pixels", memory.pixel, 4), ("features", memory.feature, 2))
+    ]
+    lines = [
+        f"{each.wanted}: {found.classifier} agrees with {each.agreed.mean:.1%} of n = {each.n:,}."
+        for each in found.asked
+    ]
+    lines += [
+        f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}"
+        + (f" ({each.ci95.low:.3f} to {each.ci95.high:.3f})" if each.ci95 else "")
+        + f", n = {each.n:,}."
+        for each in found.crossed
+    ]
+    text = (
+        f"n = {near.n:,} samples and as many held-out radiographs (validation and internal test), in the features of {found.encoder}; mean, lowest and highest of {found.seeds} seeds. "
+        "One training. Distances in another network's features cannot be compared with these.\n\n"
+        "| | generated | real against real, or held-out |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n\n"
+    )
+    return [Section("Results", text + "\n".join(f"- {line}" for line in lines))]
+
+
+def told(value: Range, places: int) -> str:
+    """Mean, and in brackets the lowest and the highest of the seeds."""
+    return f"{value.mean:.{places}f} ({value.low:.{places}f} to {value.high:.{places}f})"

@@ -212,7 +212,7 @@ def test_the_card_of_a_classifier_has_both_rates_with_intervals(capsys, shipped)
     for share in (found.accepted, *found.refused.values()):
         assert f"{share.value:.1%} | {share.ci95.low:.1%} to {share.ci95.high:.1%} | {share.n} |" in told
     assert cli.main(["card", "conv_gan"]) == 0
-    assert "gate" not in capsys.readouterr().out
+    assert "The gate" not in capsys.readouterr().out
 
 
 def test_fitting_without_data_is_a_usage_error(capsys):

@@ -88,6 +88,15 @@ def test_saved_read_and_forgotten_with_other_weights(tmp_path, made, spaces, cap
         latent.read(run.folder)
 
 
+def test_the_card_has_the_reconstructions_beside_components(capsys):
+    about = latent.read(runs.resolve("bottleneck_32")).about
+    assert cli.main(["card", "bottleneck_32"]) == 0
+    told = capsys.readouterr().out
+    for title, found in (("this model", about.model), ("32 principal components", about.pca)):
+        assert f"| {title} | {found.psnr.value:.2f} ({found.psnr.ci95.low:.2f} to {found.psnr.ci95.high:.2f}) |" in told
+    assert f"n = {about.n:,} held-out radiographs of {about.patients} patients" in told
+
+
 def test_commands_say_what_they_need(made, tmp_path, capsys):
     assert cli.main(["latent", str(made["variational"].folder)]) == 2
     assert "was not measured yet" in capsys.readouterr().err

@@ -90,6 +90,10 @@ def test_the_whole_on_phantoms_by_command_saved_and_read(gan, small_run_folder, 
         ("generated", "real"), ("real", "generated"), ("real", "real"),
     ]  # fmt: skip
     assert all(each.n == found.crossed[0].n and each.ci95.low <= each.auroc <= each.ci95.high for each in found.crossed)
+    assert cli.main(["card", str(gan.folder)]) == 0
+    told = capsys.readouterr().out
+    assert "## Results" in told and f"| {near.frechet_floor:.1f} |" in told and f"n = {near.n} samples" in told
+    assert f"Trained on generated, tested on real: AUROC {found.crossed[0].auroc:.3f}" in told
     (gan.folder / quality.FILE).write_text("{}")
     with pytest.raises(runs.RunError, match="does not fit its schema"):
         quality.read(gan.folder)

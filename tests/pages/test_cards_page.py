@@ -19,6 +19,7 @@ def test_every_run_has_a_readable_page(name):
     written = texts(app.markdown)
     assert all(section.text in written for section in modelcard.sections(card))
     assert ("The gate before it" in texts(app.subheader)) == (card.task == "classification")
+    assert "Results" in [header.value for header in app.subheader]
     assert "not a medical device" in written
     assert len(app.json) == 0
 
