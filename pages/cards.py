@@ -64,7 +64,7 @@ st.markdown(modelcard.summary(card))
 if card.metrics:
     show_figures(card)
 
-for section in (*modelcard.sections(card), *more):
+for section in modelcard.sections(card, more):
     if section.folded:
         with st.expander(section.title):
             st.markdown(section.text)

@@ -60,9 +60,9 @@ class Section:
 
 
 def markdown(card: RunCard, more: Sequence[Section] = ()) -> str:
-    """The whole card: front matter between two lines of ---, then the body, then more sections. Ends with a line break."""
+    """The whole card: front matter between two lines of ---, then the body. more: as in `sections`. Ends with a line break."""
     body = [f"# {card.name}", summary(card)]
-    for section in (*sections(card), *more):
+    for section in sections(card, more):
         body += [f"## {section.title}", section.text]
     return f"---\n{front_matter(card).to_yaml()}\n---\n\n" + "\n\n".join(body) + "\n"
 
@@ -130,8 +130,8 @@ def summary(card: RunCard) -> str:
     )
 
 
-def sections(card: RunCard) -> list[Section]:
-    """The body's sections in order."""
+def sections(card: RunCard, more: Sequence[Section] = ()) -> list[Section]:
+    """The body's sections in order. more: what was measured beside the card, after its own results."""
     classifies = card.task == "classification"
     measured = [
         Section("Results", _results(card)),
@@ -146,6 +146,7 @@ def sections(card: RunCard) -> list[Section]:
         Section("Training", _training(card)),
         Section("The recipe in full", _table(("setting", "value"), _settings(encode(card.recipe))), folded=True),
         *measured,
+        *more,
         Section("How to use it", _usage(card)),
         Section("Weights and versions", _provenance(card), folded=True),
         Section("Licence and citation", _licence(card)),
