@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from pneumo import phantom
+from pneumo.images import phantom
 
 
 def phantoms_per_second(n: int = 200, size_px: int = 224) -> float:

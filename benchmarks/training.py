@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader
 from torchvision import transforms as tv
 from torchvision.datasets import ImageFolder
 
-from pneumo import models, phantom, recipes
+from pneumo import models
+from pneumo.images import phantom
 from pneumo.schema import CLASS_NAMES, Recipe
-from pneumo.training import ClassificationTask, Trainer
+from pneumo.training import ClassificationTask, Trainer, recipes
 
 FILES = 256  # pictures on disk for the plain loop: enough that no batch repeats within a round
 FILE_PX = (

@@ -16,7 +16,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError, chance, encode
+from pneumo.codec import encode
+from pneumo.formatting import chance
+from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError
 
 FINE, SOME_FAILED, USAGE = 0, 1, 2
 PARTS = ("train", "validation", "test")
@@ -243,7 +245,8 @@ def _print_audit(found: dict[str, Any]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pneumo import recipes, training
+    from pneumo import training
+    from pneumo.training import recipes
 
     overrides = list(options.overrides)
     if options.data:
@@ -384,10 +387,12 @@ class _TrainingBar:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, runs
+
+    from pneumo import runs
+    from pneumo.inference import evaluation
 
     run = runs.load(options.run, "classification")
-    found = diagnosis.evaluate(
+    found = evaluation.evaluate(
         run,
         options.data,
         threshold=options.threshold,
@@ -408,7 +413,8 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _robustness(options: argparse.Namespace) -> int:
-    from pneumo import robustness, runs
+    from pneumo import runs
+    from pneumo.inference import robustness
 
     run = runs.load(options.run, "classification")
     found = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
@@ -450,16 +456,18 @@ def _print_metrics(title: str, metrics: Metrics) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, gate, runs
 
-    paths = diagnosis.files_below(options.paths)
+    from pneumo import runs
+    from pneumo.inference import batch, input_check
+
+    paths = batch.files_below(options.paths)
     run = runs.load(options.run, "classification")
     threshold = run.card.point().threshold if options.threshold is None else options.threshold
     rows, bar = [], _bar("reading", "file")
-    guard = gate.load()
+    guard = input_check.load()
     if guard is None:
-        print(f"no gate in {gate.folder()}: whether these are chest radiographs is not asked", file=sys.stderr)
-    answers = diagnosis.diagnose_files(run, paths, gate=guard, overridden=options.override_gate)
+        print(f"no gate in {input_check.folder()}: whether these are chest radiographs is not asked", file=sys.stderr)
+    answers = batch.diagnose_files(run, paths, gate=guard, overridden=options.override_gate)
     for done, (path, found) in enumerate(answers, 1):
         rows.append(_prediction(path, found, threshold))
         bar(done, len(paths))
@@ -471,7 +479,8 @@ def _predict(options: argparse.Namespace) -> int:
 
 
 def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
-    from pneumo import diagnosis
+
+    from pneumo.inference import diagnosis
 
     return {
         "path": str(path),
@@ -486,7 +495,8 @@ def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
 
 def _refusal(found: Any) -> str | None:
     """A picture that the gate refused has an error like a file that could not be read, unless a person went on."""
-    from pneumo import diagnosis
+
+    from pneumo.inference import diagnosis
 
     if not diagnosis.is_refused(found) or found.overridden:
         return None
@@ -506,18 +516,20 @@ def _print_predictions(rows: list[dict[str, Any]]) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, figures, radiograph, runs
+    from pneumo import runs
+    from pneumo.images import overlays, radiograph
+    from pneumo.inference import batch, diagnosis
 
-    [path] = diagnosis.files_below([options.path])[:1] or [options.path]
+    [path] = batch.files_below([options.path])[:1] or [options.path]
     if options.path.is_dir():
         raise PneumoError(f"{options.path} is a folder; explain takes one file")
     run = runs.load(options.run, "classification")
-    [(_, found)] = diagnosis.diagnose_files(run, [path])
+    [(_, found)] = batch.diagnose_files(run, [path])
     if found.error:
         print(f"{path}: {found.error}", file=sys.stderr)
         return SOME_FAILED
     heatmap = diagnosis.explain(run, found, options.method)[options.target]
-    runs.write(options.out, radiograph.encode_png(figures.overlay(found.radiograph.pixels, heatmap.values)))
+    runs.write(options.out, radiograph.encode_png(overlays.overlay(found.radiograph.pixels, heatmap.values)))
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
     reason = diagnosis.no_answer(found)
     evidence += f"; no answer: {reason}" if reason else ""
@@ -529,13 +541,16 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from pneumo import generative, runs, sheets
+
+    from pneumo import runs
+    from pneumo.generators import sampling
+    from pneumo.images import sheets
 
     run = runs.load(options.run, "gan")
-    images = generative.samples(run, options.count, options.seed, options.wanted)
+    images = sampling.samples(run, options.count, options.seed, options.wanted)
     runs.write(options.out, sheets.png(sheets.grid(images)))
     print(
-        f"{options.out}: {len(images)} synthetic radiographs, {options.wanted or ' and '.join(generative.classes(run))}"
+        f"{options.out}: {len(images)} synthetic radiographs, {options.wanted or ' and '.join(sampling.classes(run))}"
     )
     return FINE
 
@@ -543,7 +558,9 @@ def _sample(options: argparse.Namespace) -> int:
 def _reconstruct(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from pneumo import generative, radiograph, runs, sheets
+    from pneumo import runs
+    from pneumo.generators import reconstruction
+    from pneumo.images import radiograph, sheets
 
     run = runs.load(options.run, "reconstruction")
     try:
@@ -551,7 +568,7 @@ def _reconstruct(options: argparse.Namespace) -> int:
     except PneumoError as error:
         print(f"{options.path}: {error}", file=sys.stderr)
         return SOME_FAILED
-    found = generative.reconstruct(run, pixels)
+    found = reconstruction.reconstruct(run, pixels)
     error = (found.error * 255).round().clip(0, 255).astype(np.uint8)
     sheet = sheets.grid(np.stack([found.original, found.found, error]), columns=3)
     runs.write(options.out, sheets.png(sheet))
@@ -562,7 +579,8 @@ def _reconstruct(options: argparse.Namespace) -> int:
 def _quality(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pneumo import quality, runs, training
+    from pneumo import runs, training
+    from pneumo.generators import quality
 
     if options.seeds < 1:
         raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
@@ -614,12 +632,18 @@ def _interval(interval: Any) -> str:
 
 
 def _latent(options: argparse.Namespace) -> int:
-    from pneumo import latent, runs
+
+    from pneumo import runs
+    from pneumo.generators import latent, latent_measures
 
     run = runs.load(options.run, "reconstruction")
     if options.save and not options.data:
         raise PneumoError("--save needs --data SOURCE, the source the run was trained on")
-    space = latent.measure(run, options.data, _bar("measuring", "step")) if options.data else latent.read(run.folder)
+    space = (
+        latent_measures.measure(run, options.data, _bar("measuring", "step"))
+        if options.data
+        else latent.read(run.folder)
+    )
     if space is None:
         raise PneumoError(f"{run.card.name!r} was not measured yet; name its data with --data SOURCE --save")
     if options.save:
@@ -649,23 +673,32 @@ def _mean(mean: Any, places: int) -> str:
 def _gate(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pneumo import gate, runs
+    from pneumo import runs
+    from pneumo.inference import input_check, input_check_fit
 
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source the encoder was trained on")
     if options.fit:
-        parts = [runs.load(options.encoder or gate.ENCODER), runs.load(options.autoencoder or gate.AUTOENCODER)]
-        guard = gate.fit(options.data, *parts, progress=_bar("fitting", "step"))
+        parts = [
+            runs.load(options.encoder or input_check_fit.ENCODER),
+            runs.load(options.autoencoder or input_check_fit.AUTOENCODER),
+        ]
+        guard = input_check_fit.fit(options.data, *parts, progress=_bar("fitting", "step"))
     else:
-        guard = gate.load()
+        guard = input_check.load()
     if guard is None:
-        raise PneumoError(f"no gate in {gate.folder()}; fit one: python -m pneumo gate --data SOURCE --fit --save")
+        raise PneumoError(
+            f"no gate in {input_check.folder()}; fit one: python -m pneumo gate --data SOURCE --fit --save"
+        )
     if options.data:
         guard = replace(
-            guard, about=replace(guard.about, measured=gate.measure(guard, options.data, _bar("measuring", "step")))
+            guard,
+            about=replace(
+                guard.about, measured=input_check_fit.measure(guard, options.data, _bar("measuring", "step"))
+            ),
         )
     if options.save:
-        gate.save(guard, gate.folder() if options.save == Path() else options.save)
+        input_check.save(guard, input_check.folder() if options.save == Path() else options.save)
     about = guard.about
     if options.json:
         _print_json({name: value for name, value in encode(about).items() if name != "validation"})
@@ -678,7 +711,7 @@ def _gate(options: argparse.Namespace) -> int:
     print(f"  let in     {_share(found.accepted)}  internal test radiographs of {found.patients} patients")
     print(f"    of them  {_share(found.unusual)}  with a warning")
     print(f"  refused    {found.refused_mean:.1%} on average over {len(found.refused)} kinds of other pictures")
-    for kind, share in gate.kinds_of(found):
+    for kind, share in input_check.kinds_of(found):
         print(f"    {_share(share)}  {kind}" + (f" (parts of {share.bases})" if share.bases < share.n else ""))
     print(f"  named      {_share(found.phantoms_named)}  phantoms")
     for kind, share in found.others.items():
@@ -694,12 +727,15 @@ def _share(share: Any) -> str:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from pneumo import gate, latent, modelcard, quality, runs
+    from pneumo import runs
+    from pneumo.generators import latent, quality
+    from pneumo.inference import input_check
+    from pneumo.runs import model_card
 
     folder = runs.resolve(options.run)
     card = runs.read_card(folder)
-    measured = [*quality.card_sections(folder), *latent.card_sections(folder), *gate.card_sections(card)]
-    text = modelcard.markdown(card, measured)
+    measured = [*quality.card_sections(folder), *latent.card_sections(folder), *input_check.card_sections(card)]
+    text = model_card.markdown(card, measured)
     if options.out:
         runs.write(options.out, text.encode())
     else:
@@ -711,6 +747,7 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> int:
+
     from pneumo import runs
 
     rows = [_run_row(runs.read_card(runs.resolve(name)), name) for name in runs.available()]

@@ -1,7 +1,7 @@
 """The benchmarks run; what they find is not a test's business."""
 
 from benchmarks import training
-from pneumo import recipes
+from pneumo.training import recipes
 
 
 def test_the_four_ways_train_and_are_compared(tmp_path):

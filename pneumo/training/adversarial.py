@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pneumo import models, runs, sheets, transforms
+from pneumo import models, runs
+from pneumo.images import sheets, transforms
 from pneumo.schema import Recipe
 from pneumo.training.tasks import Batch, Phase, Predict, Task, subset
 

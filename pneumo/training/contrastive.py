@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
-from pneumo import evaluation, models, transforms
+from pneumo import models
+from pneumo.images import transforms
+from pneumo.metrics import classification
 from pneumo.schema import Recipe
 from pneumo.training.tasks import EVALUATION_BATCH, Batch, Phase, Predict, Task, subset
 
@@ -93,7 +95,7 @@ class ContrastiveTask(Task):
         ]
         count = min(NEIGHBOURS, len(self.watched))
         _, nearest = NearestNeighbors(n_neighbors=count).fit(features[0]).kneighbors(features[1])
-        area = evaluation.auroc(self.labels[self.parts["validation"]], self.labels[self.watched][nearest].mean(1))
+        area = classification.auroc(self.labels[self.parts["validation"]], self.labels[self.watched][nearest].mean(1))
         return math.nan if area is None else area
 
     def _features(self, model: nn.Module, indices: np.ndarray, device: torch.device) -> Tensor:

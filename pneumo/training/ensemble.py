@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pneumo import data, evaluation, models, runs, transforms
+from pneumo import data, models, runs
+from pneumo.images import transforms
+from pneumo.metrics import calibration, classification, thresholds
 from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, Predictions, RunCard, WeightsInfo
 from pneumo.training.session import check_free, versions
 
@@ -48,10 +50,10 @@ def make_ensemble(
         labels=np.array([item.label for item in items], dtype=np.int64),
         subtypes=np.array([item.subtype for item in items]),
         logits=logits,
-        probabilities=evaluation.calibrated(logits),
+        probabilities=calibration.calibrated(logits),
     )
     validation = predictions.part("validation")
-    points = evaluation.operating_points(validation.labels, validation.probabilities)
+    points = thresholds.operating_points(validation.labels, validation.probabilities)
     digests = {member.card.name: member.card.weights.sha256 for member in members}
     card = replace(
         first,
@@ -62,10 +64,10 @@ def make_ensemble(
         recipe=replace(
             first.recipe, name="ensemble", summary=f"Mean of calibrated probabilities: {', '.join(digests)}."
         ),
-        metrics=evaluation.measure(predictions, points[0].threshold),
+        metrics=classification.measure(predictions, points[0].threshold),
         operating_points=points,
         default_point=points[0].name,
-        indeterminate=evaluation.indeterminate_band(validation.labels, validation.probabilities),
+        indeterminate=thresholds.indeterminate_band(validation.labels, validation.probabilities),
         temperature=1.0,
         bias=0.0,
         best_epoch=0,

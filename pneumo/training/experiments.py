@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from pneumo import evaluation, recipes, runs
-from pneumo.schema import PneumoError, Recipe, RunCard
+from pneumo import runs
+from pneumo.metrics import classification, thresholds
+from pneumo.schema import PneumoError, Predictions, Recipe, RunCard
+from pneumo.training import recipes
 from pneumo.training.session import train
 
 RESULTS_FILE = "results.csv"
@@ -118,17 +120,17 @@ def _moments(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def out_of_fold(folder: Path, planned: Sequence[Variation]) -> runs.Predictions:
+def out_of_fold(folder: Path, planned: Sequence[Variation]) -> Predictions:
     """Every patient outside the internal test, as the run saw them that did not train on them. Pooled over folds."""
     parts = [runs.read_predictions(folder / variation.name).part("validation") for variation in planned]
     columns: Iterator[tuple[np.ndarray, ...]] = zip(*(vars(part).values() for part in parts), strict=True)
-    return runs.Predictions(*(np.concatenate(column) for column in columns))
+    return Predictions(*(np.concatenate(column) for column in columns))
 
 
-def pooled(predictions: runs.Predictions) -> Any:
+def pooled(predictions: Predictions) -> Any:
     """Metrics of pooled out-of-fold predictions at the threshold of the best Youden index among them."""
-    point = evaluation.operating_points(predictions.labels, predictions.probabilities, "out-of-fold patients")[0]
-    return evaluation.evaluate(
+    point = thresholds.operating_points(predictions.labels, predictions.probabilities, "out-of-fold patients")[0]
+    return classification.evaluate(
         predictions.labels,
         predictions.probabilities,
         predictions.patients.tolist(),

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from pneumo import models, transforms
+from pneumo import models
+from pneumo.images import transforms
 from pneumo.schema import Recipe
 from pneumo.training.tasks import EVALUATION_BATCH, Batch, Phase, Predict, Task, subset
 

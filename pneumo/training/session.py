@@ -14,7 +14,9 @@ import torch
 from accelerate import PartialState
 from torch import Tensor
 
-from pneumo import data, evaluation, models, runs
+from pneumo import data, models, runs
+from pneumo.formatting import nearest
+from pneumo.metrics import calibration, classification, thresholds
 from pneumo.schema import (
     CLASS_NAMES,
     DataInfo,
@@ -25,7 +27,6 @@ from pneumo.schema import (
     Predictions,
     Recipe,
     RunCard,
-    nearest,
 )
 from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
@@ -270,7 +271,7 @@ def _findings(
     names = [part for part in ("validation", "test", "left_out") if len(parts.get(part, ()))]
     with torch.inference_mode():
         logits = {part: task.logits(model, parts[part], torch.device("cpu")).double().numpy() for part in names}
-    temperature, bias = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
+    temperature, bias = calibration.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
     rows = [(dataset.items[i], part) for part in names for i in parts[part]]
     flat = np.concatenate([logits[part] for part in names])
     predictions = Predictions(
@@ -280,12 +281,14 @@ def _findings(
         labels=np.array([item.label for item, _ in rows], dtype=np.int64),
         subtypes=np.array([item.subtype for item, _ in rows]),
         logits=flat,
-        probabilities=evaluation.calibrated(flat, temperature, bias),
+        probabilities=calibration.calibrated(flat, temperature, bias),
     )
     validation = predictions.part("validation")
-    points = evaluation.operating_points(validation.labels, validation.probabilities)
-    band = evaluation.indeterminate_band(validation.labels, validation.probabilities)
-    return _Findings(predictions, evaluation.measure(predictions, points[0].threshold), points, band, temperature, bias)
+    points = thresholds.operating_points(validation.labels, validation.probabilities)
+    band = thresholds.indeterminate_band(validation.labels, validation.probabilities)
+    return _Findings(
+        predictions, classification.measure(predictions, points[0].threshold), points, band, temperature, bias
+    )
 
 
 def published(recipe: Recipe) -> Recipe:

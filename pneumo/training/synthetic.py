@@ -10,8 +10,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from pneumo import data, evaluation, generative, models, recipes, runs, significance
+from pneumo import data, models, runs
+from pneumo.generators import sampling
+from pneumo.metrics import classification, significance
 from pneumo.schema import CLASS_NAMES, Crossed, PneumoError
+from pneumo.training import recipes
 from pneumo.training.tasks import ClassificationTask
 from pneumo.training.trainer import Progress, Trainer
 
@@ -27,16 +30,16 @@ def crossed(
     Real ones to learn from are the training part, to be tested on validation and internal test; weights are chosen on
     pictures of the kind that is learned from, never on those that are tested on.
     """
-    if generative.classes(gan) != CLASS_NAMES:
+    if sampling.classes(gan) != CLASS_NAMES:
         raise PneumoError(f"{gan.card.name!r} draws one class; a classifier needs both")
     dataset = data.open_source(source)
     real = data.squares(dataset, gan.card.image).array
     parts = data.divide(dataset, gan.card.recipe.data)
     held_out = np.concatenate([parts["validation"], parts["test"]])
     kinds = dataset.labels[parts["train"]]
-    made = generative.draw(gan, generative.start(gan, len(kinds), seed), torch.from_numpy(kinds))
+    made = sampling.draw(gan, sampling.start(gan, len(kinds), seed), torch.from_numpy(kinds))
     asked = dataset.labels[held_out]
-    tested = generative.draw(gan, generative.start(gan, len(asked), seed + 1), torch.from_numpy(asked))
+    tested = sampling.draw(gan, sampling.start(gan, len(asked), seed + 1), torch.from_numpy(asked))
     generated, plain = (made, kinds), (real[parts["train"]], kinds)
     tests = {"real": (real[held_out], asked), "generated": (tested, asked)}
     found = []
@@ -74,5 +77,5 @@ def _score(
     task.squares = squares
     with torch.inference_mode():
         logits = task.logits(task.modules["classifier"], np.arange(len(labels)), torch.device("cpu")).double().numpy()
-    area = evaluation.auroc(labels, logits)
+    area = classification.auroc(labels, logits)
     return Crossed(trained_on, tested_on, count, len(labels), area, significance.delong_interval(labels, logits))

@@ -17,7 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pneumo import evaluation, models, transforms
+from pneumo import models
+from pneumo.images import transforms
+from pneumo.metrics import calibration, classification
 from pneumo.schema import AugmentSpec, Recipe
 
 EVALUATION_BATCH = 256  # no gradients are kept, so eight times the usual batch fits anywhere
@@ -178,10 +180,10 @@ class ClassificationTask(Task):
 
 
 def _row(loss: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    probabilities = evaluation.calibrated(logits, 1.0)
-    found = evaluation.rates(evaluation.confusion(labels, probabilities, 0.5))
+    probabilities = calibration.calibrated(logits, 1.0)
+    found = classification.rates(classification.confusion(labels, probabilities, 0.5))
     found = {key: math.nan if value is None else value for key, value in found.items()}
-    area = evaluation.auroc(labels, probabilities)
+    area = classification.auroc(labels, probabilities)
     return {
         "loss": loss,
         "accuracy": found["accuracy"],

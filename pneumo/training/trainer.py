@@ -38,7 +38,8 @@ from torch.optim.lr_scheduler import (
 from torch.utils.data import DataLoader, Dataset
 
 from pneumo import runs
-from pneumo.schema import PneumoError, Recipe, encode
+from pneumo.codec import encode
+from pneumo.schema import PneumoError, Recipe
 from pneumo.training.tasks import Batch, Task, use_bf16
 
 CHECKPOINT_FILE = "checkpoint.safetensors"

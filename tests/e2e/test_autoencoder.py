@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from pneumo import latent, runs, training
+from pneumo import runs, training
+from pneumo.generators import latent, latent_measures
 from tests.e2e.test_browser import CHROMIUM, address, page, playwright  # noqa: F401
 from tests.training.test_generators import small
 
@@ -26,7 +27,7 @@ def weights(tmp_path_factory):
     (folder / default).symlink_to(runs.weights_folder() / default)
     (folder / "DEFAULT").write_text(default)
     training.train(small("vae_8", "image.size=64", "epochs=1", f"data.source={SOURCE}"), folder / "vae_8")
-    latent.save(folder / "vae_8", latent.measure(runs.load(str(folder / "vae_8")), SOURCE))
+    latent.save(folder / "vae_8", latent_measures.measure(runs.load(str(folder / "vae_8")), SOURCE))
     patch.setenv("PNEUMO_WEIGHTS", str(folder))
     patch.delenv("PNEUMO_DATA", raising=False)
     yield folder

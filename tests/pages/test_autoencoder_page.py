@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from pneumo import generative, latent, phantom, radiograph, runs, training
+from pneumo import runs, training
+from pneumo.generators import latent, latent_measures, reconstruction
+from pneumo.images import phantom, radiograph
 from tests.hostile import hostile_files
 from tests.training.test_generators import small
 
@@ -34,7 +36,7 @@ def made(tmp_path_factory):
     for name, changes in MADE.items():
         recipe = small(name, "image.size=32", "epochs=1", f"data.source={SOURCE}", *changes)
         training.train(recipe, folder / name)
-        latent.save(folder / name, latent.measure(runs.load(str(folder / name)), SOURCE))
+        latent.save(folder / name, latent_measures.measure(runs.load(str(folder / name)), SOURCE))
     return folder
 
 
@@ -57,7 +59,7 @@ def own_weights(made, tmp_path, monkeypatch):
 
 def open_page(section: str = SECTIONS[0]) -> AppTest:
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
-    app = go(app.switch_page("pages/autoencoder.py").run(), section)
+    app = go(app.switch_page("pages/generators/autoencoder.py").run(), section)
     assert not app.exception
     return app
 
@@ -79,7 +81,7 @@ def test_without_an_autoencoder_the_page_says_how_to_make_one(own_weights):
     for name in MADE:
         shutil.rmtree(own_weights / name)
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
-    app = app.switch_page("pages/autoencoder.py").run()
+    app = app.switch_page("pages/generators/autoencoder.py").run()
     assert not app.exception and "python -m pneumo train bottleneck_32" in words(app)
 
 
@@ -112,7 +114,7 @@ def test_reconstructions_are_those_of_the_command(weights):
     pixels = phantom.draw(5, 0, 1).pixels
     app = upload(open_page(), "mine.png", radiograph.encode_png(pixels))
     for name in MADE:
-        found = generative.reconstruct(runs.load(name), pixels)
+        found = reconstruction.reconstruct(runs.load(name), pixels)
         assert f"PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}" in words(app)
     assert "1,024 numbers" not in words(app) and "4,096 numbers, PNEUMONIA only" in words(app)
 
@@ -120,7 +122,7 @@ def test_reconstructions_are_those_of_the_command(weights):
 def test_an_upload_outlasts_another_section_and_another_page_until_it_is_forgotten(weights):
     app = upload(open_page(), "mine.png", radiograph.encode_png(phantom.draw(5, 0, 1).pixels))
     assert "mine.png" in words(go(app, "Denoise"))
-    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert app.selectbox(key="autoencoder.picture").disabled and "mine.png" in words(app)
     app.button(key="autoencoder.forget").click().run()
     assert not app.exception and "mine.png" not in words(app)
@@ -162,7 +164,7 @@ def test_sliders_outlast_another_page_and_go_back_to_0(weights):
     app = open_page("Move through the code")
     app.selectbox(key="autoencoder.code").set_value("vae_8").run()
     app.slider(key="autoencoder.direction.0").set_value(1.5).run()
-    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert app.slider(key="autoencoder.direction.0").value == 1.5
     assert app.selectbox(key="autoencoder.code").value == "vae_8"
     app.button(key="autoencoder.reset").click().run()
@@ -186,7 +188,7 @@ def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
     near = np.argsort(np.square(space.map - space.map[7]).sum(1))[:16]
     sick = int(space.labels[near].sum())
     assert f"**16 chosen**: {16 - sick} NORMAL, {sick} PNEUMONIA" in words(app)
-    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert not app.exception and "**16 chosen**" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(None).run()
     assert "Nothing chosen" in words(app)
@@ -220,7 +222,7 @@ def test_odd_pictures_follow_the_threshold(weights, name):
 def test_what_lies_on_disk_is_what_was_measured(weights, name):
     """Sliders that are read back move the picture as those that were measured: no array is written in another order."""
     run = runs.load(name)
-    measured, read = latent.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
+    measured, read = latent_measures.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
     assert measured.keys() == read.keys()
     assert all(np.array_equal(measured[key], read[key]) for key in read)
 

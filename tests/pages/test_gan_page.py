@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo import diagnosis, game, generative, phantom, quality, radiograph, runs, training
+from pneumo import runs, training
+from pneumo.generators import game, memorisation, quality, sampling
+from pneumo.images import phantom, radiograph
+from pneumo.inference import diagnosis, examples
 from pneumo.schema import Crossed, Interval, PneumoError
 from tests.training.test_generators import small
 
@@ -34,7 +37,7 @@ def weights(tmp_path, monkeypatch, made):
 
 def open_page() -> AppTest:
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
-    app = app.switch_page("pages/gan.py").run()
+    app = app.switch_page("pages/generators/gan.py").run()
     assert not app.exception
     return app
 
@@ -61,7 +64,7 @@ def test_samples_follow_class_and_seed_and_outlast_another_page(weights):
     assert "16 samples of PNEUMONIA" in words(app)
     for key in ("gan.truncation", "gan.direction.0"):
         app.slider(key=key).set_value(0.5).run()
-    app.switch_page("pages/home.py").run().switch_page("pages/gan.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/gan.py").run()
     assert not app.exception
     assert (app.number_input(key="gan.seed").value, app.slider(key="gan.truncation").value) == (1, 0.5)
 
@@ -126,17 +129,17 @@ def test_nearest_training_pictures_where_the_data_are_at_hand(weights, tmp_path,
 
 def test_quality_is_shown_where_it_was_measured(weights):
     assert "Not measured yet: `python -m pneumo quality tiny_gan" in words(open_page())
-    near = quality.Range(1.0, 0.9, 1.1)
+    near = memorisation.Range(1.0, 0.9, 1.1)
     found = quality.Quality(
         runs.read_card(weights / "tiny_gan").weights.sha256,
         "resnet18_frozen",
         "resnet18_fine_tuned",
         3,
         quality.Distances(100, near, 0.2, near, 0.1, near, near, 0.9, 0.9),
-        quality.Memory(
+        memorisation.Memory(
             100,
-            quality.Near(quality.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
-            quality.Near(near, 2.0, Interval(1.9, 2.1)),
+            memorisation.Near(memorisation.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
+            memorisation.Near(near, 2.0, Interval(1.9, 2.1)),
             near,
         ),
         (quality.Asked("NORMAL", 50, near, near),),
@@ -178,7 +181,7 @@ def test_the_game_to_its_end_and_again(weights):
 def test_the_game_with_radiographs_of_the_hub(weights, monkeypatch):
     drawn = phantom.draw_set(2 * game.PAIRS, size_px=96, seed=5)
     fetched = [
-        diagnosis.Example(f"{n}.png", radiograph.encode_png(each.pixels), each.label, synthetic=False)
+        examples.Example(f"{n}.png", radiograph.encode_png(each.pixels), each.label, synthetic=False)
         for n, each in enumerate(drawn)
     ]
 
@@ -201,5 +204,5 @@ def test_what_is_shown_is_what_the_command_draws(weights):
     """The page's samples are `sample --class NORMAL --seed 0`."""
     run = runs.load("tiny_gan")
     assert np.array_equal(
-        generative.samples(run, 16, 0, "NORMAL"), generative.samples(runs.load("tiny_gan"), 16, 0, "NORMAL")
+        sampling.samples(run, 16, 0, "NORMAL"), sampling.samples(runs.load("tiny_gan"), 16, 0, "NORMAL")
     )

@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from pneumo import cli, data, diagnosis, explanation, recipes, runs, training
+from pneumo import cli, data, runs, training
+from pneumo.inference import comparison, diagnosis, explanation
 from pneumo.schema import DataSpec, PneumoError, Recipe
-from pneumo.training import experiments
+from pneumo.training import experiments, recipes
 
 SOURCE = "phantom:100"
 RECIPE = recipes.override(
@@ -88,7 +89,7 @@ def test_an_ensembles_heatmap_is_the_mean_of_its_members(members, examples):
     assert 0 <= heat.min() <= heat.max() <= 1
     assert diagnosis.heatmap_layers(both) == ({explanation.MEMBERS: (2, 2)}, explanation.MEMBERS)
     with pytest.raises(PneumoError, match="is an ensemble"):
-        diagnosis.check_heatmap(both, seen, "PNEUMONIA")
+        comparison.check_heatmap(both, seen, "PNEUMONIA")
 
 
 def test_an_ensemble_refuses_what_does_not_belong_together(members, small_run_folder, tmp_path):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo import recipes, runs, sheets, training
+from pneumo import runs, training
+from pneumo.images import sheets
 from pneumo.schema import PneumoError
+from pneumo.training import recipes
 from pneumo.training.adversarial import GanTask, differentiable_augment
 from pneumo.training.reconstruction import ReconstructionTask
 

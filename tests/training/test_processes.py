@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pneumo import recipes, runs
+from pneumo import runs
 from pneumo.schema import PneumoError, Recipe
-from pneumo.training import Trainer
+from pneumo.training import Trainer, recipes
 from tests.training.test_trainer import make_task
 
 RECIPE = ["simple_cnn", "--data", "phantom:96", "image.size=32", "epochs=2", "batch_size=16", "precision=float32"]

@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from pneumo import recipes, runs
+from pneumo import runs
 from pneumo.schema import ImageSpec, PneumoError, Recipe
-from pneumo.training import ClassificationTask, Interrupted, Phase, Task, Trainer
+from pneumo.training import ClassificationTask, Interrupted, Phase, Task, Trainer, recipes
 from pneumo.training.trainer import CHECKPOINT_FILE, EpochBatches
 
 SIZE = 16
@@ -373,7 +373,8 @@ def test_image_spec_of_the_task_is_the_recipes():
 
 
 def test_a_card_names_a_folder_without_its_place_on_the_disk(tmp_path):
-    from pneumo import radiograph, training
+    from pneumo import training
+    from pneumo.images import radiograph
 
     folder = tmp_path / "secret" / "pictures"
     for n in range(40):

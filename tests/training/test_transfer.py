@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo import models, recipes, runs, training
+from pneumo import models, runs, training
 from pneumo.schema import AugmentSpec, ImageSpec, PneumoError, Recipe
-from pneumo.training import ContrastiveTask, FrozenBackboneTask, Trainer
+from pneumo.training import ContrastiveTask, FrozenBackboneTask, Trainer, recipes
 
 IMAGE = ImageSpec(size=32)
 
