@@ -21,7 +21,7 @@ from pneumo.formatting import chance
 from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError
 
 FINE, SOME_FAILED, USAGE = 0, 1, 2
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--data", required=True, metavar="SOURCE")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
-    command.add_argument("--part", choices=PARTS, help="only these patients, divided as the run's recipe did")
+    command.add_argument(
+        "--split", "--part", dest="split", choices=SPLITS, help="only these patients, divided as the run's recipe did"
+    )
     command.add_argument("--flip", action="store_true", help="average each picture with its mirror image")
 
     command = _add(
@@ -90,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("run", nargs="?", metavar="RUN")
     command.add_argument("--data", required=True, metavar="SOURCE", help="the source the run was trained on")
-    command.add_argument("--part", choices=PARTS[1:], default="validation")
+    command.add_argument("--split", "--part", dest="split", choices=SPLITS[1:], default="validation")
     command.add_argument("--images", type=int, default=0, metavar="N", help="at most so many images; default: all")
     command.add_argument(
         "--adopt",
@@ -103,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", metavar="RUN")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
     command.add_argument(
-        "--override-gate",
+        "--override-input-check",
         action="store_true",
         help="answer also where the gate takes a picture for no chest radiograph; the output says so",
     )
@@ -155,7 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     command = _add(
-        commands, "gate", _gate, "the gate before a diagnosis: its rates on held-out radiographs and on other pictures"
+        commands,
+        "input-check",
+        _input_check,
+        "the gate before a diagnosis: its rates on held-out radiographs and on other pictures",
     )
     command.add_argument("--data", metavar="SOURCE", help="measure on this source; default: what was measured last")
     command.add_argument("--fit", action="store_true", help="fit distributions and thresholds to SOURCE first")
@@ -215,29 +220,29 @@ def _bar(description: str, unit: str = "image") -> Callable[[int, int], None]:
 def _data(options: argparse.Namespace) -> int:
     from pneumo import data
 
-    found = data.audit(data.open_source(options.source), _bar("reading"))
+    result = data.audit(data.open_source(options.source), _bar("reading"))
     if options.json:
-        _print_json(found)
+        _print_json(result)
     else:
-        _print_audit(found)
-    return SOME_FAILED if found["unreadable"] else FINE
+        _print_audit(result)
+    return SOME_FAILED if result["unreadable"] else FINE
 
 
-def _print_audit(found: dict[str, Any]) -> None:
-    print(f"{found['source']}: {found['images']} images of {found['patients']} patients ({found['licence']})")
-    for name, count in found["classes"].items():
-        print(f"  {name:<10} {count:>6}  {count / found['images']:.1%}")
-    print(f"  imbalance  {found['imbalance']:.2f} to 1")
-    print("splits:     " + ", ".join(f"{s} {sum(c.values())}" for s, c in found["splits"].items()))
-    print("subtypes:   " + ", ".join(f"{name} {n}" for name, n in found["subtypes"].items()))
-    print("sizes:      " + ", ".join(f"{s['width']}x{s['height']} ({s['images']})" for s in found["sizes"]))
+def _print_audit(result: dict[str, Any]) -> None:
+    print(f"{result['source']}: {result['images']} images of {result['patients']} patients ({result['licence']})")
+    for name, count in result["classes"].items():
+        print(f"  {name:<10} {count:>6}  {count / result['images']:.1%}")
+    print(f"  imbalance  {result['imbalance']:.2f} to 1")
+    print("splits:     " + ", ".join(f"{s} {sum(c.values())}" for s, c in result["splits"].items()))
+    print("subtypes:   " + ", ".join(f"{name} {n}" for name, n in result["subtypes"].items()))
+    print("sizes:      " + ", ".join(f"{s['width']}x{s['height']} ({s['images']})" for s in result["sizes"]))
     print(
-        f"duplicates: {found['duplicate_groups']} groups, {found['duplicate_images']} images more than needed, "
-        f"{found['duplicates_with_two_labels']} with two labels"
+        f"duplicates: {result['duplicate_groups']} groups, {result['duplicate_images']} images more than needed, "
+        f"{result['duplicates_with_two_labels']} with two labels"
     )
-    print(f"patients in several splits: {found['patients_in_several_splits']}")
-    print(f"unreadable: {len(found['unreadable'])}")
-    for name, error in found["unreadable"].items():
+    print(f"patients in several splits: {result['patients_in_several_splits']}")
+    print(f"unreadable: {len(result['unreadable'])}")
+    for name, error in result["unreadable"].items():
         print(f"  {name}: {error}")
 
 
@@ -275,8 +280,8 @@ def _train(options: argparse.Namespace) -> int:
     print(
         f"{folder}: best epoch {outcome.card.best_epoch} of {outcome.card.epochs_run}, {outcome.card.minutes} minutes"
     )
-    for part, metrics in outcome.card.metrics.items():
-        _print_metrics(part, metrics)
+    for split, metrics in outcome.card.metrics.items():
+        _print_metrics(split, metrics)
     return FINE
 
 
@@ -320,13 +325,13 @@ def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool
         return SOME_FAILED
     print(f"{folder / experiments.RESULTS_FILE}: {len(rows)} trainings, validation patients")
     for row in experiments.summarise(rows):
-        print("  " + ", ".join(f"{key} {_figure(value)}" for key, value in row.items() if value is not None))
+        print("  " + ", ".join(f"{key} {_metric(value)}" for key, value in row.items() if value is not None))
     if plan.get("folds") and not plan.get("seeds") and not plan.get("sweep"):
         _print_metrics("all folds together", experiments.pooled(experiments.out_of_fold(folder, planned)))
     return FINE
 
 
-def _figure(value: Any) -> str:
+def _metric(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
@@ -336,8 +341,8 @@ def _ensemble(options: argparse.Namespace) -> int:
     folder = options.out or Path("runs") / "ensemble"
     card = training.make_ensemble(options.runs, options.data, folder, _bar("reading images"))
     print(f"{folder}: mean of {', '.join(card.members)}")
-    for part, metrics in card.metrics.items():
-        _print_metrics(part, metrics)
+    for split, metrics in card.metrics.items():
+        _print_metrics(split, metrics)
     return FINE
 
 
@@ -392,24 +397,24 @@ def _evaluate(options: argparse.Namespace) -> int:
     from pneumo.inference import evaluation
 
     run = runs.load(options.run, "classification")
-    found = evaluation.evaluate(
+    result = evaluation.evaluate(
         run,
         options.data,
         threshold=options.threshold,
-        part=options.part,
+        split=options.split,
         flip=options.flip,
         progress=_bar("reading images"),
     )
-    for name, error in found.unreadable.items():
+    for name, error in result.unreadable.items():
         print(f"left out {name}: {error}", file=sys.stderr)
     if options.json:
         _print_json(
-            {"run": run.card.name, "data": found.source} | encode(found.metrics) | {"unreadable": found.unreadable}
+            {"run": run.card.name, "data": result.source} | encode(result.metrics) | {"unreadable": result.unreadable}
         )
     else:
-        print(f"{run.card.name} on {found.source} ({found.part})")
-        _print_metrics("result", found.metrics)
-    return SOME_FAILED if found.unreadable else FINE
+        print(f"{run.card.name} on {result.source} ({result.split})")
+        _print_metrics("result", result.metrics)
+    return SOME_FAILED if result.unreadable else FINE
 
 
 def _robustness(options: argparse.Namespace) -> int:
@@ -417,26 +422,28 @@ def _robustness(options: argparse.Namespace) -> int:
     from pneumo.inference import robustness
 
     run = runs.load(options.run, "classification")
-    found = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
+    result = robustness.measure(run, options.data, options.split, options.images, _bar("stresses", "set"))
     if options.adopt:
-        point = robustness.adopt(run.folder, found)
-        robustness.save(run.folder, found)
+        point = robustness.adopt(run.folder, result)
+        robustness.save(run.folder, result)
     if options.json:
-        _print_json(found)
+        _print_json(result)
         return FINE
-    print(f"{found.run}: {found.n} {found.part} images of {found.patients} patients, threshold {found.threshold:.3f}")
-    for row in found.rows:
+    print(
+        f"{result.run}: {result.n} {result.split} images of {result.patients} patients, threshold {result.threshold:.3f}"
+    )
+    for row in result.rows:
         print(
-            f"  {row.stress:<15} {row.severity}  AUROC {row.auroc:.4f} (lost {row.auroc_lost:+.4f})  "
+            f"  {row.corruption:<15} {row.severity}  AUROC {row.auroc:.4f} (lost {row.auroc_lost:+.4f})  "
             f"sensitivity {row.sensitivity:.3f}  specificity {row.specificity:.3f}"
         )
-    print(f"threshold that does best over all: {found.best_threshold:.3f}")
+    print(f"threshold that does best over all: {result.best_threshold:.3f}")
     if options.adopt:
         print(
             f"adopted {point.threshold:.3f}: sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} on validation"
         )
-    if found.family_probe:
-        probe = found.family_probe
+    if result.family_probe:
+        probe = result.family_probe
         print(
             f"file family from features: AUROC {probe.auroc:.3f}, from grey statistics {probe.baseline:.3f} (n = {probe.n})"
         )
@@ -467,9 +474,9 @@ def _predict(options: argparse.Namespace) -> int:
     guard = input_check.load()
     if guard is None:
         print(f"no gate in {input_check.folder()}: whether these are chest radiographs is not asked", file=sys.stderr)
-    answers = batch.diagnose_files(run, paths, gate=guard, overridden=options.override_gate)
-    for done, (path, found) in enumerate(answers, 1):
-        rows.append(_prediction(path, found, threshold))
+    results = batch.diagnose_files(run, paths, check=guard, overridden=options.override_input_check)
+    for done, (path, result) in enumerate(results, 1):
+        rows.append(_prediction(path, result, threshold))
         bar(done, len(paths))
     if options.json:
         _print_json(rows)
@@ -478,29 +485,29 @@ def _predict(options: argparse.Namespace) -> int:
     return SOME_FAILED if any(row["error"] for row in rows) else FINE
 
 
-def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
+def _prediction(path: Path, result: Any, threshold: float) -> dict[str, Any]:
 
     from pneumo.inference import diagnosis
 
     return {
         "path": str(path),
-        "probability": found.probability,
-        "label": diagnosis.answer(found, threshold),
+        "probability": result.probability,
+        "label": diagnosis.label_for(result, threshold),
         "threshold": threshold,
-        "warnings": diagnosis.warnings_of(found),
-        "error": found.error or _refusal(found),
-        "gate": found.admission and encode(found.admission) | {"overridden": found.overridden},
+        "warnings": diagnosis.warnings_of(result),
+        "error": result.error or _refusal(result),
+        "input_check": result.assessment and encode(result.assessment) | {"overridden": result.overridden},
     }
 
 
-def _refusal(found: Any) -> str | None:
+def _refusal(result: Any) -> str | None:
     """A picture that the gate refused has an error like a file that could not be read, unless a person went on."""
 
     from pneumo.inference import diagnosis
 
-    if not diagnosis.is_refused(found) or found.overridden:
+    if not diagnosis.is_refused(result) or result.overridden:
         return None
-    return f"{diagnosis.no_answer(found)}. If it is one, --override-gate answers all the same"
+    return f"{diagnosis.no_result(result)}. If it is one, --override-gate answers all the same"
 
 
 def _print_predictions(rows: list[dict[str, Any]]) -> None:
@@ -524,16 +531,16 @@ def _explain(options: argparse.Namespace) -> int:
     if options.path.is_dir():
         raise PneumoError(f"{options.path} is a folder; explain takes one file")
     run = runs.load(options.run, "classification")
-    [(_, found)] = batch.diagnose_files(run, [path])
-    if found.error:
-        print(f"{path}: {found.error}", file=sys.stderr)
+    [(_, result)] = batch.diagnose_files(run, [path])
+    if result.error:
+        print(f"{path}: {result.error}", file=sys.stderr)
         return SOME_FAILED
-    heatmap = diagnosis.explain(run, found, options.method)[options.target]
-    runs.write(options.out, radiograph.encode_png(overlays.overlay(found.radiograph.pixels, heatmap.values)))
+    heatmap = diagnosis.explain(run, result, options.method)[options.target]
+    runs.write(options.out, radiograph.encode_png(overlays.overlay(result.radiograph.pixels, heatmap.values)))
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
-    reason = diagnosis.no_answer(found)
+    reason = diagnosis.no_result(result)
     evidence += f"; no answer: {reason}" if reason else ""
-    print(f"{options.out}: probability of PNEUMONIA {chance(found.probability)}{evidence}")
+    print(f"{options.out}: probability of PNEUMONIA {chance(result.probability)}{evidence}")
     return FINE
 
 
@@ -568,11 +575,11 @@ def _reconstruct(options: argparse.Namespace) -> int:
     except PneumoError as error:
         print(f"{options.path}: {error}", file=sys.stderr)
         return SOME_FAILED
-    found = reconstruction.reconstruct(run, pixels)
-    error = (found.error * 255).round().clip(0, 255).astype(np.uint8)
-    sheet = sheets.grid(np.stack([found.original, found.found, error]), columns=3)
+    result = reconstruction.reconstruct(run, pixels)
+    error = (result.error * 255).round().clip(0, 255).astype(np.uint8)
+    sheet = sheets.grid(np.stack([result.original, result.result, error]), columns=3)
     runs.write(options.out, sheets.png(sheet))
-    print(f"{options.out}: original, reconstruction, error; PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
+    print(f"{options.out}: original, reconstruction, error; PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}")
     return FINE
 
 
@@ -585,7 +592,7 @@ def _quality(options: argparse.Namespace) -> int:
     if options.seeds < 1:
         raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
     gan = runs.load(options.run, "gan")
-    found = quality.measure(
+    result = quality.measure(
         gan,
         runs.load(options.encoder or quality.ENCODER, "classification"),
         runs.load(options.classifier, "classification"),
@@ -594,15 +601,15 @@ def _quality(options: argparse.Namespace) -> int:
         limit=options.images,
         progress=_bar("measuring", "step"),
     )
-    if options.crossed:
-        found = replace(found, crossed=training.crossed(gan, options.data, progress=_TrainingBar()))
+    if options.tstr:
+        result = replace(result, tstr=training.tstr(gan, options.data, progress=_TrainingBar()))
     if options.save:
-        quality.save(gan.folder, found)
+        quality.save(gan.folder, result)
     if options.json:
-        _print_json(found)
+        _print_json(result)
         return FINE
-    near, memory = found.distances, found.memory
-    print(f"{gan.card.name}: n = {near.n}, {found.seeds} seeds, features of {found.encoder}")
+    near, memory = result.distances, result.memory
+    print(f"{gan.card.name}: n = {near.n}, {result.seeds} seeds, features of {result.encoder}")
     for name in ("frechet", "kernel", "precision", "recall"):
         value, floor = getattr(near, name), getattr(near, f"{name}_floor")
         print(f"  {name:<10} {value.mean:8.3f}  ({value.low:.3f} to {value.high:.3f})  real against real {floor:.3f}")
@@ -613,11 +620,11 @@ def _quality(options: argparse.Namespace) -> int:
             f"  held-out {each.held_out:.{places}f} (95% {ends.low:.{places}f} to {ends.high:.{places}f})"
         )
     print(f"  nearer in pixels than 99% of the held-out ones: {memory.copies.mean:.2%}")
-    for each in found.asked:
+    for each in result.asked:
         print(
-            f"  {each.wanted}: {found.classifier} agrees with {each.agreed.mean:.1%} (n = {each.n}), median probability {each.probability.mean:.3f}"
+            f"  {each.wanted}: {result.classifier} agrees with {each.agreed.mean:.1%} (n = {each.n}), median probability {each.probability.mean:.3f}"
         )
-    for each in found.crossed:
+    for each in result.tstr:
         print(
             f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}{_interval(each.ci95)}, n = {each.n}"
         )
@@ -653,13 +660,13 @@ def _latent(options: argparse.Namespace) -> int:
         _print_json({name: value for name, value in encode(about).items() if name != "names"})
         return FINE
     print(f"{run.card.name}: code of {about.code_size:,} numbers for {about.input_size:,}, n = {about.n} held-out radiographs of {about.patients} patients")  # fmt: skip
-    for title, found in (("autoencoder", about.model), ("components", about.pca), ("JPEG", about.jpeg), ("gain over components", about.gain)):  # fmt: skip
-        if found:
-            print(f"  {title:<21} PSNR {_mean(found.psnr, 2)} dB   SSIM {_mean(found.ssim, 3)}")
+    for title, result in (("autoencoder", about.model), ("components", about.pca), ("JPEG", about.jpeg), ("gain over components", about.gain)):  # fmt: skip
+        if result:
+            print(f"  {title:<21} PSNR {_mean(result.psnr, 2)} dB   SSIM {_mean(result.ssim, 3)}")
     if about.class_auroc is not None:
         print(f"  error as a sign of PNEUMONIA: AUROC {about.class_auroc:.3f}")
-    for kind, odd in about.odd.items():
-        print(f"  error as a sign of {kind}: AUROC {odd.auroc:.3f} (n = {len(odd.errors)} and {about.n})")
+    for kind, ood in about.ood.items():
+        print(f"  error as a sign of {kind}: AUROC {ood.auroc:.3f} (n = {len(ood.errors)} and {about.n})")
     return FINE
 
 
@@ -670,7 +677,7 @@ def _mean(mean: Any, places: int) -> str:
 # --- gate -------------------------------------------------------------------------------------------------
 
 
-def _gate(options: argparse.Namespace) -> int:
+def _input_check(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
     from pneumo import runs
@@ -679,11 +686,11 @@ def _gate(options: argparse.Namespace) -> int:
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source the encoder was trained on")
     if options.fit:
-        parts = [
+        splits = [
             runs.load(options.encoder or input_check_fit.ENCODER),
             runs.load(options.autoencoder or input_check_fit.AUTOENCODER),
         ]
-        guard = input_check_fit.fit(options.data, *parts, progress=_bar("fitting", "step"))
+        guard = input_check_fit.fit(options.data, *splits, progress=_bar("fitting", "step"))
     else:
         guard = input_check.load()
     if guard is None:
@@ -707,14 +714,14 @@ def _gate(options: argparse.Namespace) -> int:
     if about.measured is None:
         print("not measured; name the data with --data")
         return FINE
-    found = about.measured
-    print(f"  let in     {_share(found.accepted)}  internal test radiographs of {found.patients} patients")
-    print(f"    of them  {_share(found.unusual)}  with a warning")
-    print(f"  refused    {found.refused_mean:.1%} on average over {len(found.refused)} kinds of other pictures")
-    for kind, share in input_check.kinds_of(found):
+    result = about.measured
+    print(f"  let in     {_share(result.accepted)}  internal test radiographs of {result.patients} patients")
+    print(f"    of them  {_share(result.unusual)}  with a warning")
+    print(f"  refused    {result.refused_mean:.1%} on average over {len(result.refused)} kinds of other pictures")
+    for kind, share in input_check.kinds_of(result):
         print(f"    {_share(share)}  {kind}" + (f" (parts of {share.bases})" if share.bases < share.n else ""))
-    print(f"  named      {_share(found.phantoms_named)}  phantoms")
-    for kind, share in found.others.items():
+    print(f"  named      {_share(result.phantoms_named)}  phantoms")
+    for kind, share in result.others.items():
         print(f"  let in     {_share(share)}  {kind}")
     return FINE
 
@@ -755,10 +762,10 @@ def _runs(options: argparse.Namespace) -> int:
         _print_json(rows)
         return FINE
     for row in rows:
-        found = row["metrics"].get("test") or next(iter(row["metrics"].values()), None)
+        result = row["metrics"].get("test") or next(iter(row["metrics"].values()), None)
         print(
             f"{row['name']:<24} {row['model']:<16} {row['parameters']:>10,} parameters  {row['image_size']} px  "
-            f"{_area(found) if found else row['task']}{'  (default)' if row['default'] else ''}"
+            f"{_area(result) if result else row['task']}{'  (default)' if row['default'] else ''}"
         )
     return FINE
 

@@ -45,7 +45,7 @@ class PneumoError(ValueError):
 
 
 @dataclass(frozen=True)
-class Caution:
+class ImageWarning:
     """Something a reader of a radiograph should know: a stable code, and a sentence for people."""
 
     code: str
@@ -61,11 +61,11 @@ class Radiograph:
     """
 
     pixels: np.ndarray
-    cautions: tuple[Caution, ...] = ()
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 @dataclass(frozen=True)
-class Admission:
+class Assessment:
     """What the gate says of a picture before a diagnosis.
 
     verdict: "radiograph", "unusual" (let in with a warning), "phantom" (let in and named), or "refused".
@@ -307,7 +307,7 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
-class Crossed:
+class SyntheticTransfer:
     """AUROC with DeLong's interval of a classifier on n pictures; trained_on, tested_on: "generated" or "real".
 
     ci95: None where every picture was told right, and no interval can be estimated.
@@ -440,12 +440,12 @@ class Diagnosis:
     stability: Interval | None = None
     radiograph: Radiograph | None = None
     seen: np.ndarray | None = None
-    admission: Admission | None = None
+    assessment: Assessment | None = None
     overridden: bool = False
 
     @property
-    def cautions(self) -> tuple[Caution, ...]:
-        return self.radiograph.cautions if self.radiograph else ()
+    def warnings(self) -> tuple[ImageWarning, ...]:
+        return self.radiograph.warnings if self.radiograph else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -453,14 +453,14 @@ class Predictions:
     """predictions.csv by column; every array has one entry per image."""
 
     names: np.ndarray
-    parts: np.ndarray
+    splits: np.ndarray
     patients: np.ndarray
     labels: np.ndarray
     subtypes: np.ndarray
     logits: np.ndarray
     probabilities: np.ndarray
 
-    def part(self, name: str) -> Predictions:
+    def split(self, name: str) -> Predictions:
         """The images of one part: "validation" or "test"."""
-        chosen = self.parts == name
+        chosen = self.splits == name
         return Predictions(*(column[chosen] for column in vars(self).values()))

@@ -52,8 +52,8 @@ except PneumoError as error:
     st.error(str(error))
     st.stop()
 
-found = diagnosis.diagnose(run, examples[index].data, examples[index].name, synthetic=True)
-plane = convolution.shrink(found.radiograph.pixels, SIZE)
+result = diagnosis.diagnose(run, examples[index].data, examples[index].name, synthetic=True)
+plane = convolution.shrink(result.radiograph.pixels, SIZE)
 output = convolution.convolve(plane, kernel)
 last = len(output) - 1
 
@@ -91,11 +91,11 @@ def stepper() -> None:
     two.caption(
         f"The result, {len(output)} x {len(output)}; the framed cell is the sum below. Mid-grey is zero if there are negatives."
     )
-    parts = st.columns(3)
+    splits = st.columns(3)
     shown = (("Nine pixels", taken.patch), ("times the kernel", kernel), ("give nine products", taken.products))
-    for part, (title, values) in zip(parts, shown, strict=True):
-        part.markdown(f"**{title}**")
-        part.plotly_chart(
+    for split, (title, values) in zip(splits, shown, strict=True):
+        split.markdown(f"**{title}**")
+        split.plotly_chart(
             plots.numbers(values, text=True),
             key=f"convolution.{title.replace(' ', '_')}",
             config={"displayModeBar": False},
@@ -132,7 +132,7 @@ st.plotly_chart(
 )
 
 st.subheader("4. What the trained model's first layer sees", divider="gray")
-maps = convolution.first_layer(run, found.seen)
+maps = convolution.first_layer(run, result.seen)
 st.image(sheets.mosaic(maps), width="stretch")
 st.caption(
     f"The {len(maps)} kernels of the first layer of {run.card.name} were not written by anyone: training found them. Some look for edges, "

@@ -41,11 +41,11 @@ def main() -> None:
         "deserves belief. What is uploaded stays in this session's memory."
     )
     file, chosen = choose_input()
-    found = read_with_all(file, chosen)
-    show_agreement(chosen, found)
+    result = read_with_all(file, chosen)
+    show_agreement(chosen, result)
     view = choose_view(file)
-    layers = show_side_by_side(file, chosen, found, view)
-    show_trust(file, chosen, found, view, layers)
+    layers = show_side_by_side(file, chosen, result, view)
+    show_trust(file, chosen, result, view, layers)
 
 
 # --- input ------------------------------------------------------------------------------------------------
@@ -103,24 +103,28 @@ def read_with_all(file: Example, chosen: list[Run]) -> list[Diagnosis]:
     for run in chosen:
         key = "diagnosis", run.card.weights.sha256
         if key not in kept:
-            kept[key] = diagnosis.diagnose(run, file.data, file.name, synthetic=file.synthetic, gate=shared.the_gate())
+            kept[key] = diagnosis.diagnose(
+                run, file.data, file.name, synthetic=file.synthetic, check=shared.the_input_check()
+            )
     against = hashlib.sha256(file.data).hexdigest() in shared.overridden()
-    found = [replace(kept["diagnosis", run.card.weights.sha256], overridden=against) for run in chosen]
-    if found[0].error:
-        st.error(f"**{shared.plain(file.name)}** was not read: {shared.plain(found[0].error)}", icon=":material/block:")
+    result = [replace(kept["diagnosis", run.card.weights.sha256], overridden=against) for run in chosen]
+    if result[0].error:
+        st.error(
+            f"**{shared.plain(file.name)}** was not read: {shared.plain(result[0].error)}", icon=":material/block:"
+        )
         st.stop()
-    return found
+    return result
 
 
 # --- agreement --------------------------------------------------------------------------------------------
 
 
-def show_agreement(chosen: list[Run], found: list[Diagnosis]) -> None:
+def show_agreement(chosen: list[Run], result: list[Diagnosis]) -> None:
     verdicts = [
         Verdict(run.card.name, each.probability, run.card.point().threshold)
-        for run, each in zip(chosen, found, strict=True)
+        for run, each in zip(chosen, result, strict=True)
     ]
-    reasons, nothing = comparison.disagreement(verdicts), diagnosis.no_answer(found[0])
+    reasons, nothing = comparison.disagreement(verdicts), diagnosis.no_result(result[0])
     if nothing:
         st.error(
             f"**No answer: {nothing}.** What the models say of such a picture means nothing.",
@@ -134,10 +138,10 @@ def show_agreement(chosen: list[Run], found: list[Diagnosis]) -> None:
             "They may all be wrong.",
             icon=":material/check:",
         )
-    for text in diagnosis.gate_warnings(found[0]):
+    for text in diagnosis.input_check_warnings(result[0]):
         st.caption(f":material/door_open: {text}")
-    for caution in found[0].cautions:
-        st.caption(f":material/warning: {caution.message}")
+    for warning in result[0].warnings:
+        st.caption(f":material/warning: {warning.message}")
 
 
 # --- pictures ---------------------------------------------------------------------------------------------
@@ -162,28 +166,28 @@ def choose_view(file: Example) -> View:
     return View(method, target, form == SMOOTH, opacity, outline)
 
 
-def show_side_by_side(file: Example, chosen: list[Run], found: list[Diagnosis], view: View) -> dict[str, str]:
+def show_side_by_side(file: Example, chosen: list[Run], result: list[Diagnosis], view: View) -> dict[str, str]:
     """A column a run; returns the layer looked at, by run."""
     layers = {}
     for start in range(0, len(chosen), PER_ROW):
-        row = list(zip(chosen, found, strict=True))[start : start + PER_ROW]
+        row = list(zip(chosen, result, strict=True))[start : start + PER_ROW]
         for column, (run, each) in zip(st.columns(min(PER_ROW, len(chosen)), gap="medium"), row, strict=False):
             with column:
                 layers[run.card.name] = show_run(file, run, each, view)
     return layers
 
 
-def show_run(file: Example, run: Run, found: Diagnosis, view: View) -> str:
+def show_run(file: Example, run: Run, result: Diagnosis, view: View) -> str:
     """Label, probability, picture and layer of one run; returns the layer."""
     threshold = run.card.point().threshold
     st.markdown(f"##### {shared.plain(run.card.name)}")
-    label = diagnosis.answer(found, threshold)
+    label = diagnosis.label_for(result, threshold)
     st.markdown(shared.label_html(label) if label else "**No answer**", unsafe_allow_html=True)
     st.markdown(
-        f"**Probability of pneumonia {shared.plain(shared.chance(found.probability))}**, threshold {threshold:.3f} "
+        f"**Probability of pneumonia {shared.plain(shared.chance(result.probability))}**, threshold {threshold:.3f} "
         f"({run.card.point().title})"
     )
-    picture = st.empty()
+    image = st.empty()
     st.caption(taught_by(run, file))
     known, default = layers_of(run.card.name, run.card.weights.sha256)
     layer = st.selectbox(
@@ -194,10 +198,10 @@ def show_run(file: Example, run: Run, found: Diagnosis, view: View) -> str:
         key=f"compare.layer.{run.card.name}",
         help="With its cells, from the picture to the head. Early layers see edges; of the last one's output the answer is made.",
     )
-    heat = heatmap_of(file, run, found, view, layer)
+    heat = heatmap_of(file, run, result, view, layer)
     if not heat.has_evidence:
         st.info(f"No positive evidence for {view.target}.", icon=":material/visibility_off:")
-    picture.image(painted(file, found, heat, view), width="stretch")
+    image.image(painted(file, result, heat, view), width="stretch")
     return layer
 
 
@@ -218,17 +222,17 @@ def taught_by(run: Run, file: Example) -> str:
     )
 
 
-def heatmap_of(file: Example, run: Run, found: Diagnosis, view: View, layer: str) -> diagnosis.Heatmap:
+def heatmap_of(file: Example, run: Run, result: Diagnosis, view: View, layer: str) -> diagnosis.Heatmap:
     """Computed once for this visitor."""
     kept, key = kept_for(file), ("heatmap", run.card.weights.sha256, view.method, layer)
     if key not in kept:
-        kept[key] = diagnosis.explain(run, found, view.method, layer)
+        kept[key] = diagnosis.explain(run, result, view.method, layer)
     return kept[key][view.target]
 
 
-def painted(file: Example, found: Diagnosis, heat: diagnosis.Heatmap, view: View) -> np.ndarray:
+def painted(file: Example, result: Diagnosis, heat: diagnosis.Heatmap, view: View) -> np.ndarray:
     """The radiograph under the heatmap, with the true lesion's border where it is wanted."""
-    pixels = found.radiograph.pixels
+    pixels = result.radiograph.pixels
     values = heat.values if view.smooth else heat.cells
     shown = overlays.overlay(pixels, values, view.opacity, smooth=view.smooth) if heat.has_evidence else pixels
     return overlays.outline(shown, file.lesion) if view.outline else shown
@@ -237,7 +241,7 @@ def painted(file: Example, found: Diagnosis, heat: diagnosis.Heatmap, view: View
 # --- trust ------------------------------------------------------------------------------------------------
 
 
-def show_trust(file: Example, chosen: list[Run], found: list[Diagnosis], view: View, layers: dict[str, str]) -> None:
+def show_trust(file: Example, chosen: list[Run], result: list[Diagnosis], view: View, layers: dict[str, str]) -> None:
     """The checks of one run's heatmap, made on request because they cost some hundred passes through the model."""
     with st.expander("Can this heatmap be trusted?", icon=":material/fact_check:", key="compare.trust"):
         left, right = st.columns([2, 1], vertical_alignment="bottom")
@@ -254,7 +258,7 @@ def show_trust(file: Example, chosen: list[Run], found: list[Diagnosis], view: V
         kept, key = kept_for(file), ("check", run.card.weights.sha256, view.method, layer, view.target)
         pressed = right.button("Check its heatmap", key="compare.check", type="primary", icon=":material/experiment:")
         if pressed and key not in kept:
-            kept[key] = check(file, run, found[index], view, layer)
+            kept[key] = check(file, run, result[index], view, layer)
         if key not in kept:
             st.caption(
                 f"Three checks of {METHODS[view.method][0]} for {view.target} at {shared.plain(layer)}: does it depend on what the "
@@ -262,15 +266,15 @@ def show_trust(file: Example, chosen: list[Run], found: list[Diagnosis], view: V
             )
             return
         show_pointing(kept[key], file, view)
-        show_randomisation(kept[key], found[index])
+        show_randomisation(kept[key], result[index])
         show_curves(kept[key], view)
 
 
-def check(file: Example, run: Run, found: Diagnosis, view: View, layer: str) -> HeatmapCheck:
+def check(file: Example, run: Run, diagnosed: Diagnosis, view: View, layer: str) -> HeatmapCheck:
     bar = st.progress(0.0, "Randomising ...")
     result = comparison.check_heatmap(
         run,
-        found,
+        diagnosed,
         view.target,
         view.method,
         layer,
@@ -310,7 +314,7 @@ def show_pointing(result: HeatmapCheck, file: Example, view: View) -> None:
     )
 
 
-def show_randomisation(result: HeatmapCheck, found: Diagnosis) -> None:
+def show_randomisation(result: HeatmapCheck, checked: Diagnosis) -> None:
     st.markdown(
         "**Does it depend on what the model learned?** (weights randomised from the head down, Adebayo et al. 2018)"
     )
@@ -322,7 +326,7 @@ def show_randomisation(result: HeatmapCheck, found: Diagnosis) -> None:
     )
     with st.container(horizontal=True, gap="small"):
         for name, stage in zip(names, result.stages, strict=True):
-            st.image(overlays.overlay(found.seen, stage.heatmap.values), caption=name, width=96)
+            st.image(overlays.overlay(checked.seen, stage.heatmap.values), caption=name, width=96)
     st.caption(
         "The pictures: the map when all layers down to the named one are random. A map that explains the model loses its likeness to the "
         "first one: the curve falls towards 0. One that stays near 1 or -1 "

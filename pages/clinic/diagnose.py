@@ -24,7 +24,7 @@ FILES = (
 )
 CHOSEN = "diagnose.chosen"  # (run, threshold, preset), for the same reason
 ZIP, ZIP_OF = "diagnose.zip", "diagnose.zip_of"
-PARTS = {
+SPLITS = {
     "test": "internal test",
     "validation": "validation",
 }  # in the order of preference: validation chose the thresholds
@@ -152,14 +152,14 @@ def fetch_hub() -> None:
 
 def read_all(run: Run, files: list[Example]) -> list[Diagnosis]:
     """A Diagnosis for each file, each made once; those of files that are gone are forgotten."""
-    known, guard = st.session_state.get(RESULTS, {}), shared.the_gate()
+    known, guard = st.session_state.get(RESULTS, {}), shared.the_input_check()
     keys = [result_key(run, file) for file in files]
     missing = [n for n, key in enumerate(keys) if key not in known]
     bar = st.progress(0.0, "Reading ...") if len(missing) > 3 else None
     fresh = {}
     for done, n in enumerate(missing, 1):
         fresh[keys[n]] = diagnosis.diagnose(
-            run, files[n].data, files[n].name, synthetic=files[n].synthetic, generated=files[n].generated, gate=guard
+            run, files[n].data, files[n].name, synthetic=files[n].synthetic, generated=files[n].generated, check=guard
         )
         if bar:
             bar.progress(done / len(missing), f"Reading {done} of {len(missing)} ...")
@@ -183,12 +183,12 @@ def result_key(run: Run, file: Example) -> tuple[str, str, str]:
     return run.card.weights.sha256, digest_of(file), file.name
 
 
-def heatmaps_of(run: Run, file: Example, found: Diagnosis) -> dict[str, diagnosis.Heatmap]:
+def heatmaps_of(run: Run, file: Example, result: Diagnosis) -> dict[str, diagnosis.Heatmap]:
     """Both classes' heatmaps, computed once for this visitor."""
     kept = st.session_state[HEATMAPS]
     key = result_key(run, file)
     if key not in kept:
-        kept[key] = diagnosis.explain(run, found)
+        kept[key] = diagnosis.explain(run, result)
     return kept[key]
 
 
@@ -256,27 +256,27 @@ def restore_threshold(run: Run) -> None:
 def best_known(name: str) -> tuple[str, Predictions]:
     """The held-out patients with the least share in any choice, and what they are called."""
     predictions = shared.load_predictions(name)
-    part = next(part for part in PARTS if (predictions.parts == part).any())
-    return part, predictions.part(part)
+    split = next(split for split in SPLITS if (predictions.splits == split).any())
+    return split, predictions.split(split)
 
 
 def show_expectation(run: Run, threshold: float, prevalence: float) -> None:
     """Sensitivity, specificity, PPV and NPV at this threshold, for a prevalence the visitor sets."""
-    part, known = best_known(run.card.name)
+    split, known = best_known(run.card.name)
     counts = classification.confusion(known.labels, known.probabilities, threshold)
-    sick, healthy = counts["tp"] + counts["fn"], counts["tn"] + counts["fp"]
-    found = classification.rates(counts)
-    ppv, npv = predictive_values(found, prevalence)
+    positive, healthy = counts["tp"] + counts["fn"], counts["tn"] + counts["fp"]
+    result = classification.rates(counts)
+    ppv, npv = predictive_values(result, prevalence)
     ends = {
-        "sensitivity": significance.wilson(counts["tp"], sick),
+        "sensitivity": significance.wilson(counts["tp"], positive),
         "specificity": significance.wilson(counts["tn"], healthy),
     }
     # A hundred of a hundred right is not certainty: what the lower ends of both intervals would give stands beneath.
     low_ppv, low_npv = predictive_values({key: end and end.low for key, end in ends.items()}, prevalence)
     tiles = (
-        ("Sensitivity", found["sensitivity"], "Of radiographs with pneumonia, the share called PNEUMONIA.",
-         interval_text(ends["sensitivity"], sick)),
-        ("Specificity", found["specificity"], "Of radiographs without, the share called NORMAL.",
+        ("Sensitivity", result["sensitivity"], "Of radiographs with pneumonia, the share called PNEUMONIA.",
+         interval_text(ends["sensitivity"], positive)),
+        ("Specificity", result["specificity"], "Of radiographs without, the share called NORMAL.",
          interval_text(ends["specificity"], healthy)),
         ("PPV", ppv, "Of those called PNEUMONIA, the share that has it.", f"at a prevalence of {prevalence:.0%}; {shared.percent(low_ppv)} at the intervals' lower ends"),
         ("NPV", npv, "Of those called NORMAL, the share that has none.", f"at a prevalence of {prevalence:.0%}; {shared.percent(low_npv)} at the intervals' lower ends"),
@@ -285,19 +285,19 @@ def show_expectation(run: Run, threshold: float, prevalence: float) -> None:
         column.metric(title, shared.percent(value), help=text, border=True)
         column.caption(note)
     st.caption(
-        f"Expected from {len(known.labels)} {PARTS[part]} radiographs ({run.card.name}), "
+        f"Expected from {len(known.labels)} {SPLITS[split]} radiographs ({run.card.name}), "
         + (
             "which took no part in choosing the thresholds"
-            if part == "test"
+            if split == "test"
             else "which chose the thresholds too, so that these figures flatter"
         )
         + "; elsewhere expect less, specificity above all."
     )
 
 
-def predictive_values(found: dict[str, float | None], prevalence: float) -> tuple[float | None, float | None]:
+def predictive_values(result: dict[str, float | None], prevalence: float) -> tuple[float | None, float | None]:
     """(PPV, NPV); None where one class is missing."""
-    sensitivity, specificity = found["sensitivity"], found["specificity"]
+    sensitivity, specificity = result["sensitivity"], result["specificity"]
     if sensitivity is None or specificity is None:
         return None, None
     return classification.predictive_values(sensitivity, specificity, prevalence)
@@ -353,12 +353,12 @@ def show_table(run: Run, files: list[Example], results: list[Diagnosis], thresho
 
 def show_refusals(results: list[Diagnosis]) -> None:
     """Every file that was not read, with its reason in full."""
-    refused = [found for found in results if found.error]
+    refused = [result for result in results if result.error]
     if not refused:
         return
     title = f"{len(refused)} {'file was' if len(refused) == 1 else 'files were'} not read"
     with st.expander(title, expanded=len(refused) <= FEW, icon=":material/block:"):
-        st.markdown("\n".join(f"- **{shared.plain(found.name)}**: {shared.plain(found.error)}" for found in refused))
+        st.markdown("\n".join(f"- **{shared.plain(result.name)}**: {shared.plain(result.error)}" for result in refused))
 
 
 def numbered(files: list[Example]) -> list[str]:
@@ -375,7 +375,7 @@ def open_selected(names: list[str]) -> None:
 
 def offer_overlays(run: Run, files: list[Example], results: list[Diagnosis]) -> None:
     """Heatmaps of all files as a zip: made on request, because each costs a pass through the model."""
-    readable = [(file, found) for file, found in zip(files, results, strict=True) if found.error is None]
+    readable = [(file, result) for file, result in zip(files, results, strict=True) if result.error is None]
     ready = tuple(result_key(run, file) for file, _ in readable)
     if st.session_state.get(ZIP_OF) != ready:  # of files that are gone: forgotten with them
         st.session_state.pop(ZIP, None)
@@ -392,11 +392,11 @@ def offer_overlays(run: Run, files: list[Example], results: list[Diagnosis]) -> 
         return
     if not st.button("Prepare overlays", key="diagnose.prepare", icon=":material/layers:", disabled=not readable):
         return
-    bar, pictures = st.progress(0.0, "Explaining ..."), []
-    for done, (file, found) in enumerate(readable, 1):
-        pictures.append((found, heatmaps_of(run, file, found)))
+    bar, images = st.progress(0.0, "Explaining ..."), []
+    for done, (file, result) in enumerate(readable, 1):
+        images.append((result, heatmaps_of(run, file, result)))
         bar.progress(done / len(readable), f"Explaining {done} of {len(readable)} ...")
-    st.session_state[ZIP], st.session_state[ZIP_OF] = batch.overlays_zip(pictures), ready
+    st.session_state[ZIP], st.session_state[ZIP_OF] = batch.overlays_zip(images), ready
     st.rerun()
 
 
@@ -408,28 +408,28 @@ def show_one(run: Run, files: list[Example], results: list[Diagnosis], threshold
     names = numbered(files)  # names, not positions: the browser would go on showing the name of the former list
     shared.keep("diagnose.open", names[0], names)
     index = names.index(st.selectbox("Open file", names, key="diagnose.open", disabled=len(files) == 1))
-    file, found = files[index], results[index]
-    if found.error:
-        st.error(f"**{shared.plain(file.name)}** was not read: {shared.plain(found.error)}", icon=":material/block:")
+    file, result = files[index], results[index]
+    if result.error:
+        st.error(f"**{shared.plain(file.name)}** was not read: {shared.plain(result.error)}", icon=":material/block:")
         return
     left, right = st.columns([5, 4], gap="large")
     with left:
-        show_picture(run, file, found)
+        show_image(run, file, result)
     with right:
-        show_answer(run, file, found, threshold)
-    show_place(found)
+        show_result(run, file, result, threshold)
+    show_place(result)
 
 
-def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
+def show_image(run: Run, file: Example, result: Diagnosis) -> None:
     """The radiograph with window, inversion and heatmap."""
     shared.keep_all(VIEW)
-    picture = st.empty()
+    image = st.empty()
     first, second, third = st.columns(3)
     heat_on = first.toggle("Heatmap", key="diagnose.heatmap", help="Grad-CAM: which places spoke for the class.")
     invert = second.toggle("Invert", key="diagnose.invert")
     as_seen = third.toggle("Model's view", key="diagnose.seen")
     low, high = st.slider("Window (grey levels shown)", 0, 255, key="diagnose.window")
-    source = found.seen if as_seen else found.radiograph.pixels
+    source = result.seen if as_seen else result.radiograph.pixels
     shown = overlays.windowed(source, low, high, invert)
     height, width = source.shape
     caption = (
@@ -443,7 +443,7 @@ def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
         one, two = st.columns(2)
         opacity = one.slider("Opacity", 0.0, 1.0, step=0.05, key="diagnose.opacity")
         floor = two.slider("Floor", 0.0, 0.9, step=0.05, key="diagnose.floor", help="Weaker evidence stays clear.")
-        heat = heatmaps_of(run, file, found)[target]
+        heat = heatmaps_of(run, file, result)[target]
         caption += f", evidence for {target}"
         if heat.has_evidence:
             shown = overlays.overlay(shown, heat.values, opacity, floor)
@@ -456,23 +456,23 @@ def show_picture(run: Run, file: Example, found: Diagnosis) -> None:
             "1 is the strongest evidence for either class in this picture. The map is coarse "
             f"({heat.cells.shape[0]} x {heat.cells.shape[1]} cells) and shows what the model used, not where the disease is."
         )
-    picture.image(shown, caption=caption, width="stretch")
+    image.image(shown, caption=caption, width="stretch")
 
 
-def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> None:
+def show_result(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
     """Label, probability, how sure that is, and what was noticed about the file."""
-    label = diagnosis.answer(found, threshold)
+    label = diagnosis.label_for(result, threshold)
     if label is None:
-        show_no_answer(found)
+        show_no_result(result)
     else:
         st.markdown(shared.label_html(label), unsafe_allow_html=True)
-        show_probability(run, found, threshold)
-    if diagnosis.is_refused(found):
-        offer_override(file, found)
-    for text in diagnosis.gate_warnings(found):
+        show_probability(run, result, threshold)
+    if diagnosis.is_refused(result):
+        offer_override(file, result)
+    for text in diagnosis.input_check_warnings(result):
         st.warning(text, icon=":material/door_open:")
-    for caution in found.cautions:
-        st.warning(caution.message, icon=":material/warning:")
+    for warning in result.warnings:
+        st.warning(warning.message, icon=":material/warning:")
     if file.label in (0, 1):
         kind = (
             "The network was asked for"
@@ -484,18 +484,18 @@ def show_answer(run: Run, file: Example, found: Diagnosis, threshold: float) -> 
         st.markdown(f"{kind} **{shared.SYMBOLS[file.label_name]} {file.label_name}**.")
 
 
-def show_no_answer(found: Diagnosis) -> None:
+def show_no_result(result: Diagnosis) -> None:
     st.error(
-        f"**No answer: {diagnosis.no_answer(found)}.** The model gives every picture a probability, this one "
-        f"{shared.plain(shared.chance(found.probability))}; of such a picture it means nothing.",
+        f"**No answer: {diagnosis.no_result(result)}.** The model gives every picture a probability, this one "
+        f"{shared.plain(shared.chance(result.probability))}; of such a picture it means nothing.",
         icon=":material/do_not_disturb_on:",
     )
 
 
-def offer_override(file: Example, found: Diagnosis) -> None:
+def offer_override(file: Example, result: Diagnosis) -> None:
     """The choice against the gate; it is seen in the table and written into the CSV."""
     key, digest = f"diagnose.override.{digest_of(file)[:12]}", digest_of(file)
-    st.session_state[key] = found.overridden
+    st.session_state[key] = result.overridden
 
     def take() -> None:
         (shared.overridden().add if st.session_state[key] else shared.overridden().discard)(digest)
@@ -508,30 +508,30 @@ def offer_override(file: Example, found: Diagnosis) -> None:
     )
 
 
-def show_probability(run: Run, found: Diagnosis, threshold: float) -> None:
+def show_probability(run: Run, result: Diagnosis, threshold: float) -> None:
     """The probability, how it stands to threshold and band, and how often one like it was right."""
     st.markdown(
-        f"**Probability of pneumonia {shared.plain(shared.chance(found.probability))}**, threshold {threshold:.3f} ({run.card.name})"
+        f"**Probability of pneumonia {shared.plain(shared.chance(result.probability))}**, threshold {threshold:.3f} ({run.card.name})"
     )
     st.plotly_chart(
-        plots.probability_bar(found.probability, threshold, run.card.indeterminate, found.stability),
+        plots.probability_bar(result.probability, threshold, run.card.indeterminate, result.stability),
         key="diagnose.bar",
         config={"displayModeBar": False},
     )
     st.caption(
-        f"◆ this file · dashed: threshold · grey bar: {shared.plain(shared.chance(found.stability.low))} to {shared.plain(shared.chance(found.stability.high))} when the picture "
+        f"◆ this file · dashed: threshold · grey bar: {shared.plain(shared.chance(result.stability.low))} to {shared.plain(shared.chance(result.stability.high))} when the picture "
         "is mirrored, turned, moved, blurred, lightened or darkened a little · grey zone: indeterminate"
     )
-    if diagnosis.is_indeterminate(run.card.indeterminate, found.probability):
+    if diagnosis.is_indeterminate(run.card.indeterminate, result.probability):
         band = run.card.indeterminate
         st.warning(
             f"Indeterminate: between {band.low:.3f} and {band.high:.3f} the model could not tell validation patients apart.",
             icon=":material/help:",
         )
-    if diagnosis.label_of(found.stability.low, threshold) != diagnosis.label_of(found.stability.high, threshold):
+    if diagnosis.label_of(result.stability.low, threshold) != diagnosis.label_of(result.stability.high, threshold):
         st.warning("Unstable: small harmless changes of the picture change the label.", icon=":material/swap_horiz:")
     known = shared.load_validation(run.card.name)
-    near = calibration.similar_cases(known.labels, known.probabilities, found.probability)
+    near = calibration.similar_cases(known.labels, known.probabilities, result.probability)
     st.markdown(
         "The model rated too few validation radiographs like this one to say how often such a rating is right."
         if near is None
@@ -541,24 +541,24 @@ def show_probability(run: Run, found: Diagnosis, threshold: float) -> None:
     )
 
 
-def show_place(found: Diagnosis) -> None:
+def show_place(result: Diagnosis) -> None:
     """Where the picture lies among the radiographs the gate was fitted to."""
-    guard = shared.the_gate()
-    if guard is None or found.admission is None:
+    guard = shared.the_input_check()
+    if guard is None or result.assessment is None:
         return
     with st.expander(
         "Is it a chest radiograph? Where this picture lies",
         icon=":material/door_open:",
-        expanded=diagnosis.is_refused(found),
+        expanded=diagnosis.is_refused(result),
     ):
         about = guard.about
         for column, name in zip(st.columns(len(input_check.SCORES)), input_check.SCORES, strict=True):
             column.plotly_chart(
-                plots.gate_histogram(
+                plots.input_check_histogram(
                     about.validation[name],
                     about.limits[name].typical,
                     about.limits[name].refused,
-                    found.admission.scores[name],
+                    result.assessment.scores[name],
                     input_check.TITLES[name],
                 ),
                 key=f"diagnose.gate.{name}",
@@ -572,12 +572,12 @@ def show_place(found: Diagnosis) -> None:
 
 def measured_text(about: input_check.About) -> str:
     """The gate's two rates on pictures that set none of its limits."""
-    found = about.measured
-    if found is None:
+    result = about.measured
+    if result is None:
         return ""
     return (
-        f" On {found.accepted.n} internal test radiographs it lets in {found.accepted.value:.1%} (95%: {found.accepted.ci95.low:.1%} to {found.accepted.ci95.high:.1%}); of other "
-        f"pictures (photographs, plots, text, noise, radiographs turned or cropped) it refuses {found.refused_mean:.1%}, mean of {len(found.refused)} kinds."
+        f" On {result.accepted.n} internal test radiographs it lets in {result.accepted.value:.1%} (95%: {result.accepted.ci95.low:.1%} to {result.accepted.ci95.high:.1%}); of other "
+        f"pictures (photographs, plots, text, noise, radiographs turned or cropped) it refuses {result.refused_mean:.1%}, mean of {len(result.refused)} kinds."
     )
 
 
@@ -587,7 +587,7 @@ def measured_text(about: input_check.About) -> str:
 def show_trust(run: Run, results: list[Diagnosis], threshold: float) -> None:
     with st.expander("How far to trust this", icon=":material/verified_user:"):
         known = shared.load_validation(run.card.name)
-        marks = [found.probability for found in results if diagnosis.answer(found, threshold)]
+        marks = [result.probability for result in results if diagnosis.label_for(result, threshold)]
         st.markdown(
             f"What {run.card.name} said of {len(known.labels)} validation radiographs, whose patients it never saw in training, "
             "and of your files:"

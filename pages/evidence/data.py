@@ -57,16 +57,16 @@ def main() -> None:
     )
     source = choose_source()
     try:
-        found = survey_of(source)
+        result = survey_of(source)
     except PneumoError as error:
         st.error(shared.plain(str(error)), icon=":material/folder_off:")
         st.stop()
-    show_tiles(found)
-    show_classes(found)
-    show_sizes(found)
-    show_duplicates(found)
-    show_brightness(found)
-    show_pictures(found)
+    show_tiles(result)
+    show_classes(result)
+    show_sizes(result)
+    show_duplicates(result)
+    show_brightness(result)
+    show_images(result)
 
 
 # --- the source -------------------------------------------------------------------------------------------
@@ -111,17 +111,17 @@ def typing_is_safe() -> bool:
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_SURVEYS)
-def shelf(source: str) -> shared.Shelf:
-    return shared.Shelf()
+def cached(source: str) -> shared.SharedCache:
+    return shared.SharedCache()
 
 
 def survey_of(source: str) -> Survey:
     """Each source is read once, with progress, which a cached function of Streamlit could not show."""
-    place = shelf(source)
+    place = cached(source)
     with place.lock:
-        if place.found is None:
-            place.found = take_survey(source)
-        return place.found
+        if place.result is None:
+            place.result = take_survey(source)
+        return place.result
 
 
 def take_survey(source: str) -> Survey:
@@ -140,8 +140,8 @@ def take_survey(source: str) -> Survey:
 # --- the audit --------------------------------------------------------------------------------------------
 
 
-def show_tiles(found: Survey) -> None:
-    audit = found.audit
+def show_tiles(result: Survey) -> None:
+    audit = result.audit
     tiles = (
         ("Images", f"{audit['images']:,}", "Files in the class folders, readable or not."),
         ("Patients", f"{audit['patients']:,}", "By file name where it says so, else one patient an image."),
@@ -152,9 +152,9 @@ def show_tiles(found: Survey) -> None:
     for column, (title, value, text) in zip(st.columns(len(tiles)), tiles, strict=True):
         column.metric(title, value, help=text, border=True)
     kinds = ", ".join(f"{n:,} {kind}" for kind, n in audit["subtypes"].items() if kind not in ("none", "phantom"))
-    origin = "drawn by a program" if found.source.startswith("phantom") else found.citation or "origin not stated"
+    origin = "drawn by a program" if result.source.startswith("phantom") else result.citation or "origin not stated"
     st.caption(
-        f"{shared.plain(dataset_audit.title(found.source))}: {shared.plain(origin)}. Licence: {shared.plain(audit['licence'])}."
+        f"{shared.plain(dataset_audit.title(result.source))}: {shared.plain(origin)}. Licence: {shared.plain(audit['licence'])}."
         + (f" Of the pneumonias {kinds}." if kinds else "")
     )
     if audit["unreadable"]:
@@ -162,19 +162,19 @@ def show_tiles(found: Survey) -> None:
             st.dataframe([{"file": f, "reason": r} for f, r in audit["unreadable"].items()], hide_index=True)
 
 
-def show_classes(found: Survey) -> None:
+def show_classes(result: Survey) -> None:
     """Class balance in each part, and how many images a patient has."""
     st.subheader("Classes and patients", divider="gray")
     left, right = st.columns(2, gap="large")
     with left:
-        own = {part: count for part, count in found.audit["splits"].items() if part != "none"}
+        own = {split: count for split, count in result.audit["splits"].items() if split != "none"}
         division = TRAINED
         if own:
             division = st.segmented_control("Parts", (TRAINED, OWN), default=TRAINED, key="data.parts", required=True)
         st.plotly_chart(
-            plots.class_bars(own if division == OWN else found.counts), key="data.balance", config=PLAIN_CHART
+            plots.class_bars(own if division == OWN else result.counts), key="data.balance", config=PLAIN_CHART
         )
-        patients = ", ".join(f"{n:,} {part}" for part, n in found.patients_in.items())
+        patients = ", ".join(f"{n:,} {split}" for split, n in result.patients_in.items())
         st.caption(
             f"Training divides by patient, never by image: {patients}. "
             + (
@@ -183,10 +183,10 @@ def show_classes(found: Survey) -> None:
                 else ""
             )
             + " A model that always answers with the larger class is right on "
-            f"{max(found.audit['classes'].values()) / found.audit['images']:.0%}: accuracy alone says little."
+            f"{max(result.audit['classes'].values()) / result.audit['images']:.0%}: accuracy alone says little."
         )
     with right:
-        counts = dataset_audit.images_per_patient(found)
+        counts = dataset_audit.images_per_patient(result)
         most = max(values.max(initial=1) for values in counts.values())
         pooled = {name: np.minimum(values, MANY_IMAGES) for name, values in counts.items()}
         st.plotly_chart(
@@ -206,16 +206,16 @@ def show_classes(found: Survey) -> None:
             if most > 1
             else "Every image counts as a patient of its own: the file names say no more."
         )
-    if found.audit["patients_in_several_splits"]:
+    if result.audit["patients_in_several_splits"]:
         st.warning(
-            f"{found.audit['patients_in_several_splits']:,} patients lie in more than one of the source's own parts.",
+            f"{result.audit['patients_in_several_splits']:,} patients lie in more than one of the source's own parts.",
             icon=":material/call_split:",
         )
 
 
-def show_sizes(found: Survey) -> None:
+def show_sizes(result: Survey) -> None:
     st.subheader("Sizes", divider="gray")
-    sizes = found.sizes[found.readable]
+    sizes = result.sizes[result.readable]
     if not len(sizes):
         st.info("No image could be read.")
     elif (sizes == sizes[0]).all():
@@ -223,21 +223,21 @@ def show_sizes(found: Survey) -> None:
             f"All {len(sizes):,} images are **{sizes[0][0]} x {sizes[0][1]}** pixels: the size gives no class away."
         )
     else:
-        st.plotly_chart(plots.picture_sizes(sizes, found.labels[found.readable]), key="data.sizes", config=PLAIN_CHART)
+        st.plotly_chart(plots.image_sizes(sizes, result.labels[result.readable]), key="data.sizes", config=PLAIN_CHART)
         st.caption(
             "Every picture becomes a square without keeping its proportions. Where the classes differ in shape, the squeezing "
             "differs too, and a model may learn that instead of lungs; stretching in training works against it."
         )
 
 
-def show_duplicates(found: Survey) -> None:
+def show_duplicates(result: Survey) -> None:
     st.subheader("Duplicates", divider="gray")
-    audit = found.audit
+    audit = result.audit
     st.markdown(
         "The same file twice counts double in training; on both sides of a split it turns a test into a recitation. Patients who share "
         "a file are therefore kept in one part."
     )
-    if not found.duplicates:
+    if not result.duplicates:
         st.markdown(f"None among {audit['images']:,} files.")
         return
     st.markdown(
@@ -246,15 +246,15 @@ def show_duplicates(found: Survey) -> None:
     )
     if audit["duplicates_with_two_labels"]:
         st.warning("The same picture is filed as NORMAL and as PNEUMONIA: one of the two is wrong.")
-    st.dataframe(dataset_audit.duplicate_table(found), key="data.duplicates", hide_index=True, height=220)
+    st.dataframe(dataset_audit.duplicate_table(result), key="data.duplicates", hide_index=True, height=220)
 
 
-def show_brightness(found: Survey) -> None:
+def show_brightness(result: Survey) -> None:
     """Whether the classes differ in exposure, which is no disease."""
     st.subheader("Brightness", divider="gray")
-    values = found.brightness
-    by_class = {name: values[(found.labels == label) & found.readable] for label, name in enumerate(CLASS_NAMES)}
-    low, high = (np.nanmin(values), np.nanmax(values)) if found.readable.any() else (0, 255)
+    values = result.brightness
+    by_class = {name: values[(result.labels == label) & result.readable] for label, name in enumerate(CLASS_NAMES)}
+    low, high = (np.nanmin(values), np.nanmax(values)) if result.readable.any() else (0, 255)
     left, right = st.columns(2, gap="large")
     left.plotly_chart(
         plots.class_histogram(
@@ -263,13 +263,13 @@ def show_brightness(found: Survey) -> None:
         key="data.brightness",
         config=PLAIN_CHART,
     )
-    right.plotly_chart(plots.level_curves(found.level_shares), key="data.levels", config=PLAIN_CHART)
-    area = dataset_audit.brightness_auroc(found)
+    right.plotly_chart(plots.level_curves(result.level_shares), key="data.levels", config=PLAIN_CHART)
+    area = dataset_audit.brightness_auroc(result)
     st.caption(
         (
             ""
             if area is None
-            else f"Mean brightness alone would tell the classes apart with AUROC {area:.3f} (n = {found.readable.sum():,}, 0.5 is chance). "
+            else f"Mean brightness alone would tell the classes apart with AUROC {area:.3f} (n = {result.readable.sum():,}, 0.5 is chance). "
         )
         + "A lung full of fluid is whiter, but so is a paler exposure: what lies above chance can be had without looking at a lung. "
         "Changes of gamma, contrast and brightness in training take it away."
@@ -284,39 +284,39 @@ def next_seed(key: str) -> None:
 
 
 @st.cache_resource(show_spinner=False, max_entries=256)
-def square(_found: Survey, source: str, index: int, image: ImageSpec) -> np.ndarray:
+def resized_image(_found: Survey, source: str, index: int, image: ImageSpec) -> np.ndarray:
     """(S, S) uint8, shared: nothing here writes to it."""
-    return dataset_audit.square(_found, index, image)
+    return dataset_audit.resized_image(_found, index, image)
 
 
 @st.fragment
-def show_pictures(found: Survey) -> None:
+def show_images(result: Survey) -> None:
     """Only this part is drawn again when a sample or a slider changes."""
     try:
-        show_augmentation(found, show_samples(found))
+        show_augmentation(result, show_samples(result))
     except PneumoError as error:  # a file has gone since the survey
         st.error(shared.plain(str(error)), icon=":material/folder_off:")
 
 
-def show_samples(found: Survey) -> list[int]:
+def show_samples(result: Survey) -> list[int]:
     """A grid of each class; returns the indices shown."""
     st.subheader("Samples", divider="gray")
     st.button(
         "Others", key="data.samples_again", icon=":material/casino:", on_click=next_seed, args=("data.samples_seed",)
     )
     seed = st.session_state.get("data.samples_seed", 0)
-    drawn = dataset_audit.picks(found, SAMPLES, seed)
+    drawn = dataset_audit.picks(result, SAMPLES, seed)
     for column, (name, indices) in zip(st.columns(2, gap="large"), drawn.items(), strict=True):
         with column:
             st.markdown(shared.label_html(name), unsafe_allow_html=True)
             if indices:
-                tiles = np.stack([square(found, found.source, index, THUMBNAIL) for index in indices])
+                tiles = np.stack([resized_image(result, result.source, index, THUMBNAIL) for index in indices])
                 st.image(sheets.contact_sheet(tiles, columns=4), width="stretch")
     st.caption(f"Drawn with seed {seed}, squeezed into squares as a model sees them.")
     return [index for indices in drawn.values() for index in indices]
 
 
-def show_augmentation(found: Survey, shown: list[int]) -> None:
+def show_augmentation(result: Survey, shown: list[int]) -> None:
     """One of the samples as training would change it, by the very function of training."""
     st.subheader("Augmentation", divider="gray")
     st.markdown(
@@ -331,7 +331,7 @@ def show_augmentation(found: Survey, shown: list[int]) -> None:
     index = left.selectbox(
         "Image",
         shown,
-        format_func=lambda i: f"{CLASS_NAMES[found.labels[i]]}: {found.names[i]}",
+        format_func=lambda i: f"{CLASS_NAMES[result.labels[i]]}: {result.names[i]}",
         key="data.image",
         help="The samples above.",
     )
@@ -343,10 +343,10 @@ def show_augmentation(found: Survey, shown: list[int]) -> None:
         "Again", key="data.augment_again", icon=":material/casino:", on_click=next_seed, args=("data.augment_seed",)
     )
     seed = st.session_state.get("data.augment_seed", 0)
-    picture = square(found, found.source, index, recipe.image)
-    changed = dataset_audit.augmented(picture, spec, CHANGED, seed)
+    image = resized_image(result, result.source, index, recipe.image)
+    changed = dataset_audit.augmented(image, spec, CHANGED, seed)
     left, right = st.columns([1, 2], gap="medium")
-    left.image(picture, caption=f"original, {recipe.image.size} x {recipe.image.size} pixels", width="stretch")
+    left.image(image, caption=f"original, {recipe.image.size} x {recipe.image.size} pixels", width="stretch")
     right.image(
         sheets.contact_sheet(changed, columns=4), caption=f"{CHANGED} times changed, seed {seed}", width="stretch"
     )

@@ -18,34 +18,34 @@ TILES = (
 )
 
 
-def show_figures(card: RunCard) -> None:
+def show_metrics(card: RunCard) -> None:
     """What a classifier reached, on the most honest set there is."""
-    part = "test" if "test" in card.metrics else next(iter(card.metrics))
-    metrics = card.metrics[part]
+    split = "test" if "test" in card.metrics else next(iter(card.metrics))
+    metrics = card.metrics[split]
     for column, (title, name) in zip(st.columns(len(TILES)), TILES, strict=True):
         value, interval = getattr(metrics, name), metrics.ci95.get(name)
         column.metric(title, "–" if value is None else f"{value:.3f}", border=True)
         if interval:
             column.caption(f"95%: {interval.low:.3f} to {interval.high:.3f}")
     st.caption(
-        f"n = {metrics.n:,} radiographs of {metrics.patients:,} patients ({card.name}, {model_card.PARTS.get(part, part).lower()})."
+        f"n = {metrics.n:,} radiographs of {metrics.patients:,} patients ({card.name}, {model_card.SPLITS.get(split, split).lower()})."
     )
 
 
 def measured_sections(card: RunCard) -> list[Section]:
     """What was measured beside a card: a GAN's samples, an autoencoder's reconstructions, the gate before a classifier.
     A file that cannot be read is said here and spoils no card."""
-    found = []
+    result = []
     for look, at in (
         (quality.card_sections, runs.resolve(card.name)),
         (latent.card_sections, runs.resolve(card.name)),
         (input_check.card_sections, card),
     ):
         try:
-            found += look(at)
+            result += look(at)
         except PneumoError as error:
             st.warning(shared.plain(str(error)), icon=":material/error:")
-    return found
+    return result
 
 
 st.title("Model cards")
@@ -65,7 +65,7 @@ st.download_button(
 st.header(card.name, divider="gray")
 st.markdown(model_card.summary(card))
 if card.metrics:
-    show_figures(card)
+    show_metrics(card)
 
 for section in model_card.sections(card, more):
     if section.folded:

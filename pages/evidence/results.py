@@ -27,19 +27,19 @@ TITLES = {"auroc": "AUROC", "f1": "F1", "mcc": "MCC", "ece": "ECE"}  # what is n
 def main() -> None:
     st.title("Results")
     st.caption("Every figure here is computed from the files of trained runs: none is typed in.")
-    names, part = choose()
+    names, split = choose()
     cards = {name: shared.load_card(name) for name in names}
-    predictions = {name: shared.load_predictions(name).part(part) for name in names}
-    predictions = {name: found for name, found in predictions.items() if len(found.labels)}
+    predictions = {name: shared.load_predictions(name).split(split) for name in names}
+    predictions = {name: result for name, result in predictions.items() if len(result.labels)}
     if not predictions:
         st.info("None of the chosen runs has figures on these patients. Choose another run, or the other patients.")
         st.stop()
-    show_threshold(cards, predictions, part)
+    show_threshold(cards, predictions, split)
     show_belief(predictions, cards)
     show_tests(predictions, cards)
-    show_stress(list(predictions))
+    show_robustness(list(predictions))
     show_training(names, cards)
-    show_league(part)
+    show_leaderboard(split)
     show_experiments()
 
 
@@ -64,25 +64,25 @@ def choose() -> tuple[list[str], str]:
     if not names:
         st.info("Choose one run or more.")
         st.stop()
-    parts = [p for p in PART_TITLES if any(p in shared.load_card(name).metrics for name in names)]
-    shared.keep("evidence.part", parts[0], parts)
-    part = right.segmented_control("Patients", parts, format_func=PART_TITLES.get, key="evidence.part", required=True)
-    st.caption(PART_NOTES[part])
-    return names, part
+    splits = [p for p in PART_TITLES if any(p in shared.load_card(name).metrics for name in names)]
+    shared.keep("evidence.part", splits[0], splits)
+    split = right.segmented_control("Patients", splits, format_func=PART_TITLES.get, key="evidence.part", required=True)
+    st.caption(PART_NOTES[split])
+    return names, split
 
 
 # --- one threshold through everything ---------------------------------------------------------------------
 
 
 @st.fragment
-def show_threshold(cards: dict[str, RunCard], predictions: dict[str, Predictions], part: str) -> None:
+def show_threshold(cards: dict[str, RunCard], predictions: dict[str, Predictions], split: str) -> None:
     """Matrix, rates, ROC and precision-recall move together; a fragment, so that the rest of the page stays as it is."""
     name = next(iter(predictions))
-    card, found = cards[name], predictions[name]
+    card, result = cards[name], predictions[name]
     st.subheader("Right and wrong", divider="gray")
     threshold = choose_threshold(card)
-    counts = classification.confusion(found.labels, found.probabilities, threshold)
-    show_rates(name, counts, found, threshold)
+    counts = classification.confusion(result.labels, result.probabilities, threshold)
+    show_rates(name, counts, result, threshold)
     scores = {run: (p.labels, p.probabilities) for run, p in predictions.items()}
     left, middle, right = st.columns(3)
     with left:
@@ -102,7 +102,7 @@ def show_threshold(cards: dict[str, RunCard], predictions: dict[str, Predictions
         plots.precision_recall_curves(scores, threshold), key="evidence.pr", config={"displayModeBar": False}
     )
     right.caption("Precision and recall; behind each name the average precision.")
-    show_cases(name, found, threshold)
+    show_cases(name, result, threshold)
     show_people(name, counts)
     show_subgroups(predictions, threshold)
 
@@ -139,7 +139,7 @@ def choose_threshold(card: RunCard) -> float:
     )
 
 
-def show_rates(name: str, counts: dict[str, int], found: Predictions, threshold: float) -> None:
+def show_rates(name: str, counts: dict[str, int], result: Predictions, threshold: float) -> None:
     """Rates at the threshold with Wilson intervals, and the area that no threshold moves."""
     rates = classification.rates(counts)
     tn, fp, fn, tp = (counts[key] for key in ("tn", "fp", "fn", "tp"))
@@ -147,20 +147,20 @@ def show_rates(name: str, counts: dict[str, int], found: Predictions, threshold:
         ("Sensitivity", rates["sensitivity"], significance.wilson(tp, tp + fn)),
         ("Specificity", rates["specificity"], significance.wilson(tn, tn + fp)),
         ("Precision", rates["precision"], significance.wilson(tp, tp + fp)),
-        ("Accuracy", rates["accuracy"], significance.wilson(tp + tn, len(found.labels))),
+        ("Accuracy", rates["accuracy"], significance.wilson(tp + tn, len(result.labels))),
         ("F1", rates["f1"], None),
         (
             "AUROC",
-            classification.auroc(found.labels, found.probabilities),
-            significance.delong_interval(found.labels, found.probabilities),
+            classification.auroc(result.labels, result.probabilities),
+            significance.delong_interval(result.labels, result.probabilities),
         ),
     )
     for column, (title, value, interval) in zip(st.columns(len(tiles)), tiles, strict=True):
         column.metric(title, "–" if value is None else f"{value:.3f}")
         column.caption(f"{interval.low:.3f} to {interval.high:.3f}" if interval else " ")
-    majority = max(found.labels.mean(), 1 - found.labels.mean())
+    majority = max(result.labels.mean(), 1 - result.labels.mean())
     st.caption(
-        f"n = {len(found.labels)} radiographs of {len(set(found.patients))} patients ({name}, threshold {threshold:.3f}). Beneath each "
+        f"n = {len(result.labels)} radiographs of {len(set(result.patients))} patients ({name}, threshold {threshold:.3f}). Beneath each "
         f"its 95% interval: Wilson, for AUROC DeLong. Always answering with the commoner class is right for {majority:.1%}."
     )
 
@@ -172,7 +172,7 @@ def take_cell() -> None:
     st.session_state[CELL] = data[0] if isinstance(data, list | tuple) else data
 
 
-def show_cases(name: str, found: Predictions, threshold: float) -> None:
+def show_cases(name: str, result: Predictions, threshold: float) -> None:
     """The cases of the chosen cell, worst first: pictures where the data folder is at hand, names otherwise."""
     cell = st.pills(
         "Cases of a cell",
@@ -183,33 +183,33 @@ def show_cases(name: str, found: Predictions, threshold: float) -> None:
     )
     if not cell:
         return
-    called = found.probabilities >= threshold
+    called = result.probabilities >= threshold
     truth, said = plots.CELLS[cell]
-    rows = np.flatnonzero((found.labels == truth) & (called == bool(said)))
-    surprise = np.abs(found.probabilities[rows] - found.labels[rows])
+    rows = np.flatnonzero((result.labels == truth) & (called == bool(said)))
+    surprise = np.abs(result.probabilities[rows] - result.labels[rows])
     rows = rows[np.argsort(-surprise, kind="stable")]
     st.markdown(f"**{plots.CELL_TITLES[cell]}: {len(rows)}** ({name}), the most surprising first")
     if not len(rows):
         return
-    pictures = dataset_audit.case_pictures(found.names[rows[:CASES_SHOWN]].tolist())
-    if pictures:
-        for column, (case, pixels) in zip(_grid(len(pictures), 6), pictures.items(), strict=True):
-            row = rows[found.names[rows].tolist().index(case)]
+    images = dataset_audit.case_images(result.names[rows[:CASES_SHOWN]].tolist())
+    if images:
+        for column, (case, pixels) in zip(_grid(len(images), 6), images.items(), strict=True):
+            row = rows[result.names[rows].tolist().index(case)]
             column.image(pixels, width="stretch")
-            column.caption(f"{shared.plain(case.rsplit('/', 1)[-1])}: {shared.chance(found.probabilities[row])}")
+            column.caption(f"{shared.plain(case.rsplit('/', 1)[-1])}: {shared.chance(result.probabilities[row])}")
     st.dataframe(
         {
-            "file": found.names[rows],
-            "patient": found.patients[rows],
-            "subtype": found.subtypes[rows],
-            "probability": found.probabilities[rows],
+            "file": result.names[rows],
+            "patient": result.patients[rows],
+            "subtype": result.subtypes[rows],
+            "probability": result.probabilities[rows],
         },
         column_config={"probability": st.column_config.ProgressColumn(format="%.3f", min_value=0.0, max_value=1.0)},
         hide_index=True,
         height=min(320, 38 + 35 * len(rows)),
         key="evidence.cases",
     )
-    if not pictures:
+    if not images:
         st.caption(
             "The pictures are not part of this project. Where the folder they come from is at hand, start the app with PNEUMO_DATA=FOLDER to see them."
         )
@@ -252,8 +252,8 @@ def show_people(name: str, counts: dict[str, int]) -> None:
 def show_subgroups(predictions: dict[str, Predictions], threshold: float) -> None:
     """Sensitivity to bacterial and viral pneumonia apart."""
     rows = []
-    for name, found in predictions.items():
-        for each in classification.subgroups(found.labels, found.probabilities, found.subtypes.tolist(), threshold):
+    for name, result in predictions.items():
+        for each in classification.subgroups(result.labels, result.probabilities, result.subtypes.tolist(), threshold):
             rows.append(
                 {
                     "run": name,
@@ -348,18 +348,18 @@ def _shared(one: Predictions, two: Predictions) -> tuple[Predictions, Prediction
     """Both, cut to the images both have, in the same order."""
     _, first, second = np.intersect1d(one.names, two.names, return_indices=True)
 
-    def cut(found: Predictions, rows: np.ndarray) -> Predictions:
-        return Predictions(*(column[rows] for column in vars(found).values()))
+    def cut(result: Predictions, rows: np.ndarray) -> Predictions:
+        return Predictions(*(column[rows] for column in vars(result).values()))
 
     return cut(one, first), cut(two, second)
 
 
-def show_stress(names: list[str]) -> None:
+def show_robustness(names: list[str]) -> None:
     """What each run loses when held-out pictures are spoiled."""
     st.subheader("Under stress", divider="gray")
-    found = {name: shared.load_robustness(name) for name in names}
-    found = {name: each for name, each in found.items() if each}
-    if not found:
+    result = {name: shared.load_robustness(name) for name in names}
+    result = {name: each for name, each in result.items() if each}
+    if not result:
         st.caption("Not measured for these runs: `python -m pneumo robustness RUN --data FOLDER --adopt`.")
         return
     shared.keep("evidence.stress", "auroc_lost")
@@ -371,11 +371,11 @@ def show_stress(names: list[str]) -> None:
         required=True,
     )
     st.plotly_chart(
-        plots.stress_map({name: each.rows for name, each in found.items()}, shown), key="evidence.stress_map"
+        plots.robustness_map({name: each.rows for name, each in result.items()}, shown), key="evidence.stress_map"
     )
-    one = next(iter(found.values()))
+    one = next(iter(result.values()))
     st.caption(
-        f"Radiographs of held-out patients, spoiled in three severities (n = {one.n} {one.part} images of {one.patients} patients). Rates at each "
+        f"Radiographs of held-out patients, spoiled in three severities (n = {one.n} {one.split} images of {one.patients} patients). Rates at each "
         "run's default threshold, which stays where it is: a model can rank well and still call everybody sick."
     )
     rows = [
@@ -385,7 +385,7 @@ def show_stress(names: list[str]) -> None:
             "from the model's features": each.family_probe.auroc,
             "from grey levels": each.family_probe.baseline,
         }
-        for name, each in found.items()
+        for name, each in result.items()
         if each.family_probe
     ]
     if rows:
@@ -404,9 +404,9 @@ def show_stress(names: list[str]) -> None:
 def show_training(names: list[str], cards: dict[str, RunCard]) -> None:
     """Figures by epoch, runs overlaid."""
     st.subheader("How they were trained", divider="gray")
-    found = {name: shared.load_history(name) for name in names}
-    found = {name: rows for name, rows in found.items() if rows}
-    if not found:
+    result = {name: shared.load_history(name) for name in names}
+    result = {name: rows for name, rows in result.items() if rows}
+    if not result:
         st.caption("An ensemble is not trained: its members are.")
         return
     left, right = st.columns([4, 1])
@@ -419,18 +419,18 @@ def show_training(names: list[str], cards: dict[str, RunCard]) -> None:
         required=True,
     )
     log_scale = right.toggle("Log scale", key="evidence.log")
-    best = {name: cards[name].best_epoch for name in found}
-    st.plotly_chart(plots.histories(found, best, figure, log_scale), key="evidence.curves")
+    best = {name: cards[name].best_epoch for name in result}
+    st.plotly_chart(plots.histories(result, best, figure, log_scale), key="evidence.curves")
     st.caption(
         "Solid: validation, dotted: as many fixed training images, both without augmentation and in evaluation mode. "
         + " ".join(
             f"{name}: {cards[name].epochs_run} epochs, {cards[name].minutes:.0f} minutes on {cards[name].hardware}."
-            for name in found
+            for name in result
         )
     )
 
 
-def show_league(part: str) -> None:
+def show_leaderboard(split: str) -> None:
     """Every run beside the others and beside what was reported elsewhere."""
     st.subheader("League table", divider="gray")
     cards = [shared.load_card(name) for name in runs.available("classification")]
@@ -445,10 +445,10 @@ def show_league(part: str) -> None:
         "minutes": st.column_config.NumberColumn(format="%.0f"),
     }
     order = ["run", "auroc", "auroc_ci95", "accuracy", "accuracy_ci95", "sensitivity", "specificity", "f1", "mcc", "ece", "n", "patients", "parameters", "minutes", "megabytes", "image_px"]  # fmt: skip
-    shown = leaderboard.rows(people, part)
+    shown = leaderboard.rows(people, split)
     st.dataframe(shown, hide_index=True, key="evidence.league", column_config=columns, column_order=order)
     st.caption(
-        f"Ours: {PART_TITLES[part].lower()}, each run at its default threshold, 95% intervals. Intervals that overlap widely are a tie. "
+        f"Ours: {PART_TITLES[split].lower()}, each run at its default threshold, 95% intervals. Intervals that overlap widely are a tie. "
         "An ensemble's minutes and megabytes are its members' together."
     )
     st.markdown("**Reported elsewhere, on the official test part (n = 624)**")
@@ -462,11 +462,11 @@ def show_league(part: str) -> None:
 
 def show_experiments() -> None:
     """Tables that experiments left: label efficiency, folds, clusters left out."""
-    found = experiment_tables.available()
-    if not found:
+    result = experiment_tables.available()
+    if not result:
         return
     st.subheader("Experiments", divider="gray")
-    for name in found:
+    for name in result:
         table = experiment_tables.read(name)
         st.markdown(f"**{table.title}**")
         if table.kind == "labels":

@@ -13,7 +13,7 @@ from pneumo import plots, runs
 from pneumo.generators import latent, reconstruction
 from pneumo.generators.latent import Space
 from pneumo.images import sheets
-from pneumo.images.overlays import heat_picture
+from pneumo.images.overlays import heat_image
 from pneumo.inference import dataset_audit, examples
 from pneumo.palette import COLOURS
 from pneumo.runs import Run
@@ -46,17 +46,17 @@ def main() -> None:
         "codes lie, and what lies between them says what the network has understood of a chest. Nothing here is a finding."
     )
     names = known_runs()
-    picture, title = choose_picture()
+    image, title = choose_image()
     shared.keep(SECTION, SECTIONS[0], SECTIONS)
     section = st.segmented_control("Section", SECTIONS, key=SECTION, required=True, label_visibility="collapsed")
     try:
         {
-            "Reconstruct": lambda: show_reconstructions(names, picture, title),
+            "Reconstruct": lambda: show_reconstructions(names, image, title),
             "Code size": lambda: show_code_sizes(names),
-            "Move through the code": lambda: show_moves(names, picture, title),
+            "Move through the code": lambda: show_moves(names, image, title),
             "Map": lambda: show_map(names),
-            "Denoise": lambda: show_denoising(names, picture, title),
-            "Odd pictures": lambda: show_odd(names, picture, title),
+            "Denoise": lambda: show_denoising(names, image, title),
+            "Odd pictures": lambda: show_ood(names, image, title),
         }[section]()
     except PneumoError as error:
         st.error(shared.plain(str(error)))
@@ -85,7 +85,7 @@ def code_of_card(name: str) -> int:
     return int(shared.load_card(name).model_args.get("code", 0))
 
 
-def choose_picture() -> tuple[np.ndarray, str]:
+def choose_image() -> tuple[np.ndarray, str]:
     """The picture all sections look at, (H, W) uint8, and what to call it."""
     offered = held_out() | built_in()
     left, right = st.columns([2, 3], gap="large", vertical_alignment="bottom")
@@ -106,7 +106,7 @@ def choose_picture() -> tuple[np.ndarray, str]:
             on_click=forget_upload,
         )
     try:
-        return examples.read_picture(blob, name), name
+        return examples.read_pixels(blob, name), name
     except PneumoError as error:
         st.error(f"**{shared.plain(name)}** was not read: {shared.plain(str(error))}", icon=":material/block:")
         st.stop()
@@ -126,26 +126,26 @@ def forget_upload() -> None:
 def built_in() -> dict[str, np.ndarray]:
     """The phantoms, by what they are called here."""
     return {
-        f"Phantom {n}, drawn as {each.label_name}": examples.read_picture(each.data, each.name)
+        f"Phantom {n}, drawn as {each.label_name}": examples.read_pixels(each.data, each.name)
         for n, each in enumerate(shared.phantom_examples(), 1)
     }
 
 
 @st.cache_resource(show_spinner=False)
-def real_pictures(source: str | None, count: int) -> dict[str, np.ndarray]:
+def real_images(source: str | None, count: int) -> dict[str, np.ndarray]:
     """Held-out radiographs, as many of either class, where the data folder is at hand. source: the cache's key."""
-    known = shared.load_predictions(runs.default_name()).part("test")
+    known = shared.load_predictions(runs.default_name()).split("test")
     names = [name for label in (0, 1) for name in known.names[known.labels == label][: count // 2]]
     labels = dict(zip(known.names.tolist(), known.labels.tolist(), strict=True))
-    pictures = dataset_audit.case_pictures(names)
+    images = dataset_audit.case_images(names)
     return {
-        f"Held-out {CLASS_NAMES[labels[name]]}, {Path(name).name}": pictures[name] for name in names if name in pictures
+        f"Held-out {CLASS_NAMES[labels[name]]}, {Path(name).name}": images[name] for name in names if name in images
     }
 
 
 def held_out() -> dict[str, np.ndarray]:
     try:
-        return real_pictures(dataset_audit.named_source(), HELD_OUT)
+        return real_images(dataset_audit.named_source(), HELD_OUT)
     except PneumoError:
         return {}
 
@@ -164,7 +164,7 @@ def space_of(name: str) -> Space | None:
 
 def pick_code(key: str, names: list[str], preferred: str = "bottleneck_32") -> tuple[Run, Space]:
     """A run whose code can be walked through; stops the section where none was measured."""
-    usable = [name for name in names if (found := space_of(name)) is not None and "codes" in found.arrays]
+    usable = [name for name in names if (result := space_of(name)) is not None and "codes" in result.arrays]
     if not usable:
         st.info(f"No code was measured yet: `python -m pneumo latent {names[0]} --data FOLDER --save`.")
         st.stop()
@@ -178,27 +178,27 @@ def tiles() -> st.delta_generator.DeltaGenerator:
     return st.container(horizontal=True, gap="small")
 
 
-def tile(place: st.delta_generator.DeltaGenerator, picture: np.ndarray, caption: str, width: int = TILE_PX) -> None:
-    place.container(width=width).image(picture, caption=caption, width=width)
+def tile(place: st.delta_generator.DeltaGenerator, image: np.ndarray, caption: str, width: int = TILE_PX) -> None:
+    place.container(width=width).image(image, caption=caption, width=width)
 
 
 # --- reconstruction ---------------------------------------------------------------------------------------
 
 
-def show_reconstructions(names: list[str], picture: np.ndarray, title: str) -> None:
+def show_reconstructions(names: list[str], image: np.ndarray, title: str) -> None:
     st.caption(
         "Below each reconstruction: where it is wrong, from black (right) to bright (a third of the grey scale or more)."
     )
     place = tiles()
-    tile(place, reconstruction.square(shared.load_run(names[0]), picture), shared.plain(title))
+    tile(place, reconstruction.resized_image(shared.load_run(names[0]), image), shared.plain(title))
     for name in names:
         run = shared.load_run(name)
-        found = reconstruction.reconstruct(run, picture)
+        result = reconstruction.reconstruct(run, image)
         column = place.container(width=TILE_PX)
-        column.image(found.found, width=TILE_PX)
-        column.image(heat_picture(found.error * 3), width=TILE_PX)
+        column.image(result.result, width=TILE_PX)
+        column.image(heat_image(result.error * 3), width=TILE_PX)
         column.markdown(f"**{shared.plain(name)}**")
-        column.caption(f"{code_text(run)}  \nPSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
+        column.caption(f"{code_text(run)}  \nPSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}")
     st.caption("PSNR and SSIM of this one picture; means over held-out radiographs are under Code size.")
     show_nine(names)
 
@@ -213,12 +213,12 @@ def show_nine(names: list[str]) -> None:
     st.subheader("Nine originals, nine reconstructions", divider="gray")
     shared.keep("autoencoder.nine", names[0], names)
     run = shared.load_run(st.selectbox("Model", names, key="autoencoder.nine"))
-    pictures = nine_pictures()
-    found = [reconstruction.reconstruct(run, each) for each in pictures]
-    rows = np.stack([each.original for each in found] + [each.found for each in found])
-    st.image(sheets.grid(rows, columns=len(found)), width="stretch")
+    images = nine_images()
+    result = [reconstruction.reconstruct(run, each) for each in images]
+    rows = np.stack([each.original for each in result] + [each.result for each in result])
+    st.image(sheets.grid(rows, columns=len(result)), width="stretch")
     st.caption(
-        f"{run.card.name}: PSNR {np.mean([each.psnr for each in found]):.1f} dB, SSIM {np.mean([each.ssim for each in found]):.3f}, means of these {len(found)}. "
+        f"{run.card.name}: PSNR {np.mean([each.psnr for each in result]):.1f} dB, SSIM {np.mean([each.ssim for each in result]):.3f}, means of these {len(result)}. "
         + (
             "Held-out radiographs."
             if held_out()
@@ -227,20 +227,20 @@ def show_nine(names: list[str]) -> None:
     )
 
 
-def nine_pictures() -> list[np.ndarray]:
-    real = list(real_pictures(dataset_audit.named_source(), 2 * NINE).values()) if held_out() else []
-    return real[:: max(1, len(real) // NINE)][:NINE] or examples.phantom_pictures(NINE)
+def nine_images() -> list[np.ndarray]:
+    real = list(real_images(dataset_audit.named_source(), 2 * NINE).values()) if held_out() else []
+    return real[:: max(1, len(real) // NINE)][:NINE] or examples.phantom_images(NINE)
 
 
 # --- code size --------------------------------------------------------------------------------------------
 
 
 def show_code_sizes(names: list[str]) -> None:
-    found = {name: space.about for name in names if (space := space_of(name))}
-    if not found:
+    result = {name: space.about for name in names if (space := space_of(name))}
+    if not result:
         st.info(f"Not measured yet: `python -m pneumo latent {names[0]} --data FOLDER --save`.")
         return
-    short = {name: about for name, about in found.items() if about.pca and not shared.load_card(name).recipe.denoise}
+    short = {name: about for name, about in result.items() if about.pca and not shared.load_card(name).recipe.denoise}
     if short:
         by_model = {name: shared.load_card(name).model for name in short}
         for column, figure in zip(st.columns(2, gap="large"), ("psnr", "ssim"), strict=True):
@@ -258,7 +258,7 @@ def show_code_sizes(names: list[str]) -> None:
                 "PSNR more than components": interval_text(about.gain.psnr, 2) if about.gain else "",
                 "SSIM more than components": interval_text(about.gain.ssim, 3) if about.gain else "",
             }
-            for name, about in found.items()
+            for name, about in result.items()
         ],
         hide_index=True,
         key="autoencoder.fidelity",
@@ -269,7 +269,7 @@ def show_code_sizes(names: list[str]) -> None:
         "bytes a number; its header and tables are not counted, as an autoencoder's weights are not. "
         + jpeg_text(short)
     )
-    long = [(name, about) for name, about in found.items() if about.code_size >= about.input_size]
+    long = [(name, about) for name, about in result.items() if about.code_size >= about.input_size]
     for name, about in long:
         st.subheader("A code that is larger than its picture", divider="gray")
         left, right = st.columns(2, gap="large")
@@ -304,9 +304,9 @@ def interval_text(mean: latent.Mean, places: int) -> str:
 # --- moving through the code ------------------------------------------------------------------------------
 
 
-def show_moves(names: list[str], picture: np.ndarray, title: str) -> None:
+def show_moves(names: list[str], image: np.ndarray, title: str) -> None:
     run, space = pick_code("autoencoder.code", names)
-    code = latent.code_of(run, picture)
+    code = latent.code_of(run, image)
     show_sliders(run, space, code, title)
     show_arithmetic(run, space, code)
     show_between(run, code, title)
@@ -338,7 +338,7 @@ def show_sliders(run: Run, space: Space, code: np.ndarray, title: str) -> None:
     left.image(
         shown,
         width="stretch",
-        caption=f"Decoded by {run.card.name}, from {shared.plain(title) if start == 'the picture above' else 'the average code'}",
+        caption=f"Decoded by {run.card.name}, from {shared.plain(title) if start == 'the image above' else 'the average code'}",
     )
 
 
@@ -350,8 +350,8 @@ def reset(keys: list[str]) -> None:
 def show_arithmetic(run: Run, space: Space, code: np.ndarray) -> None:
     st.subheader("From NORMAL to PNEUMONIA", divider="gray")
     place = tiles()
-    for amount, picture in zip(AMOUNTS, latent.towards(run, space, code, AMOUNTS), strict=True):
-        tile(place, picture, f"{amount:+.1f}" if amount else "decoded", SMALL_TILE_PX)
+    for amount, image in zip(AMOUNTS, latent.towards(run, space, code, AMOUNTS), strict=True):
+        tile(place, image, f"{amount:+.1f}" if amount else "decoded", SMALL_TILE_PX)
     st.caption(
         "The picture's code plus so many times the way from the mean code of NORMAL to that of PNEUMONIA training radiographs. The way holds all in which the two groups "
         "differ: whiter lungs, and exposure, size and position of the child too. It draws no disease into a patient."
@@ -366,8 +366,8 @@ def show_between(run: Run, code: np.ndarray, title: str) -> None:
     other = st.selectbox("The other picture", others, key="autoencoder.other")
     way = latent.between(run, code, latent.code_of(run, offered[other]), STEPS)
     place = tiles()
-    for n, picture in enumerate(way):
-        tile(place, picture, f"{n / (STEPS - 1):.0%}", SMALL_TILE_PX)
+    for n, image in enumerate(way):
+        tile(place, image, f"{n / (STEPS - 1):.0%}", SMALL_TILE_PX)
     st.caption(
         "Every picture is decoded from a code on the straight way between both codes. Fading one picture into the other would show two chests at once."
     )
@@ -410,8 +410,8 @@ def thumbnails_of(name: str, weights: str, source: str | None) -> tuple[np.ndarr
 @st.cache_resource(show_spinner=False, max_entries=8)
 def sheet_of(name: str, weights: str, source: str | None) -> str:
     """The thumbnails as one picture, a data URL."""
-    pictures, _ = thumbnails_of(name, weights, source)
-    blob = sheets.png(sheets.grid(pictures, columns=SHEET_COLUMNS, gap=0), synthetic=False)
+    images, _ = thumbnails_of(name, weights, source)
+    blob = sheets.png(sheets.grid(images, columns=SHEET_COLUMNS, gap=0), synthetic=False)
     return "data:image/png;base64," + base64.b64encode(blob).decode()
 
 
@@ -420,7 +420,7 @@ def show_map(names: list[str]) -> None:
     run, space = pick_code("autoencoder.map_code", names)
     source = dataset_audit.named_source()
     key = (run.card.name, run.card.weights.sha256, source)
-    pictures, real = thumbnails_of(*key)
+    images, real = thumbnails_of(*key)
     st.caption(
         f"{space.about.n:,} held-out radiographs ({run.card.name}), laid out so that neighbours in the code are neighbours here (t-SNE; distances between far groups mean nothing). "
         f"{shared.SYMBOLS['NORMAL']} NORMAL, {shared.SYMBOLS['PNEUMONIA']} PNEUMONIA: the network was never told. **Hover** or tap for a thumbnail, **drag a line** round points to see them (with a finger, set out sideways). "
@@ -456,29 +456,33 @@ def show_map(names: list[str]) -> None:
             key=NEAREST,
             on_change=lambda: take_nearest(name, space),
         )
-    show_gallery(space, pictures, chosen)
+    show_gallery(space, images, chosen)
 
 
 def take_line(drawn: str, name: str, count: int) -> None:
     """The points inside the line that the visitor drew; what came from the browser is checked."""
-    found = st.session_state[drawn].get("selected") or []
-    st.session_state[CHOSEN][name] = [n for n in found if isinstance(n, int) and 0 <= n < count]
+    result = st.session_state[drawn].get("selected") or []
+    st.session_state[CHOSEN][name] = [n for n in result if isinstance(n, int) and 0 <= n < count]
     st.session_state[NEAREST] = None
 
 
 def take_nearest(name: str, space: Space) -> None:
     number = st.session_state[NEAREST]
-    near = [] if number is None else np.argsort(np.square(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
+    near = (
+        []
+        if number is None
+        else np.argsort(np.resized_image(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
+    )
     st.session_state[CHOSEN][name] = near
 
 
-def show_gallery(space: Space, pictures: np.ndarray, chosen: list[int]) -> None:
+def show_gallery(space: Space, images: np.ndarray, chosen: list[int]) -> None:
     if not chosen:
         st.info("Nothing chosen: drag a line round some points, or name one below the map.", icon=":material/gesture:")
         return
-    sick = int(space.labels[chosen].sum())
+    positive = int(space.labels[chosen].sum())
     st.markdown(
-        f"**{len(chosen)} chosen**: {len(chosen) - sick} NORMAL, {sick} PNEUMONIA"
+        f"**{len(chosen)} chosen**: {len(chosen) - positive} NORMAL, {positive} PNEUMONIA"
         + (f"; {GALLERY} of them shown, evenly picked" if len(chosen) > GALLERY else "")
     )
     place = tiles()
@@ -487,14 +491,14 @@ def show_gallery(space: Space, pictures: np.ndarray, chosen: list[int]) -> None:
     )  # files lie by class: the first would be one class
     for n in (chosen[at] for at in shown):
         name = CLASS_NAMES[space.labels[n]]
-        tile(place, pictures[n], f"{shared.SYMBOLS[name]} {n}", 88)
+        tile(place, images[n], f"{shared.SYMBOLS[name]} {n}", 88)
 
 
 # --- denoising --------------------------------------------------------------------------------------------
 
 
 @st.fragment
-def show_denoising(names: list[str], picture: np.ndarray, title: str) -> None:
+def show_denoising(names: list[str], image: np.ndarray, title: str) -> None:
     trained = [name for name in names if shared.load_card(name).recipe.denoise]
     shown = trained + [name for name in names if name not in trained]
     shared.keep_all({"autoencoder.noise": 0.15, "autoencoder.noise_seed": 0})
@@ -506,12 +510,12 @@ def show_denoising(names: list[str], picture: np.ndarray, title: str) -> None:
     place, first = tiles(), True
     for name in shown:
         run = shared.load_run(name)
-        noisy, found = latent.denoise(run, picture, strength, seed)
+        noisy, result = latent.denoise(run, image, strength, seed)
         if first:
-            tile(place, noisy.found, f"With noise: PSNR {noisy.psnr:.1f} dB, SSIM {noisy.ssim:.3f}")
+            tile(place, noisy.result, f"With noise: PSNR {noisy.psnr:.1f} dB, SSIM {noisy.ssim:.3f}")
             first = False
         taught = " (taught with noise)" if name in trained else ""
-        tile(place, found.found, f"{name}{taught}: PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
+        tile(place, result.result, f"{name}{taught}: PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}")
     st.caption(
         f"{shared.plain(title)}; PSNR and SSIM of this one picture, against it without noise. A narrow code has no room for noise and takes some away, and fine detail with it; a code larger "
         "than the picture can carry the noise along. "
@@ -524,7 +528,7 @@ def show_denoising(names: list[str], picture: np.ndarray, title: str) -> None:
 
 
 @st.fragment
-def show_odd(names: list[str], picture: np.ndarray, title: str) -> None:
+def show_ood(names: list[str], image: np.ndarray, title: str) -> None:
     usable = [name for name in names if space_of(name)]
     if not usable:
         st.info(f"Not measured yet: `python -m pneumo latent {names[0]} --data FOLDER --save`.")
@@ -536,8 +540,8 @@ def show_odd(names: list[str], picture: np.ndarray, title: str) -> None:
     st.markdown(
         "What an autoencoder gives back badly is unlike what it learned from: the oldest way to find odd pictures. Radiographs on the left of the threshold, odd pictures on the right would be perfect."
     )
-    odd = {kind: np.array(found.errors) for kind, found in about.odd.items()}
-    own = float(np.square(reconstruction.reconstruct(run, picture).error).mean())
+    ood = {kind: np.array(result.errors) for kind, result in about.ood.items()}
+    own = float(np.resized_image(reconstruction.reconstruct(run, image).error).mean())
     choices = [float(each) for each in np.quantile(errors, np.linspace(0.5, 1, 101))]
     shared.keep(f"autoencoder.share.{name}", 95)
     share = st.slider("Let in so many of a hundred held-out radiographs", 50, 100, key=f"autoencoder.share.{name}")
@@ -545,23 +549,23 @@ def show_odd(names: list[str], picture: np.ndarray, title: str) -> None:
     st.plotly_chart(
         plots.anomaly_histogram(
             {c: errors[space.labels == i] for i, c in enumerate(CLASS_NAMES)},
-            np.concatenate(list(odd.values())),
+            np.concatenate(list(ood.values())),
             threshold,
             own,
         ),
         key="autoencoder.anomaly",
         config=PLAIN_CHART,
     )
-    caught = {kind: float((values > threshold).mean()) for kind, values in odd.items()}
+    caught = {kind: float((values > threshold).mean()) for kind, values in ood.items()}
     st.dataframe(
         [
             {
                 "odd picture": kind,
-                "n": len(odd[kind]),
-                "AUROC": about.odd[kind].auroc,
+                "n": len(ood[kind]),
+                "AUROC": about.ood[kind].auroc,
                 "above the threshold": caught[kind],
             }
-            for kind in odd
+            for kind in ood
         ],
         hide_index=True,
         key="autoencoder.odd_table",
@@ -574,19 +578,19 @@ def show_odd(names: list[str], picture: np.ndarray, title: str) -> None:
         f"{name}: mean squared errors of n = {about.n:,} held-out radiographs and of pictures drawn by a program. ◆ {shared.plain(title)}: {own:.5f}, "
         f"{'above' if own > threshold else 'below'} the threshold."
     )
-    show_changed(run, picture, threshold)
-    show_failures(run, space, odd, threshold)
+    show_changed(run, image, threshold)
+    show_failures(run, space, ood, threshold)
     show_as_finding(usable)
 
 
-def show_changed(run: Run, picture: np.ndarray, threshold: float) -> None:
+def show_changed(run: Run, image: np.ndarray, threshold: float) -> None:
     """The same picture in ways in which no radiograph should come."""
     st.subheader("The picture above, changed", divider="gray")
     place = tiles()
-    for kind, pixels in reconstruction.changed(picture).items():
-        found = reconstruction.reconstruct(run, pixels)
-        error = float(np.square(found.error).mean())
-        tile(place, found.original, f"{kind}: {error:.5f}, {'above' if error > threshold else 'below'}", 112)
+    for kind, pixels in reconstruction.changed(image).items():
+        result = reconstruction.reconstruct(run, pixels)
+        error = float(np.resized_image(result.error).mean())
+        tile(place, result.original, f"{kind}: {error:.5f}, {'above' if error > threshold else 'below'}", 112)
     st.caption(f"Mean squared errors of {run.card.name}, above or below the threshold of {threshold:.5f}.")
 
 
@@ -610,29 +614,32 @@ def show_as_finding(usable: list[str]) -> None:
     )
 
 
-def show_failures(run: Run, space: Space, odd: dict[str, np.ndarray], threshold: float) -> None:
+def show_failures(run: Run, space: Space, ood: dict[str, np.ndarray], threshold: float) -> None:
     """What the threshold gets wrong: smooth odd pictures below it, radiographs above it."""
     st.subheader("Where it fails", divider="gray")
-    drawn = latent.odd_pictures()
-    missed = sorted((float(e), kind, n) for kind, values in odd.items() for n, e in enumerate(values) if e <= threshold)
+    drawn = latent.ood_images()
+    missed = sorted((float(e), kind, n) for kind, values in ood.items() for n, e in enumerate(values) if e <= threshold)
     st.markdown(
         f"**{len(missed)} odd pictures below the threshold**"
         + (f", the first {FAILURES}" if len(missed) > FAILURES else "")
     )
     place = tiles()
     for error, kind, n in missed[:FAILURES]:
-        tile(place, reconstruction.square(run, drawn[kind][n]), f"{kind}, {error:.5f}", 112)
+        tile(place, reconstruction.resized_image(run, drawn[kind][n]), f"{kind}, {error:.5f}", 112)
     worst = [int(n) for n in np.argsort(-space.errors) if space.errors[n] > threshold]
     st.markdown(f"**{len(worst)} radiographs above it**" + (f", the first {FAILURES}" if len(worst) > FAILURES else ""))
-    pictures = dataset_audit.case_pictures([space.about.names[n] for n in worst[:FAILURES]])
+    images = dataset_audit.case_images([space.about.names[n] for n in worst[:FAILURES]])
     place = tiles()
     for n in worst[:FAILURES]:
         name, label = space.about.names[n], CLASS_NAMES[space.labels[n]]
-        if name in pictures:
+        if name in images:
             tile(
-                place, reconstruction.square(run, pictures[name]), f"{shared.SYMBOLS[label]} {space.errors[n]:.5f}", 112
+                place,
+                reconstruction.resized_image(run, images[name]),
+                f"{shared.SYMBOLS[label]} {space.errors[n]:.5f}",
+                112,
             )
-    if not pictures:
+    if not images:
         st.caption(
             "To see them, start the app with PNEUMO_DATA naming the folder of the radiographs. By name: "
             + ", ".join(f"`{Path(space.about.names[n]).name}`" for n in worst[:FAILURES])

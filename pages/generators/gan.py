@@ -76,12 +76,12 @@ def show_samples(run: Run) -> None:
     shared.keep(SEED, 0)
     seed = middle.number_input("Seed", 0, LARGEST_SEED, key=SEED, help="The same seed draws the same pictures.")
     right.button("Others", key="gan.others", icon=":material/casino:", on_click=next_seed)
-    pictures = drawn(run.card.weights.sha256, run, wanted, seed)
+    images = drawn(run.card.weights.sha256, run, wanted, seed)
     shared.keep(NUMBER, 0)
     tiles = st.container(horizontal=True, gap="small")
-    for number, picture in enumerate(pictures):
+    for number, image in enumerate(images):
         tile = tiles.container(width=TILE_PX, gap=None)
-        tile.image(picture, width=TILE_PX)
+        tile.image(image, width=TILE_PX)
         chosen = number == st.session_state[NUMBER]
         tile.button(
             f"{number}",
@@ -97,7 +97,7 @@ def show_samples(run: Run) -> None:
     )
     st.download_button(
         "These samples as PNG",
-        sheets.png(sheets.grid(pictures)),
+        sheets.png(sheets.grid(images)),
         f"synthetic_{wanted}_{seed}.png",
         "image/png",
         key="gan.download",
@@ -134,7 +134,7 @@ def drawn(weights: str, _run: Run, wanted: str, seed: int) -> np.ndarray:
 def show_one(run: Run, wanted: str, seed: int) -> None:
     number = st.session_state[NUMBER]
     st.subheader(f"Sample {number}, turned", divider="gray")
-    picture, controls = st.columns(2, gap="large")
+    image, controls = st.columns(2, gap="large")
     with controls:
         shared.keep("gan.truncation", 1.0)
         truncation = st.slider(
@@ -153,7 +153,7 @@ def show_one(run: Run, wanted: str, seed: int) -> None:
         replaced = choose_number(run)
         st.button("As it was drawn", key="gan.back", icon=":material/restart_alt:", on_click=put_back)
     turned = sampling.one(run, seed, number, wanted, truncation, along, replaced)
-    with picture:
+    with image:
         st.image(turned, width="stretch", caption=f"Sample {number} of {wanted}, synthetic")
         st.download_button(
             "This one as PNG",
@@ -182,17 +182,17 @@ def choose_number(run: Run) -> dict[int, float]:
 
 
 @st.cache_resource(show_spinner="Reading the training radiographs ...", max_entries=4)
-def training_pictures(source: str, weights: str, _run: Run) -> memorisation.Known:
+def training_images(source: str, weights: str, _run: Run) -> memorisation.Known:
     """The same for all visitors. weights: the cache's key."""
-    return memorisation.training_pictures(_run, source)
+    return memorisation.training_images(_run, source)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)
-def shelf(source: str, weights: str) -> shared.Shelf:
-    return shared.Shelf()
+def cached(source: str, weights: str) -> shared.SharedCache:
+    return shared.SharedCache()
 
 
-def show_neighbours(run: Run, picture: np.ndarray) -> None:
+def show_neighbours(run: Run, image: np.ndarray) -> None:
     """Whether the sample is a copy: what lies nearest in the training radiographs."""
     source = dataset_audit.named_source()
     with st.expander("Is it a copy? The nearest training radiographs", icon=":material/search:"):
@@ -203,27 +203,27 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
             )
             return
         try:
-            known = training_pictures(source, run.card.weights.sha256, run)
+            known = training_images(source, run.card.weights.sha256, run)
         except PneumoError as error:
             st.caption(f"The nearest training radiographs cannot be shown: {shared.plain(str(error))}.")
             return
-        found = measured(run)
+        result = measured(run)
         show_row(
-            "in pixels", memorisation.neighbours(known, picture, NEAREST), found and found.memory.pixel.held_out, ".3f"
+            "in pixels", memorisation.neighbours(known, image, NEAREST), result and result.memory.pixel.held_out, ".3f"
         )
-        place = shelf(source, run.card.weights.sha256)
-        if place.found is None and not st.button(
+        place = cached(source, run.card.weights.sha256)
+        if place.result is None and not st.button(
             "Nearest in features too",
             key="gan.features",
             icon=":material/bolt:",
             help="Takes about a minute the first time.",
         ):
             return
-        encoder = shared.load_run(found.encoder if found else quality.ENCODER)
+        encoder = shared.load_run(result.encoder if result else quality.ENCODER)
         with place.lock:
-            if place.found is None:
+            if place.result is None:
                 bar = st.progress(0.0, "Computing features ...")
-                place.found = memorisation.with_features(
+                place.result = memorisation.with_features(
                     known,
                     encoder,
                     lambda done, total: bar.progress(done / total, f"Features of {done:,} of {total:,} ..."),
@@ -231,8 +231,8 @@ def show_neighbours(run: Run, picture: np.ndarray) -> None:
                 bar.empty()
         show_row(
             f"in the features of {encoder.card.name}",
-            memorisation.neighbours(place.found, picture, NEAREST, encoder),
-            found and found.memory.feature.held_out,
+            memorisation.neighbours(place.result, image, NEAREST, encoder),
+            result and result.memory.feature.held_out,
             ".2f",
         )
 
@@ -244,7 +244,7 @@ def show_row(where: str, near: list[memorisation.Neighbour], typical: float | No
     )
     tiles = st.container(horizontal=True, gap="small")
     for each in near:
-        tiles.container(width=TILE_PX).image(each.square, width=TILE_PX, caption=f"{each.distance:{places}}")
+        tiles.container(width=TILE_PX).image(each.resized_image, width=TILE_PX, caption=f"{each.distance:{places}}")
 
 
 def measured(run: Run) -> quality.Quality | None:
@@ -302,7 +302,7 @@ def snapshots_of(name: str, weights: str) -> dict[int, np.ndarray]:
 
 
 def replay(kept: dict[str, dict[int, np.ndarray]]) -> None:
-    epochs = sorted({epoch for pictures in kept.values() for epoch in pictures})
+    epochs = sorted({epoch for images in kept.values() for epoch in images})
     shared.keep("gan.epoch", epochs[-1], epochs)
     if st.session_state.get(PLAYING):
         advance(epochs)
@@ -322,9 +322,9 @@ def replay(kept: dict[str, dict[int, np.ndarray]]) -> None:
         st.rerun()
     row.button("", key="gan.step_on", icon=":material/skip_next:", on_click=step, args=(epochs, 1), help="One on")
     epoch = st.select_slider("Epoch", epochs, key="gan.epoch")
-    for (name, pictures), column in zip(kept.items(), st.columns(len(kept), gap="large"), strict=True):
+    for (name, images), column in zip(kept.items(), st.columns(len(kept), gap="large"), strict=True):
         with column:
-            show_moment(name, pictures, epoch, wide=len(kept) == 1)
+            show_moment(name, images, epoch, wide=len(kept) == 1)
     st.caption(
         "Neither loss falls to zero: where the two keep up with each other, both stay where they are. A discriminator that is right about training pictures and wrong "
         "about held-out ones has learned the training pictures by heart. **Spread**: the standard deviation between samples; where it falls to zero the generator draws one "
@@ -332,16 +332,16 @@ def replay(kept: dict[str, dict[int, np.ndarray]]) -> None:
     )
 
 
-def show_moment(name: str, pictures: dict[int, np.ndarray], epoch: int, *, wide: bool) -> None:
+def show_moment(name: str, images: dict[int, np.ndarray], epoch: int, *, wide: bool) -> None:
     """A training at an epoch: the last samples kept until then, and its curves."""
-    at = max((each for each in pictures if each <= epoch), default=min(pictures, default=0))
+    at = max((each for each in images if each <= epoch), default=min(images, default=0))
     card = shared.load_card(name)
     left, right = st.columns(2, gap="large") if wide else (st.container(), st.container())
-    if pictures:
+    if images:
         left.image(
-            sheets.grid(pictures[at]),
+            sheets.grid(images[at]),
             width="stretch",
-            caption=f"{name}: the same {len(pictures[at])} samples after {at} epochs",
+            caption=f"{name}: the same {len(images[at])} samples after {at} epochs",
         )
     right.plotly_chart(
         plots.gan_training(shared.load_history(name), epoch), key=f"gan.curves.{name}", config={"displayModeBar": False}
@@ -382,22 +382,22 @@ def toggle(epochs: list[int]) -> None:
 def show_quality(run: Run) -> None:
     """All measured GANs beside each other: a distance means something only beside others in the same features."""
     try:
-        found = {name: each for name in runs.available("gan") if (each := quality.read(runs.resolve(name)))}
+        result = {name: each for name in runs.available("gan") if (each := quality.read(runs.resolve(name)))}
     except PneumoError as error:
         st.error(shared.plain(str(error)))
         return
-    if run.card.name not in found:
+    if run.card.name not in result:
         st.caption(f"Not measured yet: `python -m pneumo quality {run.card.name} --data FOLDER --crossed --save`.")
-    if found:
-        show_distances(found)
-        show_memory(found)
-        show_obedience(found)
+    if result:
+        show_distances(result)
+        show_memory(result)
+        show_obedience(result)
 
 
-def show_distances(found: dict[str, quality.Quality]) -> None:
+def show_distances(result: dict[str, quality.Quality]) -> None:
     rows = []
     for title, field_name, better, places in quality.MEASURES:
-        for name, each in found.items():
+        for name, each in result.items():
             value, floor = getattr(each.distances, field_name), getattr(each.distances, f"{field_name}_floor")
             rows.append(
                 {
@@ -410,14 +410,14 @@ def show_distances(found: dict[str, quality.Quality]) -> None:
                 }
             )
     st.dataframe(rows, hide_index=True, key="gan.distances", height="content")
-    one = next(iter(found.values()))
+    one = next(iter(result.values()))
     st.caption(
         f"Features of {one.encoder}; as many generated as held-out radiographs (n) of the classes the GAN knows; mean, lowest and highest of {one.seeds} seeds. Real against real is the "
         "floor: training against held-out radiographs. Distances in another network's features cannot be compared with these. A kernel distance near zero falls below it by chance."
     )
 
 
-def show_memory(found: dict[str, quality.Quality]) -> None:
+def show_memory(result: dict[str, quality.Quality]) -> None:
     st.markdown("**Learned by heart?** The nearest training picture, median distance")
     rows = [
         {
@@ -427,18 +427,18 @@ def show_memory(found: dict[str, quality.Quality]) -> None:
             "held-out": f"{near.held_out:.{places}f} ({near.held_out_ci95.low:.{places}f} to {near.held_out_ci95.high:.{places}f})",
             "n": each.memory.n,
         }
-        for name, each in found.items()
+        for name, each in result.items()
         for title, near, places in (("pixels (0 to 1)", each.memory.pixel, 4), ("features", each.memory.feature, 2))
     ]
     st.dataframe(rows, hide_index=True, key="gan.memory")
-    copies = "; ".join(f"{name} {each.memory.copies.mean:.1%}" for name, each in found.items())
+    copies = "; ".join(f"{name} {each.memory.copies.mean:.1%}" for name, each in result.items())
     st.caption(
         "A generator that copied would lie nearer to training pictures than held-out radiographs do. Share of the generated that are nearer in pixels than all but one in a hundred of "
         f"the held-out ones: {copies}. Smooth and average pictures lie nearer without being copies. In brackets: lowest and highest of the seeds; of the held-out ones 95% (patients resampled)."
     )
 
 
-def show_obedience(found: dict[str, quality.Quality]) -> None:
+def show_obedience(result: dict[str, quality.Quality]) -> None:
     """What a classifier makes of samples, and what one can learn from them."""
     st.markdown("**Does it draw what it is asked for?**")
     rows = [
@@ -450,11 +450,11 @@ def show_obedience(found: dict[str, quality.Quality]) -> None:
             "median probability of PNEUMONIA": shared.chance(a.probability.mean),
             "read by": each.classifier,
         }
-        for name, each in found.items()
+        for name, each in result.items()
         for a in each.asked
     ]
     st.dataframe(rows, hide_index=True, key="gan.asked")
-    crossed = [
+    tstr = [
         {
             "GAN": name,
             "trained on": c.trained_on,
@@ -462,13 +462,13 @@ def show_obedience(found: dict[str, quality.Quality]) -> None:
             "n": c.n,
             "AUROC": f"{c.auroc:.3f}" + (f" ({c.ci95.low:.3f} to {c.ci95.high:.3f})" if c.ci95 else ""),
         }
-        for name, each in found.items()
-        for c in each.crossed
+        for name, each in result.items()
+        for c in each.tstr
     ]
-    if not crossed:
+    if not tstr:
         return
     st.markdown("**Can a classifier learn from it?**")
-    st.dataframe(crossed, hide_index=True, key="gan.crossed")
+    st.dataframe(tstr, hide_index=True, key="gan.crossed")
     st.caption(
         "Tested on held-out radiographs, or on samples of another seed; 95% intervals (DeLong). Weights were chosen on pictures of the kind trained on. Real to real is the "
         "comparison: what the samples lose against it was not learned from them."
@@ -506,10 +506,10 @@ def show_game(run: Run) -> None:
     st.markdown(
         f"**Pair {pair + 1} of {game.PAIRS}.** Each picture is a {dealt.real[:-1]} or generated, by lot: both, one or neither."
     )
-    answers = []
+    results = []
     for place, column in enumerate(st.columns([1, 1, 2])[:2]):
-        column.image(dealt.pictures[2 * pair + place], width="stretch")
-        answers.append(
+        column.image(dealt.images[2 * pair + place], width="stretch")
+        results.append(
             column.segmented_control(
                 f"Picture {place + 1}",
                 ["real", "generated"],
@@ -521,8 +521,8 @@ def show_game(run: Run) -> None:
         "Next" if pair + 1 < game.PAIRS else "Result",
         key=f"gan.next.{key[1]}.{pair}",
         type="primary",
-        disabled=None in answers,
-        on_click=lambda: st.session_state[CALLED].extend(each == "generated" for each in answers),
+        disabled=None in results,
+        on_click=lambda: st.session_state[CALLED].extend(each == "generated" for each in results),
     )
 
 
@@ -530,10 +530,10 @@ def held_out() -> list[tuple[np.ndarray, int]]:
     """Radiographs of patients no model here learned from: fetched from the hub, or from the folder where it is at hand."""
     if FETCHED in st.session_state:
         return st.session_state[FETCHED]
-    known = shared.load_predictions(runs.default_name()).part("test")
+    known = shared.load_predictions(runs.default_name()).split("test")
     order = np.random.default_rng(st.session_state[ROUND]).permutation(len(known.names))[:REAL_CANDIDATES]
     labels = dict(zip(known.names[order].tolist(), known.labels[order].tolist(), strict=True))
-    return [(pixels, labels[name]) for name, pixels in dataset_audit.case_pictures(list(labels)).items()]
+    return [(pixels, labels[name]) for name, pixels in dataset_audit.case_images(list(labels)).items()]
 
 
 def fetch_real() -> None:
@@ -541,7 +541,7 @@ def fetch_real() -> None:
     try:
         with st.spinner("Asking the hub ..."):
             cases = examples.hub_examples(REAL_CANDIDATES)
-            st.session_state[FETCHED] = [(examples.read_picture(each.data, each.name), each.label) for each in cases]
+            st.session_state[FETCHED] = [(examples.read_pixels(each.data, each.name), each.label) for each in cases]
     except PneumoError as error:
         st.warning(f"No radiographs: {shared.plain(str(error))}", icon=":material/cloud_off:")
         return
@@ -554,23 +554,23 @@ def show_result(dealt: game.Deal, called: np.ndarray) -> None:
         ("You", game.score(dealt.generated, called)),
         ("The discriminator", game.score(dealt.generated, dealt.verdicts < 0.5)),
     ]
-    for column, (who, found) in zip(st.columns(2), rows, strict=True):
+    for column, (who, result) in zip(st.columns(2), rows, strict=True):
         with column.container(border=True):
             st.markdown(f"**{who}**")
-            st.metric("Sensitivity to generated ones", f"{found.sensitivity:.0%}")
+            st.metric("Sensitivity to generated ones", f"{result.sensitivity:.0%}")
             st.caption(
-                f"n = {found.n_generated}, 95%: {found.sensitivity_ci95.low:.0%} to {found.sensitivity_ci95.high:.0%}"
+                f"n = {result.n_generated}, 95%: {result.sensitivity_ci95.low:.0%} to {result.sensitivity_ci95.high:.0%}"
             )
-            st.metric("Specificity", f"{found.specificity:.0%}")
+            st.metric("Specificity", f"{result.specificity:.0%}")
             st.caption(
-                f"n = {found.n_real}, 95%: {found.specificity_ci95.low:.0%} to {found.specificity_ci95.high:.0%}"
+                f"n = {result.n_real}, 95%: {result.specificity_ci95.low:.0%} to {result.specificity_ci95.high:.0%}"
             )
     st.caption("Half and half is guessing. With ten of each the intervals are wide: play again.")
     tiles = st.container(horizontal=True, gap="small")
-    for number, picture in enumerate(dealt.pictures):
+    for number, image in enumerate(dealt.images):
         truth = "generated" if dealt.generated[number] else "real" if dealt.real == "radiographs" else "phantom"
         right = called[number] == dealt.generated[number]
-        tiles.container(width=TILE_PX).image(picture, width=TILE_PX, caption=f"{'✓' if right else '✗'} {truth}")
+        tiles.container(width=TILE_PX).image(image, width=TILE_PX, caption=f"{'✓' if right else '✗'} {truth}")
     st.button("Play again", key="gan.again", icon=":material/replay:", on_click=again)
 
 

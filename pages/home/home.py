@@ -50,8 +50,8 @@ def _area(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-part = "test" if "test" in card.metrics else "validation"
-metrics = card.metrics[part]
+split = "test" if "test" in card.metrics else "validation"
+metrics = card.metrics[split]
 st.subheader("The default model", divider="gray")
 st.markdown(
     f"**{card.name}**, {card.weights.parameters:,} parameters, sees {card.image.size} x {card.image.size} pixels. Trained on "

@@ -6,8 +6,8 @@ from pages.shared.runs import (
     generated_examples,
     knows_phantoms,
     load_card,
-    load_gate,
     load_history,
+    load_input_check,
     load_predictions,
     load_robustness,
     load_run,
@@ -15,9 +15,9 @@ from pages.shared.runs import (
     phantom_examples,
     pick_card,
     pick_run,
-    the_gate,
+    the_input_check,
 )
-from pages.shared.state import KEPT, OVERRIDDEN, Shelf, keep, keep_all, kept_for_run, overridden
+from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, percent, plain
 from pneumo.formatting import chance
 
@@ -26,7 +26,7 @@ __all__ = [
     "KEPT",
     "OVERRIDDEN",
     "SYMBOLS",
-    "Shelf",
+    "SharedCache",
     "chance",
     "class_count",
     "classifiers",
@@ -38,8 +38,8 @@ __all__ = [
     "knows_phantoms",
     "label_html",
     "load_card",
-    "load_gate",
     "load_history",
+    "load_input_check",
     "load_predictions",
     "load_robustness",
     "load_run",
@@ -50,5 +50,5 @@ __all__ = [
     "pick_card",
     "pick_run",
     "plain",
-    "the_gate",
+    "the_input_check",
 ]

@@ -10,7 +10,7 @@ from pages.shared.state import keep, kept_for_run
 from pages.shared.wording import plain
 from pneumo import runs
 from pneumo.inference import evaluation, examples, input_check, robustness
-from pneumo.inference.input_check import Gate
+from pneumo.inference.input_check import InputCheck
 from pneumo.inference.robustness import Robustness
 from pneumo.runs import Run
 from pneumo.schema import PneumoError, Predictions, RunCard
@@ -23,15 +23,15 @@ def load_run(folder: str) -> Run:
 
 
 @st.cache_resource(show_spinner="Loading the gate ...")
-def load_gate(folder: str) -> Gate | None:
+def load_input_check(folder: str) -> InputCheck | None:
     """The gate before a diagnosis, shared by all sessions; None where the weights folder has none."""
     return input_check.load(Path(folder))
 
 
-def the_gate() -> Gate | None:
+def the_input_check() -> InputCheck | None:
     """The gate of the weights folder; where it cannot be used the page says so and goes on without."""
     try:
-        return load_gate(str(input_check.folder()))
+        return load_input_check(str(input_check.folder()))
     except PneumoError as error:
         st.warning(
             f"Whether a picture is a chest radiograph is not asked: {plain(str(error))}", icon=":material/door_open:"

@@ -12,7 +12,7 @@ import streamlit as st
 
 from pneumo import runs
 
-OVERRIDDEN = "gate.overridden"
+OVERRIDDEN = "input_check.overridden"
 T = TypeVar("T")
 KEPT = "kept"  # session_state: the values of this visitor's widgets, by key, for as long as the session lasts
 
@@ -41,14 +41,14 @@ def keep_all(defaults: dict[str, Any]) -> None:
 
 
 @dataclass
-class Shelf:
+class SharedCache:
     """Where something that takes long stands for all visitors; the lock lets one of them make it while the others wait.
 
     A cached function of Streamlit could not show progress. Keep the shelf itself in such a function.
     """
 
     lock: Lock = field(default_factory=Lock)
-    found: Any = None
+    result: Any = None
 
 
 def kept_for_run(show_spinner: str | bool = False) -> Callable[[Callable[[str], T]], Callable[[str], T]]:

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Squares:
+class ResizedImages:
     """The decoded data set: squares (N, S, S) uint8, memory-mapped; errors by index of what could not be read."""
 
     array: np.ndarray
@@ -41,7 +41,7 @@ def cache_folder() -> Path:
     return Path(os.environ.get("PNEUMO_CACHE") or platformdirs.user_cache_dir("pneumo"))
 
 
-def squares(dataset: DataSet, image: ImageSpec, progress: Callable[[int, int], None] | None = None) -> Squares:
+def resized(dataset: DataSet, image: ImageSpec, progress: Callable[[int, int], None] | None = None) -> ResizedImages:
     """The data set as the model sees it, decoded once and memory-mapped from then on.
 
     The key covers every picture's content, the image spec and the code that makes squares; a file that is
@@ -54,7 +54,7 @@ def squares(dataset: DataSet, image: ImageSpec, progress: Callable[[int, int], N
     array = np.zeros((len(dataset.items), image.size, image.size), dtype=np.uint8)
     errors: dict[int, str] = {}
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        made = pool.map(lambda i: _square_or_error(dataset, i, image), range(len(dataset.items)))
+        made = pool.map(lambda i: _resized_or_error(dataset, i, image), range(len(dataset.items)))
         for i, result in enumerate(made):
             if isinstance(result, str):
                 errors[i] = result
@@ -63,23 +63,23 @@ def squares(dataset: DataSet, image: ImageSpec, progress: Callable[[int, int], N
             if progress:
                 progress(i + 1, len(dataset.items))
     _store_cache(path, array, errors)
-    return _load_cache(path, array.shape) or Squares(array, errors)
+    return _load_cache(path, array.shape) or ResizedImages(array, errors)
 
 
-def _square_or_error(dataset: DataSet, index: int, image: ImageSpec) -> np.ndarray | str:
+def _resized_or_error(dataset: DataSet, index: int, image: ImageSpec) -> np.ndarray | str:
     try:
-        return transforms.to_square(dataset.read(index), image)
+        return transforms.resize(dataset.read(index), image)
     except radiograph.RadiographError as error:
         return str(error)
 
 
 def _cache_key(dataset: DataSet, image: ImageSpec) -> str:
-    code = inspect.getsource(transforms.to_square) + "".join(map(inspect.getsource, (radiograph, dicom, containers)))
-    parts = [code, str(transforms.VERSION), str((image.size, image.interpolation, image.intensity))]
-    return hashlib.sha256("\n".join(parts + [item.digest for item in dataset.items]).encode()).hexdigest()[:32]
+    code = inspect.getsource(transforms.resize) + "".join(map(inspect.getsource, (radiograph, dicom, containers)))
+    splits = [code, str(transforms.VERSION), str((image.size, image.interpolation, image.intensity))]
+    return hashlib.sha256("\n".join(splits + [item.digest for item in dataset.items]).encode()).hexdigest()[:32]
 
 
-def _load_cache(path: Path, shape: tuple[int, ...]) -> Squares | None:
+def _load_cache(path: Path, shape: tuple[int, ...]) -> ResizedImages | None:
     """What is in the cache, or None where it is missing or damaged."""
     try:
         about = json.loads(path.with_suffix(".json").read_text())
@@ -103,7 +103,7 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> Squares | None:
     if not sound:
         log.warning("the image cache does not match its checksum and is made anew")
         return None
-    return Squares(array, errors)
+    return ResizedImages(array, errors)
 
 
 def _store_cache(path: Path, array: np.ndarray, errors: dict[int, str]) -> None:

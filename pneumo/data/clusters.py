@@ -16,7 +16,7 @@ EXPOSURES = 4  # clusters of grey-level statistics: enough to part dark, bright,
 
 
 def leave_out(
-    dataset: DataSet, squares: np.ndarray, parts: dict[str, np.ndarray], cluster: str
+    dataset: DataSet, resized: np.ndarray, splits: dict[str, np.ndarray], cluster: str
 ) -> dict[str, np.ndarray]:
     """The parts without a cluster in training and validation, and the cluster as "left_out".
 
@@ -24,12 +24,12 @@ def leave_out(
     it from. Whole images move, not patients: what is asked is whether a kind of picture can be told that was never seen.
     Raises PneumoError for a cluster nothing belongs to.
     """
-    used = np.concatenate([parts["train"], parts["validation"]])
-    of = clusters(dataset, squares, used)
+    used = np.concatenate([splits["train"], splits["validation"]])
+    of = clusters(dataset, resized, used)
     if cluster not in of:
         raise PneumoError(f"there is no cluster {cluster!r}{nearest(cluster, of)}; there are: {', '.join(sorted(of))}")
     chosen = of[cluster]
-    kept = {part: indices[~np.isin(indices, chosen)] for part, indices in parts.items()}
+    kept = {split: indices[~np.isin(indices, chosen)] for split, indices in splits.items()}
     labels = dataset.labels
     if len(np.unique(labels[chosen])) == 1:
         other = kept["validation"][labels[kept["validation"]] != labels[chosen[0]]]
@@ -37,7 +37,7 @@ def leave_out(
     return kept | {"left_out": np.sort(chosen)}
 
 
-def clusters(dataset: DataSet, squares: np.ndarray, indices: np.ndarray) -> dict[str, np.ndarray]:
+def clusters(dataset: DataSet, resized: np.ndarray, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Indices by cluster: file families of NORMAL images, kinds of pneumonia, and four groups of grey-level statistics."""
     names: dict[str, list[int]] = defaultdict(list)
     for i in indices:
@@ -47,7 +47,7 @@ def clusters(dataset: DataSet, squares: np.ndarray, indices: np.ndarray) -> dict
             names[f"family:{family.group(1)}"].append(i)
         if item.subtype:
             names[f"subtype:{item.subtype}"].append(i)
-    columns = grey_statistics(squares[np.sort(indices)])
+    columns = grey_statistics(resized[np.sort(indices)])
     spread = np.maximum(columns.std(0), 1e-9)
     groups = KMeans(EXPOSURES, n_init=10, random_state=0).fit_predict((columns - columns.mean(0)) / spread)
     for i, group in zip(np.sort(indices), groups, strict=True):
@@ -55,14 +55,14 @@ def clusters(dataset: DataSet, squares: np.ndarray, indices: np.ndarray) -> dict
     return {name: np.array(sorted(members), dtype=np.int64) for name, members in names.items()}
 
 
-def grey_statistics(squares: np.ndarray) -> np.ndarray:
+def grey_statistics(resized: np.ndarray) -> np.ndarray:
     """(N, 8) float64: mean, deviation, five percentiles and the frame's mean, the signature of exposure and collimation.
 
     squares: (N, S, S) uint8.
     """
-    flat = squares.reshape(len(squares), -1)
-    margin = max(1, squares.shape[-1] // 20)
-    frame = np.ones(squares.shape[1:], dtype=bool)
+    flat = resized.reshape(len(resized), -1)
+    margin = max(1, resized.shape[-1] // 20)
+    frame = np.ones(resized.shape[1:], dtype=bool)
     frame[margin:-margin, margin:-margin] = False
     percentiles = np.percentile(flat, [1, 10, 50, 90, 99], axis=1).T
-    return np.column_stack([flat.mean(1), flat.std(1), percentiles, squares[:, frame].mean(1)])
+    return np.column_stack([flat.mean(1), flat.std(1), percentiles, resized[:, frame].mean(1)])

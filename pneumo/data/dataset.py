@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 DECODE_THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
 GUANGZHOU_LICENCE = "CC BY 4.0"
 GUANGZHOU_CITATION = (
@@ -57,8 +57,8 @@ class DataSet:
 
 def printable(path: Path | str) -> str:
     """A file's name as a table can hold it: line breaks, and bytes that are no UTF-8 (old archives), become escapes."""
-    odd = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in odd else c for c in str(path))
+    ood = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in ood else c for c in str(path))
 
 
 def patient_of(name: str) -> str:

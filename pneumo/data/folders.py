@@ -39,13 +39,13 @@ SPLIT_FOLDERS = {
 def open_folder(folder: Path) -> DataSet:
     if not folder.is_dir():
         raise PneumoError(f"no folder {str(folder)!r}; a SOURCE is a folder, hub:<dataset id> or phantom")
-    found = sorted(_labelled_files(folder), key=lambda entry: str(entry[0]))
-    if not found:
+    result = sorted(_labelled_files(folder), key=lambda entry: str(entry[0]))
+    if not result:
         raise PneumoError(
             f"{str(folder)!r} has no files in class folders; expected NORMAL/ and PNEUMONIA/ in it, or in "
             "train/, val/ and test/ below it"
         )
-    paths = [path for path, _, _ in found]
+    paths = [path for path, _, _ in result]
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
         digests = list(pool.map(_file_digest, paths))
     items = tuple(
@@ -57,7 +57,7 @@ def open_folder(folder: Path) -> DataSet:
             split,
             digest,
         )
-        for (path, label, split), digest in zip(found, digests, strict=True)
+        for (path, label, split), digest in zip(result, digests, strict=True)
     )
     known = all(GUANGZHOU_NAME.search(item.name) for item in items)
     licence, citation = (GUANGZHOU_LICENCE, GUANGZHOU_CITATION) if known else ("not stated", "")
@@ -77,7 +77,7 @@ def _labelled_files(folder: Path) -> Iterator[tuple[Path, int, str]]:
 
 
 def _is_data(path: Path, class_folder: Path) -> bool:
-    return path.is_file() and not any(name[0] == "." for name in path.relative_to(class_folder).parts)
+    return path.is_file() and not any(name[0] == "." for name in path.relative_to(class_folder).splits)
 
 
 def _folders(folder: Path) -> list[Path]:

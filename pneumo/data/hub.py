@@ -59,19 +59,19 @@ EXAMPLES_HUB_ID = "hf-vision/chest-xray-pneumonia"
 
 def open_hub(identifier: str) -> DataSet:
     how = HUB_SETS.get(identifier, UNKNOWN_HUB_SET)
-    parts = _load_hub(identifier, how, streaming=False)
-    rows = [(split, part, i) for split, part in parts.items() for i in range(len(part))]
+    splits = _load_hub(identifier, how, streaming=False)
+    rows = [(split, table, i) for split, table in splits.items() for i in range(len(table))]
     items, blobs = [], []
-    for split, part, i in rows:
-        name, label, data = _hub_row(part[i], how, f"{split}-{i:05d}", identifier)
+    for split, table, i in rows:
+        name, label, data = _hub_row(table[i], how, f"{split}-{i:05d}", identifier)
         digest = hashlib.sha256(data).hexdigest()
         patient = patient_of(name) if GUANGZHOU_NAME.search(name) else f"image-{digest[:16]}"
         items.append(Item(f"{split}/{name}", label, patient, subtype_of(name), SPLIT_FOLDERS.get(split, split), digest))
-        blobs.append((part, i))
+        blobs.append((table, i))
 
     def read(index: int) -> np.ndarray:
-        part, i = blobs[index]
-        return radiograph.read(_hub_bytes(part[i][how.image]) or b"", items[index].name).pixels
+        table, i = blobs[index]
+        return radiograph.read(_hub_bytes(table[i][how.image]) or b"", items[index].name).pixels
 
     return DataSet(f"hub:{identifier}", tuple(items), read, how.licence, how.citation)
 
@@ -81,8 +81,8 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
     import datasets  # slow to import, and only the hub needs it
 
     try:
-        parts = datasets.load_dataset(identifier, how.config, revision=how.revision, streaming=streaming)
-        parts = {name: part.cast_column(how.image, datasets.Image(decode=False)) for name, part in parts.items()}
+        splits = datasets.load_dataset(identifier, how.config, revision=how.revision, streaming=streaming)
+        splits = {name: split.cast_column(how.image, datasets.Image(decode=False)) for name, split in splits.items()}
     # Offline, a missing set, a renamed column and a broken download each have their own family of exceptions
     # in `datasets`, `huggingface_hub`, `httpx` and `fsspec`; to the user they are one: the set cannot be had.
     except Exception as error:
@@ -91,9 +91,9 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
             f"the data set {identifier!r} could not be read from the hub ({type(error).__name__}); check the name "
             "and the network connection, or use a folder or phantom instead"
         ) from error
-    for part in parts.values():
-        _check_class_order(identifier, getattr((part.features or {}).get(how.label), "names", None))
-    return parts
+    for split in splits.values():
+        _check_class_order(identifier, getattr((split.features or {}).get(how.label), "names", None))
+    return splits
 
 
 def _check_class_order(identifier: str, names: list[str] | None) -> None:
@@ -144,14 +144,14 @@ def stream_hub(identifier: str = EXAMPLES_HUB_ID, count: int = 4) -> list[tuple[
     """
     how = HUB_SETS.get(identifier, UNKNOWN_HUB_SET)
     _check_reachable(identifier)
-    parts = _load_hub(identifier, how, streaming=True)
-    split = "test" if "test" in parts else next(iter(parts))
-    shuffled = parts[split].shuffle(seed=0, buffer_size=64)
+    splits = _load_hub(identifier, how, streaming=True)
+    split = "test" if "test" in splits else next(iter(splits))
+    shuffled = splits[split].shuffle(seed=0, buffer_size=64)
     try:
         rows = list(islice(shuffled, count))
     except Exception as error:  # the first bytes travel only now, with the same families of exceptions as above
         raise PneumoError(
             f"the data set {identifier!r} could not be streamed ({type(error).__name__}); check the network connection"
         ) from error
-    found = (_hub_row(row, how, f"{split}-{i}", identifier) for i, row in enumerate(rows))
-    return [(name, blob, label) for name, label, blob in found]
+    result = (_hub_row(row, how, f"{split}-{i}", identifier) for i, row in enumerate(rows))
+    return [(name, blob, label) for name, label, blob in result]

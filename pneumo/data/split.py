@@ -8,13 +8,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from pneumo.data.dataset import PARTS, DataSet, Item
+from pneumo.data.dataset import SPLITS, DataSet, Item
 from pneumo.schema import CLASS_NAMES, DataSpec
 
 # --- patients ---------------------------------------------------------------------------------------------
 
 
-def divide(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
+def split_patients(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
     """Indices (int64, ascending) for training, validation and the internal test, whole patients each.
 
     Patients who share an identical picture stay together. Within each stratum (NORMAL, bacterial, viral)
@@ -30,17 +30,17 @@ def divide(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
         label = max(dataset.items[i].label for i in members)
         subtype = min(dataset.items[i].subtype for i in members if dataset.items[i].label == label)
         strata[label, subtype].append(members)
-    parts: dict[str, list[int]] = {part: [] for part in PARTS}
+    splits: dict[str, list[int]] = {split: [] for split in SPLITS}
     for members_list in strata.values():
         members_list.sort(key=lambda members: _draw(spec.split_seed, min(dataset.items[i].patient for i in members)))
         n_test = round(spec.test * len(members_list))
         n_validation = round(spec.validation * len(members_list))
         for rank, members in enumerate(members_list):
-            part = "test" if rank < n_test else "validation" if rank < n_test + n_validation else "train"
+            split = "test" if rank < n_test else "validation" if rank < n_test + n_validation else "train"
             if spec.folds and rank >= n_test:
-                part = "validation" if (rank - n_test) % spec.folds == spec.fold else "train"
-            parts[part].extend(members)
-    return {part: np.array(sorted(indices), dtype=np.int64) for part, indices in parts.items()}
+                split = "validation" if (rank - n_test) % spec.folds == spec.fold else "train"
+            splits[split].extend(members)
+    return {split: np.array(sorted(indices), dtype=np.int64) for split, indices in splits.items()}
 
 
 def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) -> np.ndarray:
@@ -55,11 +55,11 @@ def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) 
     return np.array([i for i in indices if dataset.items[i].patient in kept], dtype=np.int64)
 
 
-def only(dataset: DataSet, parts: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+def only(dataset: DataSet, splits: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
     """The parts with the images of one class alone; unchanged where `name` is empty."""
     if not name:
-        return parts
-    return {part: indices[dataset.labels[indices] == CLASS_NAMES.index(name)] for part, indices in parts.items()}
+        return splits
+    return {split: indices[dataset.labels[indices] == CLASS_NAMES.index(name)] for split, indices in splits.items()}
 
 
 def _patient_groups(items: tuple[Item, ...], usable: list[int]) -> list[list[int]]:
@@ -83,9 +83,9 @@ def _draw(seed: int, patient: str) -> str:
     return hashlib.sha256(f"{seed}/{patient}".encode()).hexdigest()
 
 
-def split_digest(dataset: DataSet, parts: dict[str, np.ndarray]) -> str:
+def split_digest(dataset: DataSet, splits: dict[str, np.ndarray]) -> str:
     """sha256 over which picture is in which part: equal digests, equal splits."""
-    lines = sorted(f"{part} {dataset.items[i].digest}" for part, indices in parts.items() for i in indices)
+    lines = sorted(f"{split} {dataset.items[i].digest}" for split, indices in splits.items() for i in indices)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
@@ -94,8 +94,8 @@ def class_counts(items: tuple[Item, ...], indices: Iterable[int]) -> dict[str, i
     return {name: labels[label] for label, name in enumerate(CLASS_NAMES)}
 
 
-def count_parts(dataset: DataSet, parts: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+def count_splits(dataset: DataSet, splits: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     """Images per part and class, and patients per part."""
-    images = {part: class_counts(dataset.items, indices) for part, indices in parts.items()}
-    patients = {part: len({dataset.items[i].patient for i in indices}) for part, indices in parts.items()}
+    images = {split: class_counts(dataset.items, indices) for split, indices in splits.items()}
+    patients = {split: len({dataset.items[i].patient for i in indices}) for split, indices in splits.items()}
     return images, patients

@@ -22,7 +22,7 @@ class Deal:
     """pictures: (20, S, S) uint8, two after each other are a pair. generated: (20,) bool. verdicts: (20,) the
     discriminator's probability of "real". real: what the others are, "radiographs" or "phantoms"."""
 
-    pictures: np.ndarray
+    images: np.ndarray
     generated: np.ndarray
     verdicts: np.ndarray
     real: str
@@ -52,15 +52,15 @@ def deal(gan: Run, seed: int, real: Sequence[tuple[np.ndarray, int]]) -> Deal:
         drawn = phantom.draw_set(4 * PAIRS, size_px=224, seed=seed)
         usable = [(each.pixels, each.label) for each in drawn if CLASS_NAMES[each.label] in known]
     chosen = [usable[i] for i in rng.permutation(len(usable))[:PAIRS]]
-    squares = np.stack([transforms.to_square(pixels, gan.card.image) for pixels, _ in chosen])
+    resized = np.stack([transforms.resize(pixels, gan.card.image) for pixels, _ in chosen])
     labels = torch.tensor([label for _, label in chosen])
     made = sampling.draw(gan, sampling.start(gan, PAIRS, seed), labels)  # the same classes on both sides
-    pictures, kinds = np.concatenate([squares, made]), labels.repeat(2)
+    images, kinds = np.concatenate([resized, made]), labels.repeat(2)
     order = rng.permutation(2 * PAIRS)
     return Deal(
-        pictures[order],
+        images[order],
         (np.arange(2 * PAIRS) >= PAIRS)[order],
-        sampling.verdicts(gan, pictures, kinds)[order],
+        sampling.verdicts(gan, images, kinds)[order],
         kind,
     )
 

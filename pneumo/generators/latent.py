@@ -58,7 +58,7 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Odd:
+class OodErrors:
     """Pictures that are no radiographs: their mean squared errors, and how well the error tells them from radiographs."""
 
     errors: tuple[float, ...]
@@ -83,7 +83,7 @@ class Latent:
     jpeg: Fidelity | None
     gain: Gain | None
     class_auroc: float | None
-    odd: dict[str, Odd]
+    ood: dict[str, OodErrors]
     names: tuple[str, ...]
 
 
@@ -145,7 +145,7 @@ def read(folder: Path) -> Space | None:
 
 def code_of(run: Run, pixels: np.ndarray) -> np.ndarray:
     """(K,) float32. pixels: (H, W) uint8."""
-    return reconstruction.codes(run, transforms.to_square(pixels, run.card.image)[None])[0]
+    return reconstruction.codes(run, transforms.resize(pixels, run.card.image)[None])[0]
 
 
 def moved(run: Run, space: Space, start: np.ndarray | None, along: Sequence[float]) -> np.ndarray:
@@ -189,27 +189,27 @@ def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[R
     """
     if not 0 <= strength <= MAX_NOISE:
         raise PneumoError(f"strength is {strength}; expected 0 to {MAX_NOISE}")
-    square = transforms.to_square(pixels, run.card.image)
-    noise = np.random.default_rng(seed).standard_normal(square.shape)
-    noisy = (square / 255 + strength * noise).clip(0, 1).astype(np.float32)
+    resized_image = transforms.resize(pixels, run.card.image)
+    noise = np.random.default_rng(seed).standard_normal(resized_image.shape)
+    noisy = (resized_image / 255 + strength * noise).clip(0, 1).astype(np.float32)
     planes = transforms.normalise(torch.from_numpy(noisy)[None], run.card.image)
     with run.lock, torch.inference_mode():
-        found = run.model(planes)[0].mean(0).clamp(0, 1).numpy()
-    return reconstruction.compare(square, noisy), reconstruction.compare(square, found)
+        result = run.model(planes)[0].mean(0).clamp(0, 1).numpy()
+    return reconstruction.compare(resized_image, noisy), reconstruction.compare(resized_image, result)
 
 
 def thumbnails(run: Run, space: Space, side_px: int) -> np.ndarray:
     """(N, side, side) uint8: the held-out radiographs as their codes give them back; no picture of a patient is kept."""
     out = []
     for start in range(0, space.about.n, sampling.BATCH):
-        pictures = reconstruction.decode(run, space.codes[start : start + sampling.BATCH].astype(np.float32))
+        images = reconstruction.decode(run, space.codes[start : start + sampling.BATCH].astype(np.float32))
         out += [
-            np.asarray(Image.fromarray(each).resize((side_px, side_px), Image.Resampling.BILINEAR)) for each in pictures
+            np.asarray(Image.fromarray(each).resize((side_px, side_px), Image.Resampling.BILINEAR)) for each in images
         ]
     return np.stack(out)
 
 
-def odd_pictures() -> dict[str, list[np.ndarray]]:
+def ood_images() -> dict[str, list[np.ndarray]]:
     """The drawn pictures behind `Latent.odd`, in the same order: (H, W) uint8 by kind."""
     kinds: dict[str, list[np.ndarray]] = {}
     for each in ood_samples.drawn():

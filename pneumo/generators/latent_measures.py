@@ -14,7 +14,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pneumo import data, runs
 from pneumo.generators import reconstruction, sampling
-from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE, Fidelity, Gain, Latent, Mean, Odd, Space
+from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE, Fidelity, Gain, Latent, Mean, OodErrors, Space
 from pneumo.images import ood_samples, transforms
 from pneumo.metrics import classification
 from pneumo.runs import Run
@@ -35,23 +35,23 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
     """Everything of a run on the data it was trained on. The held-out radiographs are of both classes, whatever it learned from."""
     sampling.check_task(run, "reconstruction")
     report, steps = progress or (lambda done, total: None), 6
-    dataset, squares, parts = _open(run, source)
-    rows = np.concatenate([parts["validation"], parts["test"]])
+    dataset, resized, splits = _open(run, source)
+    rows = np.concatenate([splits["validation"], splits["test"]])
     patients = np.array([dataset.items[i].patient for i in rows])
-    held_out, labels = squares[rows], dataset.labels[rows]
-    found = _given_back(run, held_out)
+    held_out, labels = resized[rows], dataset.labels[rows]
+    result = _given_back(run, held_out)
     report(1, steps)
-    own = _closeness(held_out, found)
-    errors = _errors(held_out, found)
+    own = _closeness(held_out, result)
+    errors = _errors(held_out, result)
     code_size = reconstruction.code_size(run)
     short = code_size <= LARGEST_CODE
-    pca = _closeness(held_out, _by_components(squares[parts["train"]], held_out, code_size)) if short else None
+    pca = _closeness(held_out, _by_components(resized[splits["train"]], held_out, code_size)) if short else None
     report(2, steps)
     jpeg = _closeness(held_out, _by_jpeg(held_out, BYTES_A_NUMBER * code_size)) if short else None
     report(3, steps)
     arrays = {"labels": labels.astype(np.int8), "errors": errors.astype(np.float32)}
     if short:
-        arrays |= _space(run, squares[parts["train"]], dataset.labels[parts["train"]], held_out)
+        arrays |= _space(run, resized[splits["train"]], dataset.labels[splits["train"]], held_out)
     # safetensors writes an array as it lies in memory, without a word where that is not row by row.
     arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     report(5, steps)
@@ -68,7 +68,7 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
         jpeg=_fidelity(jpeg, patients) if jpeg else None,
         gain=_fidelity(tuple(a - b for a, b in zip(own, pca, strict=True)), patients, Gain) if pca else None,
         class_auroc=classification.auroc(labels, errors),
-        odd=_odd(run, errors),
+        ood=_ood(run, errors),
         names=tuple(dataset.items[i].name for i in rows),
     )
     report(steps, steps)
@@ -77,66 +77,69 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
 
 def _open(run: Run, source: str) -> tuple[data.DataSet, np.ndarray, dict[str, np.ndarray]]:
     dataset = data.open_source(source)
-    squares = data.squares(dataset, run.card.image)
-    parts = {
-        k: rows[~np.isin(rows, list(squares.errors))] for k, rows in data.divide(dataset, run.card.recipe.data).items()
+    resized = data.resized(dataset, run.card.image)
+    splits = {
+        k: rows[~np.isin(rows, list(resized.errors))]
+        for k, rows in data.split_patients(dataset, run.card.recipe.data).items()
     }
-    own = data.only(dataset, parts, run.card.recipe.data.only)
+    own = data.only(dataset, splits, run.card.recipe.data.only)
     if data.split_digest(dataset, own) != run.card.data.split_digest:
         raise PneumoError(f"{source} is not the data {run.card.name!r} was trained on; name that source")
-    return dataset, squares.array, parts | {"train": own["train"]}
+    return dataset, resized.array, splits | {"train": own["train"]}
 
 
-def _given_back(run: Run, squares: np.ndarray) -> np.ndarray:
+def _given_back(run: Run, resized: np.ndarray) -> np.ndarray:
     """(N, S, S) float32 in 0..1."""
     out = []
     with run.lock, torch.inference_mode():
-        for start in range(0, len(squares), sampling.BATCH):
+        for start in range(0, len(resized), sampling.BATCH):
             planes = transforms.normalise(
-                torch.from_numpy(squares[start : start + sampling.BATCH].copy()), run.card.image
+                torch.from_numpy(resized[start : start + sampling.BATCH].copy()), run.card.image
             )
             out.append(run.model(planes).mean(1).clamp(0, 1))
     return torch.cat(out).numpy()
 
 
-def _errors(squares: np.ndarray, found: np.ndarray) -> np.ndarray:
-    return np.square(found - squares.astype(np.float32) / 255).mean((1, 2))
+def _errors(resized: np.ndarray, result: np.ndarray) -> np.ndarray:
+    return np.resized_image(result - resized.astype(np.float32) / 255).mean((1, 2))
 
 
-def _closeness(squares: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _closeness(resized: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """PSNR and SSIM of each picture, (N,) each. squares: (N, S, S) uint8; found: (N, S, S) float32 in 0..1."""
-    psnr = -10 * np.log10(_errors(squares, found).clip(min=1e-12))
+    psnr = -10 * np.log10(_errors(resized, result).clip(min=1e-12))
     ssim = []
-    for start in range(0, len(squares), sampling.BATCH):
-        part = slice(start, start + sampling.BATCH)
-        pair = [torch.from_numpy(each[part].astype(np.float32))[:, None] for each in (found, squares / np.float32(255))]
+    for start in range(0, len(resized), sampling.BATCH):
+        split = slice(start, start + sampling.BATCH)
+        pair = [
+            torch.from_numpy(each[split].astype(np.float32))[:, None] for each in (result, resized / np.float32(255))
+        ]
         ssim.append(structural_similarity_index_measure(*pair, data_range=1.0, reduction="none"))
     return psnr, torch.cat(ssim).numpy()
 
 
-def _by_components(train: np.ndarray, squares: np.ndarray, count: int) -> np.ndarray:
+def _by_components(train: np.ndarray, resized: np.ndarray, count: int) -> np.ndarray:
     """(N, S, S) float32: what principal components of the training pictures give back."""
     flat = train.reshape(len(train), -1).astype(np.float32) / 255
-    found = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
-    wanted = squares.reshape(len(squares), -1).astype(np.float32) / 255
-    return found.inverse_transform(found.transform(wanted)).clip(0, 1).reshape(squares.shape).astype(np.float32)
+    result = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
+    wanted = resized.reshape(len(resized), -1).astype(np.float32) / 255
+    return result.inverse_transform(result.transform(wanted)).clip(0, 1).reshape(resized.shape).astype(np.float32)
 
 
-def _by_jpeg(squares: np.ndarray, limit: int) -> np.ndarray:
+def _by_jpeg(resized: np.ndarray, limit: int) -> np.ndarray:
     """(N, S, S) float32: the best of JPEG within `limit` bytes."""
-    return np.stack([jpeg_within(square, limit) for square in squares]).astype(np.float32) / 255
+    return np.stack([jpeg_within(resized_image, limit) for resized_image in resized]).astype(np.float32) / 255
 
 
-def jpeg_within(square: np.ndarray, limit: int) -> np.ndarray:
+def jpeg_within(resized_image: np.ndarray, limit: int) -> np.ndarray:
     """(S, S) uint8: a picture through JPEG, with the nearest of all sizes and qualities whose coded data fit into `limit` bytes.
 
     Headers and tables are not counted, as the weights of an autoencoder are not: both sides know them. Where none
     fits, the nearest of those that do not.
     """
-    side = square.shape[0]
+    side = resized_image.shape[0]
     tried: list[tuple[bool, float, np.ndarray]] = []
     for small_side in [each for each in JPEG_SIDES_PX if each <= side] or [side]:
-        small = Image.fromarray(square).resize((small_side, small_side), Image.Resampling.LANCZOS)
+        small = Image.fromarray(resized_image).resize((small_side, small_side), Image.Resampling.LANCZOS)
         low, high = 1, 95
         while low < high:  # the best quality that fits
             middle = (low + high + 1) // 2
@@ -144,7 +147,7 @@ def jpeg_within(square: np.ndarray, limit: int) -> np.ndarray:
         blob = _jpeg(small, low)
         with Image.open(io.BytesIO(blob)) as image:
             back = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
-        error = float(np.square(back.astype(np.float32) - square).mean())
+        error = float(np.resized_image(back.astype(np.float32) - resized_image).mean())
         tried.append((_coded_bytes(blob) > limit, error, back))
     return min(tried, key=lambda each: each[:2])[2]
 
@@ -209,17 +212,17 @@ def _effect(run: Run, mean: np.ndarray) -> np.ndarray:
     return small.reshape(len(mean), -1).T
 
 
-def _odd(run: Run, errors: np.ndarray) -> dict[str, Odd]:
+def _ood(run: Run, errors: np.ndarray) -> dict[str, OodErrors]:
     """Pictures that anybody can draw again: those of `oddities.drawn`."""
     kinds: dict[str, list[np.ndarray]] = {}
     for each in ood_samples.drawn():
-        kinds.setdefault(each.kind, []).append(transforms.to_square(each.pixels, run.card.image))
-    found = {}
-    for kind, pictures in kinds.items():
-        squares = np.stack(pictures)
-        own = _errors(squares, _given_back(run, squares))
+        kinds.setdefault(each.kind, []).append(transforms.resize(each.pixels, run.card.image))
+    result = {}
+    for kind, images in kinds.items():
+        resized = np.stack(images)
+        own = _errors(resized, _given_back(run, resized))
         truth = np.repeat([0, 1], [len(errors), len(own)])
-        found[kind] = Odd(
+        result[kind] = OodErrors(
             tuple(round(float(e), 6) for e in own), classification.auroc(truth, np.concatenate([errors, own]))
         )
-    return found
+    return result

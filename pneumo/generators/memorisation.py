@@ -51,13 +51,13 @@ def training_data(
 ) -> tuple[data.DataSet, np.ndarray, dict[str, np.ndarray]]:
     """The data of a GAN, squares (N, S, S) uint8 of all of it, and the rows of each part."""
     dataset = data.open_source(source)
-    squares = data.squares(dataset, gan.card.image, progress)
-    parts = data.divide(dataset, gan.card.recipe.data)
-    parts = {part: rows[~np.isin(rows, list(squares.errors))] for part, rows in parts.items()}
-    parts = data.only(dataset, parts, gan.card.recipe.data.only)
-    if data.split_digest(dataset, parts) != gan.card.data.split_digest:
+    resized = data.resized(dataset, gan.card.image, progress)
+    splits = data.split_patients(dataset, gan.card.recipe.data)
+    splits = {split: rows[~np.isin(rows, list(resized.errors))] for split, rows in splits.items()}
+    splits = data.only(dataset, splits, gan.card.recipe.data.only)
+    if data.split_digest(dataset, splits) != gan.card.data.split_digest:
         raise PneumoError(f"{source} is not the data {gan.card.name!r} was trained on; name that source")
-    return dataset, squares.array, parts
+    return dataset, resized.array, splits
 
 
 Views = tuple[np.ndarray, np.ndarray]  # the same pictures as squares (N, S, S) uint8 and as features (N, F)
@@ -73,9 +73,9 @@ def measure_memory(trained: Views, held_out: Views, made: Sequence[Views], patie
     return Memory(len(held_out[0]), pixel, feature, range_of([float((each < rare).mean()) for each in typical[:-1]]))
 
 
-def _flat(squares: np.ndarray) -> np.ndarray:
+def _flat(resized: np.ndarray) -> np.ndarray:
     """(N, S * S) float32, so that a Euclidean distance is a root mean square difference of grey levels 0..1."""
-    flat = squares.reshape(len(squares), -1).astype(np.float32)
+    flat = resized.reshape(len(resized), -1).astype(np.float32)
     return flat / (255 * np.sqrt(flat.shape[1]))
 
 
@@ -101,7 +101,7 @@ class Known:
     """The training pictures of a GAN: names, squares (N, S, S) uint8, and features (N, F) once they were computed."""
 
     names: tuple[str, ...]
-    squares: np.ndarray
+    resized: np.ndarray
     features: np.ndarray | None = None
 
 
@@ -110,33 +110,33 @@ class Neighbour:
     """A training picture near a sample. square: (S, S) uint8. distance: as in `Memory`."""
 
     name: str
-    square: np.ndarray
+    resized_image: np.ndarray
     distance: float
 
 
-def training_pictures(gan: runs.Run, source: str, progress: Progress | None = None) -> Known:
+def training_images(gan: runs.Run, source: str, progress: Progress | None = None) -> Known:
     """What a GAN learned from, where its data are at hand. PneumoError where they are other data."""
-    dataset, squares, parts = training_data(gan, source, progress)
-    return Known(tuple(dataset.items[i].name for i in parts["train"]), squares[parts["train"]])
+    dataset, resized, splits = training_data(gan, source, progress)
+    return Known(tuple(dataset.items[i].name for i in splits["train"]), resized[splits["train"]])
 
 
 def with_features(known: Known, encoder: runs.Run, progress: Progress | None = None) -> Known:
     """The same with the features of an encoder: a minute on one core for four thousand pictures."""
-    report, found = progress or (lambda done, total: None), []
-    for start in range(0, len(known.squares), features.BATCH):
-        found.append(features.of_pictures(encoder, known.squares[start : start + features.BATCH]))
-        report(min(start + features.BATCH, len(known.squares)), len(known.squares))
-    return replace(known, features=np.concatenate(found))
+    report, result = progress or (lambda done, total: None), []
+    for start in range(0, len(known.resized), features.BATCH):
+        result.append(features.of_images(encoder, known.resized[start : start + features.BATCH]))
+        report(min(start + features.BATCH, len(known.resized)), len(known.resized))
+    return replace(known, features=np.concatenate(result))
 
 
-def neighbours(known: Known, picture: np.ndarray, count: int, encoder: runs.Run | None = None) -> list[Neighbour]:
+def neighbours(known: Known, image: np.ndarray, count: int, encoder: runs.Run | None = None) -> list[Neighbour]:
     """The nearest training pictures of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
     if encoder is None:
-        flat = [each.reshape(-1, picture.size).astype(np.float32) / 255 for each in (known.squares, picture)]
-        distances = np.sqrt(np.square(flat[0] - flat[1]).mean(1))
+        flat = [each.reshape(-1, image.size).astype(np.float32) / 255 for each in (known.resized, image)]
+        distances = np.sqrt(np.resized_image(flat[0] - flat[1]).mean(1))
     else:
-        distances = np.linalg.norm(known.features - features.of_pictures(encoder, picture[None]), axis=1)
-    return [Neighbour(known.names[n], known.squares[n], float(distances[n])) for n in np.argsort(distances)[:count]]
+        distances = np.linalg.norm(known.features - features.of_images(encoder, image[None]), axis=1)
+    return [Neighbour(known.names[n], known.resized[n], float(distances[n])) for n in np.argsort(distances)[:count]]
 
 
 def range_of(values: Sequence[float]) -> Range:

@@ -27,7 +27,7 @@ from pneumo.images import transforms
 from pneumo.metrics import calibration
 from pneumo.runs import features
 from pneumo.runs.model_card import Section
-from pneumo.schema import CLASS_NAMES, Crossed, PneumoError, Progress
+from pneumo.schema import CLASS_NAMES, PneumoError, Progress, SyntheticTransfer
 
 FILE, ENCODER = "quality.json", "resnet18_frozen"  # whose features are compared where nothing else is said
 NEIGHBOURS = 3  # of improved precision and recall, as published
@@ -75,7 +75,7 @@ class Quality:
     distances: Distances
     memory: Memory
     asked: tuple[Asked, ...]
-    crossed: tuple[Crossed, ...] = ()
+    tstr: tuple[SyntheticTransfer, ...] = ()
 
 
 def measure(
@@ -94,22 +94,22 @@ def measure(
     trained, held_out, kinds, patients = _real(gan, source, limit)
     report = progress or (lambda done, total: None)
     steps = 3 + seeds
-    real, floor = (features.of_pictures(encoder, each) for each in (held_out, trained[: len(held_out)]))
+    real, floor = (features.of_images(encoder, each) for each in (held_out, trained[: len(held_out)]))
     report(1, steps)
     samples = []
     for seed in range(seeds):
         samples.append(_as_many(gan, kinds, seed))
         report(2 + seed, steps)
-    found = [features.of_pictures(encoder, each) for each in samples]
-    known = features.of_pictures(encoder, trained)
+    sample_features = [features.of_images(encoder, each) for each in samples]
+    known = features.of_images(encoder, trained)
     report(steps - 1, steps)
-    pairs = [precision_recall(real, each) for each in found]
+    pairs = [precision_recall(real, each) for each in sample_features]
     at_best = precision_recall(real, floor)
     distances = Distances(
         n=len(real),
-        frechet=range_of([frechet(real, each) for each in found]),
+        frechet=range_of([frechet(real, each) for each in sample_features]),
         frechet_floor=frechet(real, floor),
-        kernel=range_of([kernel(real, each) for each in found]),
+        kernel=range_of([kernel(real, each) for each in sample_features]),
         kernel_floor=kernel(real, floor),
         precision=range_of([each[0] for each in pairs]),
         recall=range_of([each[1] for each in pairs]),
@@ -122,7 +122,9 @@ def measure(
         classifier=classifier.card.name,
         seeds=seeds,
         distances=distances,
-        memory=measure_memory((trained, known), (held_out, real), list(zip(samples, found, strict=True)), patients),
+        memory=measure_memory(
+            (trained, known), (held_out, real), list(zip(samples, sample_features, strict=True)), patients
+        ),
         asked=_asked(gan, classifier, samples, kinds),
     )
     report(steps, steps)
@@ -131,17 +133,17 @@ def measure(
 
 def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
     """Training and held-out squares (N, S, S) uint8 at the GAN's size, the held-out ones' classes and patients."""
-    dataset, squares, parts = training_data(gan, source)
+    dataset, resized, splits = training_data(gan, source)
     chosen = []
     rng = np.random.default_rng(0)
     for names in (("train",), ("validation", "test")):
-        rows = np.concatenate([parts[name] for name in names])
+        rows = np.concatenate([splits[name] for name in names])
         chosen.append(rng.permutation(rows)[: limit or None])
     if min(map(len, chosen)) < FEW:
         raise PneumoError(f"{source} has {min(map(len, chosen))} pictures to compare with; {FEW} are the least")
     train, held_out = chosen
     patients = [dataset.items[row].patient for row in held_out]
-    return squares[train], squares[held_out], dataset.labels[held_out], patients
+    return resized[train], resized[held_out], dataset.labels[held_out], patients
 
 
 def _as_many(gan: runs.Run, kinds: np.ndarray, seed: int) -> np.ndarray:
@@ -179,8 +181,8 @@ class _Ready(nn.Module):
         super().__init__()
         self.num_features = size
 
-    def forward(self, found: Tensor) -> Tensor:
-        return found
+    def forward(self, result: Tensor) -> Tensor:
+        return result
 
 
 def precision_recall(real: np.ndarray, made: np.ndarray) -> tuple[float, float]:
@@ -195,40 +197,40 @@ def _share_within(points: np.ndarray, cloud: np.ndarray) -> float:
     inside = np.zeros(len(points), dtype=bool)
     lengths = (cloud.astype(np.float64) ** 2).sum(1)
     for rows in np.array_split(np.arange(len(points)), max(1, len(points) // 256)):
-        part = points[rows].astype(np.float64)
-        squared = (part**2).sum(1)[:, None] + lengths - 2 * part @ cloud.T.astype(np.float64)
+        split = points[rows].astype(np.float64)
+        squared = (split**2).sum(1)[:, None] + lengths - 2 * split @ cloud.T.astype(np.float64)
         inside[rows] = (squared <= radii**2).any(1)
     return float(inside.mean())
 
 
 def _asked(gan: runs.Run, classifier: runs.Run, made: Sequence[np.ndarray], kinds: np.ndarray) -> tuple[Asked, ...]:
     """made: squares (N, S, S) of every seed; kinds: (N,) the class each was asked to be."""
-    card, found = classifier.card, []
+    card, result = classifier.card, []
     chances = [_probabilities(classifier, each) for each in made]
     for name in sampling.classes(gan):
         mine = [each[kinds == CLASS_NAMES.index(name)] for each in chances]
-        sick = [(each >= card.point().threshold).mean() for each in mine]
-        agreed = [share if name == CLASS_NAMES[1] else 1 - share for share in sick]
-        found.append(Asked(name, len(mine[0]), range_of([np.median(each) for each in mine]), range_of(agreed)))
-    return tuple(found)
+        positive = [(each >= card.point().threshold).mean() for each in mine]
+        agreed = [share if name == CLASS_NAMES[1] else 1 - share for share in positive]
+        result.append(Asked(name, len(mine[0]), range_of([np.median(each) for each in mine]), range_of(agreed)))
+    return tuple(result)
 
 
-def _probabilities(classifier: runs.Run, pictures: np.ndarray) -> np.ndarray:
+def _probabilities(classifier: runs.Run, images: np.ndarray) -> np.ndarray:
     """(N,) float64, calibrated probability of PNEUMONIA."""
     card = classifier.card
-    squares = np.stack([transforms.to_square(each, card.image) for each in pictures])
+    resized = np.stack([transforms.resize(each, card.image) for each in images])
     with classifier.lock, torch.inference_mode():
         logits = [
-            classifier.model(transforms.normalise(torch.from_numpy(part), card.image))
-            for part in np.array_split(squares, max(1, len(squares) // 128))
+            classifier.model(transforms.normalise(torch.from_numpy(split), card.image))
+            for split in np.array_split(resized, max(1, len(resized) // 128))
         ]
     plain = models.positive_logit(torch.cat(logits)).double().numpy()
     return calibration.calibrated(plain, card.temperature, card.bias)
 
 
-def save(folder: Path, found: Quality) -> None:
+def save(folder: Path, result: Quality) -> None:
     """Writes quality.json into a run's folder."""
-    runs.write(folder / FILE, json.dumps(encode(found), indent=1).encode())
+    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
 
 
 def read(folder: Path) -> Quality | None:
@@ -237,10 +239,10 @@ def read(folder: Path) -> Quality | None:
     if not path.is_file():
         return None
     try:
-        found = decode(Quality, json.loads(path.read_bytes()))
+        result = decode(Quality, json.loads(path.read_bytes()))
     except (ValueError, RecursionError) as error:
         raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    return found if found.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None
 
 
 # --- for people -------------------------------------------------------------------------------------------
@@ -255,10 +257,10 @@ MEASURES = (  # title, field of Distances, what is better, decimals
 
 def card_sections(folder: Path) -> list[Section]:
     """What a GAN's card says of its samples; nothing where none were measured."""
-    found = read(folder)
-    if found is None:
+    result = read(folder)
+    if result is None:
         return []
-    near, memory = found.distances, found.memory
+    near, memory = result.distances, result.memory
     rows = [
         f"| {title} | {told(getattr(near, name), places)} | {getattr(near, f'{name}_floor'):.{places}f} |"
         for title, name, _, places in MEASURES
@@ -269,17 +271,17 @@ def card_sections(folder: Path) -> list[Section]:
         for where, each, places in (("pixels", memory.pixel, 4), ("features", memory.feature, 2))
     ]
     lines = [
-        f"{each.wanted}: {found.classifier} agrees with {each.agreed.mean:.1%} of n = {each.n:,}."
-        for each in found.asked
+        f"{each.wanted}: {result.classifier} agrees with {each.agreed.mean:.1%} of n = {each.n:,}."
+        for each in result.asked
     ]
     lines += [
         f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}"
         + (f" ({each.ci95.low:.3f} to {each.ci95.high:.3f})" if each.ci95 else "")
         + f", n = {each.n:,}."
-        for each in found.crossed
+        for each in result.tstr
     ]
     text = (
-        f"n = {near.n:,} samples and as many held-out radiographs (validation and internal test), in the features of {found.encoder}; mean, lowest and highest of {found.seeds} seeds. "
+        f"n = {near.n:,} samples and as many held-out radiographs (validation and internal test), in the features of {result.encoder}; mean, lowest and highest of {result.seeds} seeds. "
         "One training. Distances in another network's features cannot be compared with these.\n\n"
         "| | generated | real against real, or held-out |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n\n"
     )

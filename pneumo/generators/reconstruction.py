@@ -21,7 +21,7 @@ class Reconstruction:
     """
 
     original: np.ndarray
-    found: np.ndarray
+    result: np.ndarray
     error: np.ndarray
     psnr: float
     ssim: float
@@ -30,26 +30,28 @@ class Reconstruction:
 def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
     """A radiograph through an autoencoder. pixels: (H, W) uint8."""
     check_task(run, "reconstruction")
-    square = transforms.to_square(pixels, run.card.image)
+    resized_image = transforms.resize(pixels, run.card.image)
     with run.lock, torch.inference_mode():
-        found = run.model(transforms.normalise(torch.from_numpy(square.copy())[None], run.card.image))[0].mean(0)
-    return compare(square, found.clamp(0, 1).numpy())
+        result = run.model(transforms.normalise(torch.from_numpy(resized_image.copy())[None], run.card.image))[0].mean(
+            0
+        )
+    return compare(resized_image, result.clamp(0, 1).numpy())
 
 
-def compare(square: np.ndarray, found: np.ndarray) -> Reconstruction:
+def compare(resized_image: np.ndarray, result: np.ndarray) -> Reconstruction:
     """square: (S, S) uint8; found: (S, S) float32 in 0..1."""
-    wanted = square.astype(np.float32) / 255
-    error = np.abs(found - wanted)
+    wanted = resized_image.astype(np.float32) / 255
+    error = np.abs(result - wanted)
     mean_square = float((error.astype(np.float64) ** 2).mean())
     psnr = float(-10 * np.log10(max(mean_square, 1e-12)))
-    pair = [torch.from_numpy(each.astype(np.float64))[None, None] for each in (found, wanted)]
+    pair = [torch.from_numpy(each.astype(np.float64))[None, None] for each in (result, wanted)]
     ssim = float(structural_similarity_index_measure(*pair, data_range=1.0))
-    return Reconstruction(square, (found * 255).round().astype(np.uint8), error, psnr, ssim)
+    return Reconstruction(resized_image, (result * 255).round().astype(np.uint8), error, psnr, ssim)
 
 
-def square(run: Run, pixels: np.ndarray) -> np.ndarray:
+def resized_image(run: Run, pixels: np.ndarray) -> np.ndarray:
     """(S, S) uint8: a picture (H, W) uint8 as the run sees it."""
-    return transforms.to_square(pixels, run.card.image)
+    return transforms.resize(pixels, run.card.image)
 
 
 def changed(pixels: np.ndarray) -> dict[str, np.ndarray]:
@@ -68,20 +70,20 @@ def code_size(run: Run) -> int:
     return run.model.code_size
 
 
-def codes(run: Run, squares: np.ndarray) -> np.ndarray:
+def codes(run: Run, resized: np.ndarray) -> np.ndarray:
     """(N, code) float32. squares: (N, S, S) uint8 of the run's size."""
     check_task(run, "reconstruction")
     out = []
     with run.lock, torch.inference_mode():
-        for part in np.array_split(squares, max(1, len(squares) // BATCH)):
+        for part in np.array_split(resized, max(1, len(resized) // BATCH)):
             images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(part)), run.card.image)
             out.append(run.model.encode(images).flatten(1))
     return torch.cat(out).numpy()
 
 
-def decode(run: Run, found: np.ndarray) -> np.ndarray:
+def decode(run: Run, result: np.ndarray) -> np.ndarray:
     """(N, S, S) uint8 from codes (N, code) float32; for networks whose code is a row of numbers."""
     check_task(run, "reconstruction")
     with run.lock, torch.inference_mode():
-        images = run.model.decode(torch.from_numpy(np.ascontiguousarray(found, dtype=np.float32)))
+        images = run.model.decode(torch.from_numpy(np.ascontiguousarray(result, dtype=np.float32)))
     return (images.mean(1).clamp(0, 1) * 255).round().byte().numpy()

@@ -124,19 +124,19 @@ def walk(run: Run, seed: int, first: int, second: int, wanted: str, steps: int) 
     return draw(run, torch.from_numpy(way), labels(run, steps, wanted))
 
 
-def verdicts(run: Run, pictures: np.ndarray, of: Tensor) -> np.ndarray:
+def verdicts(run: Run, drawn: np.ndarray, of: Tensor) -> np.ndarray:
     """(N,) the discriminator's probability of "real". pictures: (N, S, S) uint8 of the run's size; of: (N,) classes."""
     check_task(run, "gan")
     with run.lock, torch.inference_mode():
-        images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(pictures)), run.card.image)
+        images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(drawn)), run.card.image)
         return run.model.discriminator(images, of).sigmoid().double().numpy()
 
 
 def snapshots(run: Run) -> dict[int, np.ndarray]:
     """The same samples after several epochs of training: (N, S, S) uint8 by epoch; empty where none were kept."""
-    found = {}
+    result = {}
     for path in sorted((run.folder / SNAPSHOT_FOLDER).glob("epoch_*.png")):
         with Image.open(path) as image:
             sheet = np.asarray(image.convert("L"))
-        found[int(path.stem.removeprefix("epoch_"))] = sheets.cells(sheet, run.card.image.size)
-    return found
+        result[int(path.stem.removeprefix("epoch_"))] = sheets.cells(sheet, run.card.image.size)
+    return result

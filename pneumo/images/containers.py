@@ -133,11 +133,11 @@ def _open_png(data: bytes) -> tuple[Image.Image, int]:
 def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
     keep, orientation, position, parts, scans, pixels = [b"\xff\xd8"], 1, 2, 0, 0, 0
     while True:
-        found = _JPEG_MARKER.search(data, position)
-        if found is None:
+        result = _JPEG_MARKER.search(data, position)
+        if result is None:
             raise truncated("JPEG")
-        marker, start = data[found.end() - 1], found.end()
-        keep.append(data[position : found.start()])  # entropy-coded data of the scan before
+        marker, start = data[result.end() - 1], result.end()
+        keep.append(data[position : result.start()])  # entropy-coded data of the scan before
         if marker == 0xD9:
             break
         stop = start + int.from_bytes(data[start : start + 2], "big")
@@ -151,7 +151,7 @@ def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
         if marker == 0xE1 and data[start + 2 : start + 8] == b"Exif\0\0":
             orientation = _exif_orientation(data[start + 8 : stop])
         if marker not in _JPEG_METADATA:
-            keep.append(b"\xff" + data[found.end() - 1 : stop])
+            keep.append(b"\xff" + data[result.end() - 1 : stop])
         position, parts = max(stop, start), parts + 1
         check_parts("JPEG", parts)
     if scans * pixels > MAX_SCAN_PIXELS and pixels <= MAX_PIXELS:

@@ -17,7 +17,7 @@ SEVERITIES = (1, 2, 3)
 
 
 @dataclass(frozen=True)
-class Stress:
+class Corruption:
     """A way to spoil a picture. levels: its strength at severities 1, 2, 3; apply(planes (B, S, S) in 0..1, level, rng)."""
 
     title: str
@@ -83,26 +83,26 @@ def _marker_removed(planes: Tensor, share: float, rng: np.random.Generator) -> T
     return torch.where(outside & (planes > 0.9), median, planes)
 
 
-STRESSES: dict[str, Stress] = {
-    "darker": Stress("Darker (gamma above 1)", (1.3, 1.7, 2.2), lambda x, level, rng: x.pow(level)),
-    "brighter": Stress("Brighter (gamma below 1)", (0.77, 0.59, 0.45), lambda x, level, rng: x.pow(level)),
-    "contrast": Stress("Less contrast", (0.7, 0.5, 0.3), lambda x, level, rng: (x - 0.5) * level + 0.5),
-    "blur": Stress("Blur", (0.7, 1.2, 2.0), _blur),
-    "noise": Stress("Noise", (0.03, 0.06, 0.10), _noise),
-    "jpeg": Stress("JPEG compression", (40, 20, 10), _jpeg),
-    "crop": Stress("Cropped", (0.9, 0.8, 0.7), lambda x, level, rng: _affine(x, 0, level, rng)),
-    "rotation": Stress("Turned", (5, 10, 20), lambda x, level, rng: _affine(x, level, 1, rng)),
-    "marker_added": Stress("Marker added", (0.06, 0.10, 0.15), _marker_added),
-    "marker_removed": Stress("Marker removed", (0.15, 0.20, 0.25), _marker_removed),
-    "border": Stress("Border masked", (0.05, 0.10, 0.15), _border),
-    "inverted": Stress("Black and white exchanged", (0.0,), lambda x, level, rng: 1 - x),
+CORRUPTIONS: dict[str, Corruption] = {
+    "darker": Corruption("Darker (gamma above 1)", (1.3, 1.7, 2.2), lambda x, level, rng: x.pow(level)),
+    "brighter": Corruption("Brighter (gamma below 1)", (0.77, 0.59, 0.45), lambda x, level, rng: x.pow(level)),
+    "contrast": Corruption("Less contrast", (0.7, 0.5, 0.3), lambda x, level, rng: (x - 0.5) * level + 0.5),
+    "blur": Corruption("Blur", (0.7, 1.2, 2.0), _blur),
+    "noise": Corruption("Noise", (0.03, 0.06, 0.10), _noise),
+    "jpeg": Corruption("JPEG compression", (40, 20, 10), _jpeg),
+    "crop": Corruption("Cropped", (0.9, 0.8, 0.7), lambda x, level, rng: _affine(x, 0, level, rng)),
+    "rotation": Corruption("Turned", (5, 10, 20), lambda x, level, rng: _affine(x, level, 1, rng)),
+    "marker_added": Corruption("Marker added", (0.06, 0.10, 0.15), _marker_added),
+    "marker_removed": Corruption("Marker removed", (0.15, 0.20, 0.25), _marker_removed),
+    "border": Corruption("Border masked", (0.05, 0.10, 0.15), _border),
+    "inverted": Corruption("Black and white exchanged", (0.0,), lambda x, level, rng: 1 - x),
 }
 
 
-def spoil(squares: np.ndarray, name: str, severity: int, seed: int = 0) -> Tensor:
+def corrupt(resized: np.ndarray, name: str, severity: int, seed: int = 0) -> Tensor:
     """(B, S, S) uint8 to float32 in 0..1 under one stress; the same seed spoils alike. Severity 0 leaves them as they are."""
-    planes = torch.from_numpy(squares.copy()).float() / 255  # the cache is read-only
+    planes = torch.from_numpy(resized.copy()).float() / 255  # the cache is read-only
     if severity == 0:
         return planes
-    stress = STRESSES[name]
-    return stress.apply(planes, stress.levels[severity - 1], np.random.default_rng([seed, severity]))
+    corruption = CORRUPTIONS[name]
+    return corruption.apply(planes, corruption.levels[severity - 1], np.random.default_rng([seed, severity]))

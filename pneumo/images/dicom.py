@@ -108,8 +108,8 @@ class _Bounded(io.BytesIO):
         if len(value) <= 8 or tag in _PIXEL_DATA:  # up to 8 bytes may be the next header
             return value
         # No text is wanted, and pydicom comments on character sets at length. Other oversized values are not wanted.
-        odd = tag in _CHARACTER_SET or len(value) > MAX_VALUE_BYTES or value.count(b"\\") > MAX_VALUES
-        return b"" if odd else value
+        ood = tag in _CHARACTER_SET or len(value) > MAX_VALUE_BYTES or value.count(b"\\") > MAX_VALUES
+        return b"" if ood else value
 
 
 def _read(data: bytes) -> FileDataset:

@@ -45,7 +45,7 @@ WORDS = [
 
 
 @dataclass(frozen=True, eq=False)
-class Oddity:
+class OodSample:
     """kind: what sort of picture, e.g. "text". base: pictures made from the same one share it. pixels: (H, W) uint8."""
 
     kind: str
@@ -56,19 +56,19 @@ class Oddity:
 # --- bundled photographs ----------------------------------------------------------------------------------
 
 
-def photographs(seed: int = 0) -> Iterator[Oddity]:
+def photographs(seed: int = 0) -> Iterator[OodSample]:
     """Greyed photographs that come with scikit-learn and, where it is installed, scikit-image: whole, and in parts."""
     rng = np.random.default_rng([seed, 1])
     for name, image in _bundled():
         grey = np.asarray(image.convert("L"))
-        yield Oddity("photograph", name, grey)
+        yield OodSample("photograph", name, grey)
         for _ in range(CROPS):
-            yield Oddity("photograph", name, _part(grey, rng.uniform(0.35, 0.8), rng))
+            yield OodSample("photograph", name, _part(grey, rng.uniform(0.35, 0.8), rng))
 
 
 def _bundled() -> Iterator[tuple[str, Image.Image]]:
-    found = load_sample_images()
-    for path, pixels in zip(found.filenames, found.images, strict=True):
+    result = load_sample_images()
+    for path, pixels in zip(result.filenames, result.images, strict=True):
         yield Path(path).name, Image.fromarray(pixels)
     spec = importlib.util.find_spec("skimage")
     folder = Path(spec.origin).parent / "data" if spec and spec.origin else None
@@ -88,11 +88,11 @@ def _part(grey: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarra
 # --- drawn ------------------------------------------------------------------------------------------------
 
 
-def drawn(each: int = 12, seed: int = 0) -> Iterator[Oddity]:
+def drawn(each: int = 12, seed: int = 0) -> Iterator[OodSample]:
     """Plots, screens, text, noise, textures and shapes, `each` of every kind."""
     for number, (kind, make) in enumerate(DRAWN.items()):
         for n in range(each):
-            yield Oddity(kind, f"{kind} {n}", make(np.random.default_rng([seed, 2, number, n])))
+            yield OodSample(kind, f"{kind} {n}", make(np.random.default_rng([seed, 2, number, n])))
 
 
 def _canvas(rng: np.random.Generator) -> tuple[Image.Image, ImageDraw.ImageDraw, int, int]:
@@ -200,7 +200,7 @@ def _cropped(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return _part(pixels, STRONG_CROP, rng)
 
 
-SPOILED: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
+TRANSFORMED: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
     "turned by 90 degrees": lambda pixels, rng: np.rot90(pixels, 1 if rng.random() < 0.5 else 3),
     "turned by 180 degrees": lambda pixels, rng: pixels[::-1, ::-1],
     "upside down": lambda pixels, rng: pixels[::-1],
@@ -208,9 +208,9 @@ SPOILED: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
 }
 
 
-def spoiled(pictures: Sequence[np.ndarray], seed: int = 0) -> Iterator[Oddity]:
+def transformed(images: Sequence[np.ndarray], seed: int = 0) -> Iterator[OodSample]:
     """Every radiograph (H, W) uint8 turned by 90 and 180 degrees, upside down, and a part with 40% of its sides."""
-    for number, (kind, change) in enumerate(SPOILED.items()):
-        for n, pixels in enumerate(pictures):
+    for number, (kind, change) in enumerate(TRANSFORMED.items()):
+        for n, pixels in enumerate(images):
             changed = change(pixels, np.random.default_rng([seed, 3, number, n]))
-            yield Oddity(kind, str(n), np.ascontiguousarray(changed))
+            yield OodSample(kind, str(n), np.ascontiguousarray(changed))

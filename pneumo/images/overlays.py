@@ -33,7 +33,7 @@ def heat_colours() -> np.ndarray:
     return np.array([unlabel_rgb(colour) for colour in sampled], dtype=np.float32)
 
 
-def heat_picture(values: np.ndarray) -> np.ndarray:
+def heat_image(values: np.ndarray) -> np.ndarray:
     """(H, W, 3) uint8 in the heatmap's colours. values: (H, W), 0 dark to 1 bright; what lies outside is cut off."""
     return heat_colours()[np.round(values.clip(0, 1) * 255).astype(np.uint8)].astype(np.uint8)
 
@@ -59,12 +59,12 @@ def _enlarge_cells(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     return heat[np.ix_(rows, columns)]
 
 
-def outline(picture: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """The border of a mask drawn into a picture, for what is known to be true.
 
     picture: (H, W) or (H, W, 3) uint8. mask: (H, W) bool. Returns (H, W, 3) uint8.
     """
-    painted = np.stack([picture] * 3, axis=-1) if picture.ndim == 2 else picture.copy()
+    painted = np.stack([image] * 3, axis=-1) if image.ndim == 2 else image.copy()
     width = max(1, min(mask.shape) // 150)  # two pixels where a page shows some 300
     painted[binary_dilation(mask, iterations=width) & ~mask] = hex_to_rgb(COLOURS["truth"])
     return painted

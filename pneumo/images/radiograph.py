@@ -19,7 +19,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from pneumo.images import containers, dicom
 from pneumo.images.containers import MAX_PIXELS, RadiographError
-from pneumo.schema import Caution, PneumoError, Radiograph
+from pneumo.schema import ImageWarning, PneumoError, Radiograph
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "RadiographError", "encode_png", "read"]
 
@@ -92,11 +92,11 @@ def read(data: bytes, name: str = "") -> Radiograph:
     if dicom.looks_like_dicom(data):
         pixels, codes = _read_dicom(data)
     else:
-        pixels, codes = _read_picture(data, name)
+        pixels, codes = _read_pixels(data, name)
     codes |= _codes_of(pixels)
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return Radiograph(pixels, tuple(Caution(code, text) for code, text in _CAUTIONS.items() if code in codes))
+    return Radiograph(pixels, tuple(ImageWarning(code, text) for code, text in _CAUTIONS.items() if code in codes))
 
 
 def file_bytes(path: Path) -> bytes:
@@ -142,7 +142,7 @@ def _read_dicom(data: bytes) -> tuple[np.ndarray, set[str]]:
     return pixels, codes | more
 
 
-def _read_picture(data: bytes, name: str) -> tuple[np.ndarray, set[str]]:
+def _read_pixels(data: bytes, name: str) -> tuple[np.ndarray, set[str]]:
     kind = containers.kind_of(data)
     if kind is None:
         raise _not_an_image(data, name)
@@ -235,13 +235,13 @@ def _codes_of(pixels: np.ndarray) -> set[str]:
     step = max(1, min(height, width) // SAMPLE_SIDE_PX)
     sample = pixels[::step, ::step]
     low, high = np.percentile(sample, (1, 99))
-    found = {
+    result = {
         "uniform": high - low < UNIFORM_SPREAD,
         "small": min(height, width) < SMALL_SIDE_PX,
         "aspect": max(height, width) > EXTREME_ASPECT * min(height, width),
     }
-    found["inverted"] = not found["uniform"] and _looks_inverted(sample)
-    return {code for code, here in found.items() if here}
+    result["inverted"] = not result["uniform"] and _looks_inverted(sample)
+    return {code for code, here in result.items() if here}
 
 
 def _looks_inverted(sample: np.ndarray) -> bool:

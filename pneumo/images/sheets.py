@@ -68,9 +68,9 @@ def mosaic(maps: np.ndarray, columns: int = 8) -> np.ndarray:
     return contact_sheet(np.round((maps - low) / spread * 255).astype(np.uint8), columns)
 
 
-def contact_sheet(pictures: np.ndarray, columns: int = 4) -> np.ndarray:
+def contact_sheet(images: np.ndarray, columns: int = 4) -> np.ndarray:
     """Pictures (N, H, W) uint8 side by side as they are, with a grey gap. uint8."""
-    tiles = np.pad(pictures, ((0, 0), (1, 1), (1, 1)), constant_values=128)
+    tiles = np.pad(images, ((0, 0), (1, 1), (1, 1)), constant_values=128)
     tiles = np.concatenate([tiles, np.full((-len(tiles) % columns, *tiles.shape[1:]), 128, np.uint8)])
     n, height, width = tiles.shape
     grid = tiles.reshape(n // columns, columns, height, width).transpose(0, 2, 1, 3)  # rows of tiles, by picture row

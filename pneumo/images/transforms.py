@@ -26,7 +26,7 @@ MAX_BORDER = 0.12  # of the side: collimator, film edge, hospital frame
 MARKER_SIZE = (0.03, 0.10)  # of the side: from an "R" to a name plate
 
 
-def to_square(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
+def resize(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
     """The square the model sees: resized without keeping the aspect ratio.
 
     pixels: (H, W) uint8. Returns (S, S) uint8.
@@ -37,21 +37,21 @@ def to_square(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
         plane = F.interpolate(plane, size, mode="nearest-exact")
     elif plane.shape[-2:] != size:
         plane = F.interpolate(plane, size, mode="bilinear", antialias=True, align_corners=False)
-    square = plane[0, 0].round_().clamp_(0, LEVELS - 1).to(torch.uint8).numpy()
-    return _stretch(square) if image.intensity == "stretch" else square
+    resized_image = plane[0, 0].round_().clamp_(0, LEVELS - 1).to(torch.uint8).numpy()
+    return _stretch(resized_image) if image.intensity == "stretch" else resized_image
 
 
-def _stretch(square: np.ndarray) -> np.ndarray:
-    low, high = np.percentile(square, STRETCH_PERCENTILES)
+def _stretch(resized_image: np.ndarray) -> np.ndarray:
+    low, high = np.percentile(resized_image, STRETCH_PERCENTILES)
     if high - low < 1:  # a uniform picture has nothing to stretch
-        return square
+        return resized_image
     levels = np.clip((np.arange(LEVELS) - low) / (high - low), 0, 1)
-    return np.round(levels * (LEVELS - 1)).astype(np.uint8)[square]
+    return np.round(levels * (LEVELS - 1)).astype(np.uint8)[resized_image]
 
 
-def normalise(squares: Tensor, image: ImageSpec) -> Tensor:
+def normalise(resized: Tensor, image: ImageSpec) -> Tensor:
     """(B, S, S) uint8, or float32 in 0..1, to (B, C, S, S) float32 by (x - mean) / std."""
-    planes = squares.float().div(LEVELS - 1) if squares.dtype == torch.uint8 else squares
+    planes = resized.float().div(LEVELS - 1) if resized.dtype == torch.uint8 else resized
     planes = planes[:, None].expand(-1, image.channels, -1, -1)
     mean = torch.tensor(image.mean, device=planes.device).view(1, -1, 1, 1)
     std = torch.tensor(image.std, device=planes.device).view(1, -1, 1, 1)
@@ -60,18 +60,18 @@ def normalise(squares: Tensor, image: ImageSpec) -> Tensor:
 
 def preprocess(pixels: np.ndarray, image: ImageSpec) -> Tensor:
     """A radiograph as the model's input. pixels: (H, W) uint8. Returns (C, S, S) float32."""
-    return normalise(torch.from_numpy(to_square(pixels, image))[None], image)[0]
+    return normalise(torch.from_numpy(resize(pixels, image))[None], image)[0]
 
 
-def augment(squares: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tensor:
+def augment(resized: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tensor:
     """Every image of a batch changed in its own way.
 
     squares: (B, S, S) uint8 on any device; generator: a CPU generator. Returns (B, S, S) float32 in 0..1.
     A curve of 256 grey levels per image carries all the intensity changes, so they cost one table look-up;
     one affine resampling carries all the geometric ones.
     """
-    draws = _Draws(len(squares), generator, squares.device)
-    planes = _apply_curves(squares, _curves(squares, spec, draws))
+    draws = _Draws(len(resized), generator, resized.device)
+    planes = _apply_curves(resized, _curves(resized, spec, draws))
     if spec.blur:
         planes = _blur(planes, draws.chance(spec.blur), draws.uniform(0.4, MAX_BLUR_SIGMA))
     planes = _affine(planes, spec, draws)
@@ -101,12 +101,12 @@ class _Draws:
         return self.uniform(0, 1) < probability
 
 
-def _curves(squares: Tensor, spec: AugmentSpec, draws: _Draws) -> Tensor:
+def _curves(resized: Tensor, spec: AugmentSpec, draws: _Draws) -> Tensor:
     """(B, 256) float32 in 0..1: the grey level that replaces each grey level."""
-    levels = torch.linspace(0, 1, LEVELS, device=squares.device).expand(len(squares), -1)
+    levels = torch.linspace(0, 1, LEVELS, device=resized.device).expand(len(resized), -1)
     if spec.equalise:
         share, index = draws.uniform(0.3, 1), draws.chance(spec.equalise).nonzero()[:, 0]
-        levels = levels.index_copy(0, index, torch.lerp(levels[index], _cumulative(squares[index]), share[index, None]))
+        levels = levels.index_copy(0, index, torch.lerp(levels[index], _cumulative(resized[index]), share[index, None]))
     if spec.gamma:
         levels = levels.pow(draws.around(0, spec.gamma).exp()[:, None])
     if spec.contrast:
@@ -116,18 +116,18 @@ def _curves(squares: Tensor, spec: AugmentSpec, draws: _Draws) -> Tensor:
     return levels.clamp(0, 1)
 
 
-def _cumulative(squares: Tensor) -> Tensor:
+def _cumulative(resized: Tensor) -> Tensor:
     """(B, 256) cumulative histograms in 0..1: the curve of full histogram equalisation."""
-    count = len(squares)
-    offsets = torch.arange(count, device=squares.device)[:, None] * LEVELS
-    bins = torch.bincount((squares.flatten(1) + offsets).flatten(), minlength=count * LEVELS)
+    count = len(resized)
+    offsets = torch.arange(count, device=resized.device)[:, None] * LEVELS
+    bins = torch.bincount((resized.flatten(1) + offsets).flatten(), minlength=count * LEVELS)
     cumulative = bins.view(count, LEVELS).cumsum(1).float()
     return cumulative / cumulative[:, -1:]
 
 
-def _apply_curves(squares: Tensor, curves: Tensor) -> Tensor:
-    offsets = torch.arange(len(squares), device=squares.device, dtype=torch.int32)[:, None, None] * LEVELS
-    return curves.reshape(-1).index_select(0, (squares + offsets).flatten()).view(squares.shape)
+def _apply_curves(resized: Tensor, curves: Tensor) -> Tensor:
+    offsets = torch.arange(len(resized), device=resized.device, dtype=torch.int32)[:, None, None] * LEVELS
+    return curves.reshape(-1).index_select(0, (resized + offsets).flatten()).view(resized.shape)
 
 
 def _affine(planes: Tensor, spec: AugmentSpec, draws: _Draws) -> Tensor:
@@ -206,13 +206,13 @@ def _add_noise(planes: Tensor, chosen: Tensor, sigma: Tensor, generator: torch.G
     return planes.index_add(0, index, noise * sigma[index, None, None]).clamp(0, 1)
 
 
-def variants(square: np.ndarray) -> Tensor:
+def variants(resized_image: np.ndarray) -> Tensor:
     """Eight small harmless changes of one square: mirror, turned by 4 degrees either way, moved and enlarged a
     little, brighter, darker, blurred. A sound probability hardly moves under them.
 
     square: (S, S) uint8. Returns (8, S, S) float32 in 0..1.
     """
-    plane = torch.from_numpy(square.copy()).float()[None, None] / (LEVELS - 1)
+    plane = torch.from_numpy(resized_image.copy()).float()[None, None] / (LEVELS - 1)
     turn = math.radians(4)
     cos, sin = math.cos(turn), math.sin(turn)
     theta = torch.tensor(

@@ -12,18 +12,18 @@ from pathlib import Path
 from pneumo.images import radiograph
 from pneumo.images.overlays import overlay
 from pneumo.inference.diagnosis import (
-    NO_ANSWER,
+    NO_RESULT,
     REFUSED,
     SYNTHETIC,
-    answer,
     diagnose,
     is_indeterminate,
     is_refused,
-    no_answer,
+    label_for,
+    no_result,
     warnings_of,
 )
 from pneumo.inference.explanation import Heatmap
-from pneumo.inference.input_check import Gate
+from pneumo.inference.input_check import InputCheck
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, PneumoError
 
@@ -38,7 +38,7 @@ NOTES = {  # cautions in a few words, for a table
     "inverted": "Looks inverted.",
     "burned_in": "Check for burned-in text.",
 }
-GATE_NOTES = {  # in a few words, for a table
+VERDICT_NOTES = {  # in a few words, for a table
     "unusual": "Unusual for the training population.",
     "phantom": "Looks like a drawn phantom.",
 }
@@ -52,29 +52,29 @@ def files_below(paths: Iterable[Path]) -> list[Path]:
 
     Raises PneumoError for a path that is not there.
     """
-    found: list[Path] = []
+    result: list[Path] = []
     for path in paths:
         if not path.exists():
             raise PneumoError(f"no file or folder {str(path)!r}")
         inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".") if path.is_dir() else [path]
-        found += inside
-    return found
+        result += inside
+    return result
 
 
 def diagnose_files(
-    run: Run, paths: Iterable[Path], *, gate: Gate | None = None, overridden: bool = False
+    run: Run, paths: Iterable[Path], *, check: InputCheck | None = None, overridden: bool = False
 ) -> Iterator[tuple[Path, Diagnosis]]:
     """One Diagnosis a file; files that are too large are refused unread. gate, overridden: as in `diagnose`."""
     for path in paths:
-        yield path, _diagnose_file(run, path, gate, overridden)
+        yield path, _diagnose_file(run, path, check, overridden)
 
 
-def _diagnose_file(run: Run, path: Path, gate: Gate | None, overridden: bool) -> Diagnosis:
+def _diagnose_file(run: Run, path: Path, check: InputCheck | None, overridden: bool) -> Diagnosis:
     try:
         blob = radiograph.file_bytes(path)
     except PneumoError as error:
         return Diagnosis(path.name, error=str(error))
-    return diagnose(run, blob, path.name, gate=gate, overridden=overridden)
+    return diagnose(run, blob, path.name, check=check, overridden=overridden)
 
 
 # --- what a page or a file shows of many ------------------------------------------------------------------
@@ -87,45 +87,55 @@ def table(run: Run, results: Iterable[Diagnosis], threshold: float) -> list[dict
     """
     return [
         {
-            "file": found.name,
-            "probability": found.probability,
-            "label": answer(found, threshold),
+            "file": result.name,
+            "probability": result.probability,
+            "label": label_for(result, threshold),
             "threshold": threshold,
             "model": run.card.name,
             "weights_sha256": run.card.weights.sha256,
-            "gate": gate_word(found),
-            "warnings": " ".join(warnings_of(found)),
-            "error": found.error or "",
-            "note": "Not read." if found.error else _note(run, found),
+            "input_check": input_check_verdict(result),
+            "warnings": " ".join(warnings_of(result)),
+            "error": result.error or "",
+            "note": "Not read." if result.error else _note(run, result),
         }
-        for found in results
+        for result in results
     ]
 
 
-def gate_word(found: Diagnosis) -> str:
+def input_check_verdict(result: Diagnosis) -> str:
     """The gate's verdict in a word; "overridden" where it refused and a person went on."""
-    if found.admission is None:
+    if result.assessment is None:
         return ""
-    return "overridden" if is_refused(found) and found.overridden else found.admission.verdict
+    return "overridden" if is_refused(result) and result.overridden else result.assessment.verdict
 
 
-def _note(run: Run, found: Diagnosis) -> str:
-    reason = no_answer(found)
+def _note(run: Run, result: Diagnosis) -> str:
+    reason = no_result(result)
     short = "no chest radiograph" if reason and reason.startswith(REFUSED) else reason
     words = [f"No answer: {short}."] if reason else []
-    if not reason and is_indeterminate(run.card.indeterminate, found.probability):
+    if not reason and is_indeterminate(run.card.indeterminate, result.probability):
         words.append("Indeterminate.")
-    if found.overridden and is_refused(found):
+    if result.overridden and is_refused(result):
         words.append("Answered against the gate.")
-    others = [caution for caution in found.cautions if caution.code not in NO_ANSWER]
-    if found.admission and not any(caution.code == SYNTHETIC.code for caution in others):
-        words += [GATE_NOTES[found.admission.verdict]] if found.admission.verdict in GATE_NOTES else []
-    return " ".join(words + [NOTES.get(caution.code, caution.message) for caution in others])
+    others = [warning for warning in result.warnings if warning.code not in NO_RESULT]
+    if result.assessment and not any(warning.code == SYNTHETIC.code for warning in others):
+        words += [VERDICT_NOTES[result.assessment.verdict]] if result.assessment.verdict in VERDICT_NOTES else []
+    return " ".join(words + [NOTES.get(warning.code, warning.message) for warning in others])
 
 
 def table_csv(rows: list[dict[str, str | float | None]]) -> bytes:
     """The rows as UTF-8 CSV with a byte order mark, as spreadsheets want it."""
-    columns = ("file", "probability", "label", "threshold", "model", "weights_sha256", "gate", "warnings", "error")
+    columns = (
+        "file",
+        "probability",
+        "label",
+        "threshold",
+        "model",
+        "weights_sha256",
+        "input_check",
+        "warnings",
+        "error",
+    )
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(columns)
@@ -142,13 +152,13 @@ def _cell(value: str | float | None) -> str:
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
-def overlays_zip(pictures: Iterable[tuple[Diagnosis, dict[str, Heatmap]]]) -> bytes:
+def overlays_zip(images: Iterable[tuple[Diagnosis, dict[str, Heatmap]]]) -> bytes:
     """A zip with one PNG per file: the radiograph under the heatmap for PNEUMONIA; plain where it has no evidence."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:  # PNG is compressed already
-        for number, (found, heatmaps) in enumerate(pictures, 1):
+        for number, (result, heatmaps) in enumerate(images, 1):
             heat = heatmaps[CLASS_NAMES[POSITIVE]]
-            painted = overlay(found.radiograph.pixels, heat.values) if heat.has_evidence else found.radiograph.pixels
-            stem = re.sub(r"[^\w.-]+", "_", Path(found.name).stem)[:80]
+            painted = overlay(result.radiograph.pixels, heat.values) if heat.has_evidence else result.radiograph.pixels
+            stem = re.sub(r"[^\w.-]+", "_", Path(result.name).stem)[:80]
             archive.writestr(f"{number:03d}-{stem}.png", radiograph.encode_png(painted))
     return buffer.getvalue()

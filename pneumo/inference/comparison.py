@@ -37,15 +37,15 @@ class Verdict:
 def disagreement(verdicts: Sequence[Verdict]) -> list[str]:
     """In what the verdicts disagree, as sentences; empty where they agree."""
     low, high = (pick(verdicts, key=lambda verdict: verdict.probability) for pick in (min, max))
-    found = []
+    result = []
     if len({verdict.label for verdict in verdicts}) > 1:
         said = {name: [v.run for v in verdicts if v.label == name] for name in CLASS_NAMES[::-1]}
-        found.append("; ".join(f"{' and '.join(who)}: {name}" for name, who in said.items()) + ".")
+        result.append("; ".join(f"{' and '.join(who)}: {name}" for name, who in said.items()) + ".")
     if high.probability - low.probability > FAR_APART:
-        found.append(
+        result.append(
             f"The probabilities of {high.run} and {low.run} lie {high.probability - low.probability:.2f} apart."
         )
-    return found
+    return result
 
 
 @dataclass(frozen=True, eq=False)

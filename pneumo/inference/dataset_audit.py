@@ -42,10 +42,10 @@ class Survey:
     citation: str
     names: tuple[str, ...]
     patients: tuple[str, ...]
-    parts: tuple[str, ...]
+    splits: tuple[str, ...]
     labels: np.ndarray
     sizes: np.ndarray
-    squares: np.ndarray
+    resized: np.ndarray
     counts: dict[str, dict[str, int]]
     patients_in: dict[str, int]
     duplicates: tuple[tuple[int, ...], ...]
@@ -59,7 +59,7 @@ class Survey:
     @cached_property
     def brightness(self) -> np.ndarray:
         """(N,) float64, mean grey level of each image in 0..255; NaN where it could not be read."""
-        return np.where(self.readable, self.squares.mean((1, 2)), np.nan)
+        return np.where(self.readable, self.resized.mean((1, 2)), np.nan)
 
     @cached_property
     def level_shares(self) -> np.ndarray:
@@ -69,7 +69,7 @@ class Survey:
         """
         rows = []
         for label in range(len(CLASS_NAMES)):
-            chosen = self.squares[(self.labels == label) & self.readable]
+            chosen = self.resized[(self.labels == label) & self.readable]
             counts = np.bincount(chosen.ravel() // LEVELS_A_BAND, minlength=transforms.LEVELS // LEVELS_A_BAND)
             rows.append(counts / max(1, chosen.size))
         return np.array(rows)
@@ -95,7 +95,7 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
     queued is then dropped.
     """
     dataset = data.open_source(source)
-    squares = np.zeros((len(dataset.items), MEASURED.size, MEASURED.size), dtype=np.uint8)
+    resized = np.zeros((len(dataset.items), MEASURED.size, MEASURED.size), dtype=np.uint8)
     sizes = np.zeros((len(dataset.items), 2), dtype=np.int64)
     stopped = threading.Event()
 
@@ -104,7 +104,7 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
         if stopped.is_set():
             raise radiograph.RadiographError("stopped", "not read: the survey was stopped")
         pixels = dataset.read(index)
-        squares[index], sizes[index] = transforms.to_square(pixels, MEASURED), pixels.shape[::-1]
+        resized[index], sizes[index] = transforms.resize(pixels, MEASURED), pixels.shape[::-1]
         return pixels
 
     def report(done: int, total: int) -> None:
@@ -116,17 +116,17 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
             raise
 
     audit = data.audit(dataclasses.replace(dataset, read=read), report)
-    counts, patients_in = data.count_parts(dataset, data.divide(dataset, DataSpec()))
+    counts, patients_in = data.count_splits(dataset, data.split_patients(dataset, DataSpec()))
     return Survey(
         source=source,
         audit=audit,
         citation=dataset.citation,
         names=tuple(item.name for item in dataset.items),
         patients=tuple(item.patient for item in dataset.items),
-        parts=tuple(item.split for item in dataset.items),
+        splits=tuple(item.split for item in dataset.items),
         labels=dataset.labels,
         sizes=sizes,
-        squares=squares,
+        resized=resized,
         counts=counts,
         patients_in=patients_in,
         duplicates=_duplicates(dataset),
@@ -144,35 +144,35 @@ def _duplicates(dataset: data.DataSet) -> tuple[tuple[int, ...], ...]:
 # --- measures ---------------------------------------------------------------------------------------------
 
 
-def brightness_auroc(found: Survey) -> float | None:
+def brightness_auroc(result: Survey) -> float | None:
     """How well mean brightness alone tells the classes apart, whichever way round: .5 not at all, 1 entirely.
 
     What a model could get from it without looking at a lung. None where there is one class only.
     """
-    area = classification.auroc(found.labels[found.readable], found.brightness[found.readable])
+    area = classification.auroc(result.labels[result.readable], result.brightness[result.readable])
     return None if area is None else max(area, 1 - area)
 
 
-def images_per_patient(found: Survey) -> dict[str, np.ndarray]:
+def images_per_patient(result: Survey) -> dict[str, np.ndarray]:
     """By class: the number of images of each of its patients, int64."""
-    counted = Counter(zip(found.labels.tolist(), found.patients, strict=True))
+    counted = Counter(zip(result.labels.tolist(), result.patients, strict=True))
     return {
         name: np.array([n for (of, _), n in counted.items() if of == label], dtype=np.int64)
         for label, name in enumerate(CLASS_NAMES)
     }
 
 
-def duplicate_table(found: Survey) -> list[dict[str, Any]]:
+def duplicate_table(result: Survey) -> list[dict[str, Any]]:
     """One row a group of identical files: copies, patients, classes, parts, files."""
     return [
         {
             "copies": len(group),
-            "classes": _several(CLASS_NAMES[found.labels[i]] for i in group),
-            "patients": _several(found.patients[i] for i in group),
-            "parts": _several(found.parts[i] or "none" for i in group),
-            "files": ", ".join(found.names[i] for i in group),
+            "classes": _several(CLASS_NAMES[result.labels[i]] for i in group),
+            "patients": _several(result.patients[i] for i in group),
+            "splits": _several(result.splits[i] or "none" for i in group),
+            "files": ", ".join(result.names[i] for i in group),
         }
-        for group in sorted(found.duplicates, key=len, reverse=True)
+        for group in sorted(result.duplicates, key=len, reverse=True)
     ]
 
 
@@ -183,19 +183,19 @@ def _several(words: Any) -> str:
 # --- pictures ---------------------------------------------------------------------------------------------
 
 
-def picks(found: Survey, per_class: int, seed: int) -> dict[str, list[int]]:
+def picks(result: Survey, per_class: int, seed: int) -> dict[str, list[int]]:
     """By class: indices of readable images drawn by the seed, without repetition; fewer where there are fewer."""
     generator = np.random.default_rng(seed)
     drawn = {}
     for label, name in enumerate(CLASS_NAMES):
-        there = np.flatnonzero((found.labels == label) & found.readable)
+        there = np.flatnonzero((result.labels == label) & result.readable)
         drawn[name] = generator.permutation(there)[:per_class].tolist()
     return drawn
 
 
-def square(found: Survey, index: int, image: ImageSpec) -> np.ndarray:
+def resized_image(result: Survey, index: int, image: ImageSpec) -> np.ndarray:
     """One image as a model sees it. Returns (S, S) uint8. RadiographError where it cannot be read."""
-    return transforms.to_square(found.read(index), image)
+    return transforms.resize(result.read(index), image)
 
 
 def recipe_table() -> dict[str, Recipe]:
@@ -203,17 +203,17 @@ def recipe_table() -> dict[str, Recipe]:
     return dict(recipes.RECIPES)
 
 
-def augmented(picture: np.ndarray, spec: AugmentSpec, count: int, seed: int) -> np.ndarray:
+def augmented(image: np.ndarray, spec: AugmentSpec, count: int, seed: int) -> np.ndarray:
     """A square changed `count` times by the function that changes training batches, `transforms.augment`.
 
     picture: (S, S) uint8. Returns (count, S, S) uint8.
     """
-    batch = torch.from_numpy(np.repeat(picture[None], count, axis=0))
+    batch = torch.from_numpy(np.repeat(image[None], count, axis=0))
     changed = transforms.augment(batch, spec, torch.Generator().manual_seed(seed))
     return changed.mul(transforms.LEVELS - 1).round().to(torch.uint8).numpy()
 
 
-def case_pictures(names: Sequence[str]) -> dict[str, np.ndarray]:
+def case_images(names: Sequence[str]) -> dict[str, np.ndarray]:
     """The radiographs of these names in the folder that PNEUMO_DATA names; what is not there is left out.
 
     names: as in predictions.csv. Returns (H, W) uint8 by name.
@@ -222,21 +222,21 @@ def case_pictures(names: Sequence[str]) -> dict[str, np.ndarray]:
     folder = Path(source) if source and not source.startswith("hub:") else None
     if folder is None:
         return {}
-    found = {}
+    result = {}
     for name in names:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder.resolve()) or not path.is_file():
             continue
         try:
-            found[name] = radiograph.read(path.read_bytes(), path.name).pixels
+            result[name] = radiograph.read(path.read_bytes(), path.name).pixels
         except (OSError, radiograph.RadiographError):
             continue
-    return found
+    return result
 
 
 def thumbnails(names: Sequence[str], side_px: int) -> np.ndarray | None:
     """(N, side, side) uint8 of the radiographs of these names; None where any of them is not at hand."""
-    found = case_pictures(names)
-    if len(found) < len(set(names)):
+    result = case_images(names)
+    if len(result) < len(set(names)):
         return None
-    return np.stack([transforms.to_square(found[name], ImageSpec(size=side_px)) for name in names])
+    return np.stack([transforms.resize(result[name], ImageSpec(size=side_px)) for name in names])

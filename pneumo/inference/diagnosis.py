@@ -11,17 +11,17 @@ from pneumo import models
 from pneumo.images import radiograph, transforms
 from pneumo.inference import explanation, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
-from pneumo.inference.input_check import Gate
+from pneumo.inference.input_check import InputCheck
 from pneumo.metrics import calibration
 from pneumo.runs import Run
-from pneumo.schema import CLASS_NAMES, POSITIVE, Caution, Diagnosis, Interval, PneumoError, Radiograph
+from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, ImageWarning, Interval, PneumoError, Radiograph
 
-NO_ANSWER = {  # cautions after which the probability, which every picture gets, says nothing about a chest
+NO_RESULT = {  # cautions after which the probability, which every picture gets, says nothing about a chest
     "uniform": "nearly uniform picture",
     "aspect": "extreme proportions",
 }
-SYNTHETIC = Caution("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
-GENERATED = Caution(
+SYNTHETIC = ImageWarning("synthetic", "A phantom drawn by a program, not a radiograph of a person.")
+GENERATED = ImageWarning(
     "generated", "Drawn by a generative network, not a radiograph of a person: no shadow in it means anything."
 )
 REFUSED = "not taken for a frontal chest radiograph"
@@ -34,7 +34,7 @@ def diagnose(
     *,
     synthetic: bool = False,
     generated: bool = False,
-    gate: Gate | None = None,
+    check: InputCheck | None = None,
     overridden: bool = False,
 ) -> Diagnosis:
     """What the run says of a file's bytes. A file that cannot be read gives a Diagnosis with its error; nothing is raised.
@@ -43,18 +43,18 @@ def diagnose(
     `overridden`, which stays in the Diagnosis.
     """
     try:
-        picture = radiograph.read(blob, name)
+        image = radiograph.read(blob, name)
     except radiograph.RadiographError as error:
         return Diagnosis(name, error=str(error))
     if synthetic:
-        picture = Radiograph(picture.pixels, (GENERATED if generated else SYNTHETIC, *picture.cautions))
-    found = diagnose_radiograph(run, picture, name)
-    return replace(found, admission=input_check.admit(gate, picture) if gate else None, overridden=overridden)
+        image = Radiograph(image.pixels, (GENERATED if generated else SYNTHETIC, *image.warnings))
+    result = diagnose_radiograph(run, image, name)
+    return replace(result, assessment=input_check.assess(check, image) if check else None, overridden=overridden)
 
 
-def diagnose_radiograph(run: Run, picture: Radiograph, name: str) -> Diagnosis:
+def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
     """What the run says of a radiograph that has been read: probability, stability, and the square it saw."""
-    seen = transforms.to_square(picture.pixels, run.card.image)
+    seen = transforms.resize(image.pixels, run.card.image)
     seen.setflags(write=False)
     original = transforms.normalise(_as_batch(seen), run.card.image)
     changed = transforms.normalise(transforms.variants(seen), run.card.image)
@@ -67,7 +67,7 @@ def diagnose_radiograph(run: Run, picture: Radiograph, name: str) -> Diagnosis:
         probability=float(calibration.calibrated(np.array([logit]), run.card.temperature, run.card.bias)[0]),
         logit=logit,
         stability=Interval(float(around.min()), float(around.max())),
-        radiograph=picture,
+        radiograph=image,
         seen=seen,
     )
 
@@ -102,46 +102,46 @@ def label_of(probability: float, threshold: float) -> str:
     return CLASS_NAMES[POSITIVE if probability >= threshold else 1 - POSITIVE]
 
 
-def no_answer(found: Diagnosis) -> str | None:
+def no_result(result: Diagnosis) -> str | None:
     """Why the probability of a picture that was read means nothing, e.g. "nearly uniform picture"; None where it means something.
 
     Decided by the cautions of NO_ANSWER, and by the gate unless it was overridden. The probability stays in the Diagnosis: it is
     what the model computes of such a picture.
     """
-    codes = {caution.code for caution in found.cautions}
-    plain = next((reason for code, reason in NO_ANSWER.items() if code in codes), None)
-    if plain or not is_refused(found) or found.overridden:
+    codes = {warning.code for warning in result.warnings}
+    plain = next((reason for code, reason in NO_RESULT.items() if code in codes), None)
+    if plain or not is_refused(result) or result.overridden:
         return plain
-    return f"{REFUSED}: {found.admission.reason}"
+    return f"{REFUSED}: {result.assessment.reason}"
 
 
-def is_refused(found: Diagnosis) -> bool:
+def is_refused(result: Diagnosis) -> bool:
     """Whether the gate refused the picture, whatever was decided afterwards."""
-    return found.admission is not None and found.admission.verdict == "refused"
+    return result.assessment is not None and result.assessment.verdict == "refused"
 
 
-def answer(found: Diagnosis, threshold: float) -> str | None:
+def label_for(result: Diagnosis, threshold: float) -> str | None:
     """The class name of a file at a threshold; None where it was refused or where its probability means nothing."""
-    return None if found.error or no_answer(found) else label_of(found.probability, threshold)
+    return None if result.error or no_result(result) else label_of(result.probability, threshold)
 
 
-def warnings_of(found: Diagnosis) -> list[str]:
+def warnings_of(result: Diagnosis) -> list[str]:
     """What a reader of the result should know, as sentences; first, why there is no answer where there is none."""
-    reason = no_answer(found)
+    reason = no_result(result)
     told = [f"No answer: {reason}."] if reason else []
-    return told + gate_warnings(found) + [caution.message for caution in found.cautions]
+    return told + input_check_warnings(result) + [warning.message for warning in result.warnings]
 
 
-def gate_warnings(found: Diagnosis) -> list[str]:
+def input_check_warnings(result: Diagnosis) -> list[str]:
     """What the gate says of a picture it let in, or that was let in against it, as sentences."""
-    admission = found.admission
-    if admission is None or admission.verdict == "radiograph":
+    assessment = result.assessment
+    if assessment is None or assessment.verdict == "radiograph":
         return []
-    if admission.verdict == "refused":
-        return [f"Answered by choice, although it was {REFUSED}: {admission.reason}."] if found.overridden else []
-    if admission.verdict == "phantom" and any(caution.code == SYNTHETIC.code for caution in found.cautions):
+    if assessment.verdict == "refused":
+        return [f"Answered by choice, although it was {REFUSED}: {assessment.reason}."] if result.overridden else []
+    if assessment.verdict == "phantom" and any(warning.code == SYNTHETIC.code for warning in result.warnings):
         return []  # said already
-    return [f"{admission.reason[0].upper()}{admission.reason[1:]}."]
+    return [f"{assessment.reason[0].upper()}{assessment.reason[1:]}."]
 
 
 def is_indeterminate(run_band: Interval | None, probability: float) -> bool:

@@ -20,7 +20,7 @@ class DataSetEvaluation:
     """A run measured on a source. unreadable: error by file name."""
 
     source: str
-    part: str
+    split: str
     metrics: Metrics
     unreadable: dict[str, str]
 
@@ -30,7 +30,7 @@ def evaluate(
     source: str,
     *,
     threshold: float | None = None,
-    part: str | None = None,
+    split: str | None = None,
     flip: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> DataSetEvaluation:
@@ -41,13 +41,13 @@ def evaluate(
     of each picture and its mirror image (test-time augmentation); the calibration stays that of single pictures.
     """
     dataset = data.open_source(source)
-    indices, taken = _choose(run, dataset, part)
-    squares = data.squares(dataset, run.card.image, progress)
-    readable = np.array([i for i in indices if i not in squares.errors], dtype=np.int64)
+    indices, taken = _choose(run, dataset, split)
+    resized = data.resized(dataset, run.card.image, progress)
+    readable = np.array([i for i in indices if i not in resized.errors], dtype=np.int64)
     items = [dataset.items[i] for i in readable]
-    logits = _logits(run, squares.array, readable)
+    logits = _logits(run, resized.array, readable)
     if flip:
-        logits = (logits + _logits(run, squares.array[..., ::-1], readable)) / 2
+        logits = (logits + _logits(run, resized.array[..., ::-1], readable)) / 2
     metrics = classification.evaluate(
         dataset.labels[readable],
         calibration.calibrated(logits, run.card.temperature, run.card.bias),
@@ -57,28 +57,28 @@ def evaluate(
         uncalibrated=calibration.calibrated(logits),
     )
     chosen = set(indices.tolist())
-    unreadable = {dataset.items[i].name: error for i, error in squares.errors.items() if i in chosen}
+    unreadable = {dataset.items[i].name: error for i, error in resized.errors.items() if i in chosen}
     return DataSetEvaluation(source, taken, metrics, unreadable)
 
 
-def _choose(run: Run, dataset: data.DataSet, part: str | None) -> tuple[np.ndarray, str]:
-    if part is None:
+def _choose(run: Run, dataset: data.DataSet, split: str | None) -> tuple[np.ndarray, str]:
+    if split is None:
         own = np.array([i for i, item in enumerate(dataset.items) if item.split == "test"], dtype=np.int64)
         return (own, "its test part") if len(own) else (np.arange(len(dataset.items)), "every image")
-    parts = data.divide(dataset, run.card.recipe.data)
-    if data.split_digest(dataset, parts) != run.card.data.split_digest:
+    splits = data.split_patients(dataset, run.card.recipe.data)
+    if data.split_digest(dataset, splits) != run.card.data.split_digest:
         raise PneumoError(
             f"{dataset.source} is not the data set {run.card.name!r} was trained on (its split has another digest), so "
-            f"its {part} patients are not known; leave out --part"
+            f"its {split} patients are not known; leave out --part"
         )
-    return parts[part], f"the run's {part} patients"
+    return splits[split], f"the run's {split} patients"
 
 
-def _logits(run: Run, squares: np.ndarray, indices: np.ndarray) -> np.ndarray:
+def _logits(run: Run, resized: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """(len(indices),) float64 logits, 64 images at a time."""
     logits = [np.empty(0)]
     for start in range(0, len(indices), 64):
-        batch = torch.from_numpy(squares[indices[start : start + 64]].copy())  # without the mirror's negative steps
+        batch = torch.from_numpy(resized[indices[start : start + 64]].copy())  # without the mirror's negative steps
         with run.lock, torch.inference_mode():
             logits.append(models.positive_logit(run.model(transforms.normalise(batch, run.card.image))).numpy())
     return np.concatenate(logits).astype(np.float64)
@@ -86,4 +86,4 @@ def _logits(run: Run, squares: np.ndarray, indices: np.ndarray) -> np.ndarray:
 
 def validation_predictions(run: Run) -> Predictions:
     """The run's own validation patients: what its thresholds and its calibration come from."""
-    return runs.read_predictions(run.folder).part("validation")
+    return runs.read_predictions(run.folder).split("validation")

@@ -13,7 +13,7 @@ from pneumo.schema import CLASS_NAMES
 
 EXAMPLE_PATIENTS = ((3, 1), (11, 0), (24, 1), (8, 0))  # (patient, label) of the built-in phantoms
 EXAMPLE_SIZE_PX = 448
-PICTURES_SEED = 11
+IMAGES_SEED = 11
 GENERATED_SEED = 5
 
 
@@ -51,18 +51,18 @@ def generated_examples() -> list[Example]:
         return []
     gan = runs.load(max(both, key=lambda card: (card.image.size, card.weights.parameters)).name)
     return [
-        Example(f"generated_{name}_{n}.png", sheets.png(picture), label, synthetic=True, generated=True)
+        Example(f"generated_{name}_{n}.png", sheets.png(image), label, synthetic=True, generated=True)
         for label, name in enumerate(CLASS_NAMES)
-        for n, picture in enumerate(sampling.samples(gan, 2, GENERATED_SEED, name))
+        for n, image in enumerate(sampling.samples(gan, 2, GENERATED_SEED, name))
     ]
 
 
-def phantom_pictures(count: int) -> list[np.ndarray]:
+def phantom_images(count: int) -> list[np.ndarray]:
     """(H, W) uint8 each: phantoms of both classes that no run was trained on."""
-    return [each.pixels for each in phantom.draw_set(count, seed=PICTURES_SEED, prevalence=0.5)]
+    return [each.pixels for each in phantom.draw_set(count, seed=IMAGES_SEED, prevalence=0.5)]
 
 
-def read_picture(blob: bytes, name: str) -> np.ndarray:
+def read_pixels(blob: bytes, name: str) -> np.ndarray:
     """(H, W) uint8: a file's pixels alone. RadiographError with the reason where it cannot be read."""
     return radiograph.read(blob, name).pixels
 

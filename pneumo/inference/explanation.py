@@ -198,14 +198,14 @@ def heatmaps(
 
 def _mean_of_members(run: Run, tensor: Tensor, method: str, generator: torch.Generator | None) -> dict[str, Heatmap]:
     """Each member's map on its own scale, averaged: what several models agree on stays strong."""
-    found = []
+    result = []
     for member in run.members:
         seen = models.member_input(tensor[None], member.card.image)[0]
-        found.append(heatmaps(member, seen, method, None, generator))
+        result.append(heatmaps(member, seen, method, None, generator))
     size = tuple(tensor.shape[-2:])
     means = {}
     for name in CLASS_NAMES:
-        planes = [torch.from_numpy(each[name].values.copy())[None, None] for each in found]
+        planes = [torch.from_numpy(each[name].values.copy())[None, None] for each in result]
         wide = [F.interpolate(plane, size, mode="bilinear", align_corners=False)[0, 0] for plane in planes]
         means[name] = heatmap_of(name, torch.stack(wide).mean(0).numpy(), size)
     return means

@@ -65,7 +65,7 @@ def randomisation_check(
         model = copy.deepcopy(run.model)
     trained = raw_map(model, tensor, how, layer, label)
     steps = _cascade(model)
-    found = []
+    result = []
     groups = np.array_split(np.arange(len(steps)), min(MAX_STAGES, len(steps)))
     for done, group in enumerate(groups, 1):
         for index in group:
@@ -73,27 +73,27 @@ def randomisation_check(
                 _reinitialise(module, generator)
         raw = raw_map(model, tensor, how, layer, label)
         cells = np.maximum(raw, 0) / max(float(np.abs(raw).max()), 1e-12)
-        found.append(
+        result.append(
             Stage(
                 steps[group[-1]][0], _rank_correlation(trained, raw), heatmap_of(class_name, cells, tensor.shape[-2:])
             )
         )
         if progress:
             progress(done, len(groups))
-    return found
+    return result
 
 
 def _cascade(model: nn.Module) -> list[tuple[str, list[nn.Module]]]:
     """Every layer with a weight matrix from the head down, by name, with the normalisation that follows it."""
-    found, pending = [], []
+    result, pending = [], []
     for name, module in reversed(list(model.named_modules())):
         if not hasattr(module, "reset_parameters"):
             continue
         pending.append(module)
         if _has_matrix(module):
-            found.append((name, pending))
+            result.append((name, pending))
             pending = []
-    return found
+    return result
 
 
 def _has_matrix(module: nn.Module) -> bool:

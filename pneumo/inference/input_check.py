@@ -28,9 +28,9 @@ from pneumo.codec import decode, encode
 from pneumo.images import transforms
 from pneumo.runs import features
 from pneumo.runs.model_card import Section
-from pneumo.schema import Admission, Interval, Radiograph, RunCard
+from pneumo.schema import Assessment, Interval, Radiograph, RunCard
 
-FOLDER, ABOUT_FILE, ARRAYS_FILE = "gate", "gate.json", "gate.safetensors"
+FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
 SCHEMA_VERSION = 1
 DOUBTS = {"colour", "aspect", "uniform"}  # cautions after which a picture has to be typical to be let in
 BATCH = 64
@@ -70,16 +70,16 @@ class Limit:
 
 @dataclass(frozen=True)
 class Share:
-    """`part` of n pictures, with Wilson's interval. bases: how many different originals the pictures were made from."""
+    """`count` of n images, with Wilson's interval. bases: how many different originals the pictures were made from."""
 
-    part: int
+    count: int
     n: int
     ci95: Interval
     bases: int = 0
 
     @property
     def value(self) -> float:
-        return self.part / self.n
+        return self.count / self.n
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class About:
-    """gate.json. validation: every figure of the validation radiographs, ascending, for histograms."""
+    """input_check.json. validation: every figure of the validation radiographs, ascending, for histograms."""
 
     schema_version: int
     encoder: str
@@ -123,7 +123,7 @@ class About:
 
 
 @dataclass(frozen=True, eq=False)
-class Gate:
+class InputCheck:
     """A gate ready for use, shared between threads.
 
     arrays: centre (F,), whiten (F, F), phantom_centre (F,), phantom_whiten (F, F), position_weight (F,), position_offset (1,).
@@ -138,46 +138,46 @@ class Gate:
 # --- asking -----------------------------------------------------------------------------------------------
 
 
-def admit(gate: Gate, picture: Radiograph) -> Admission:
+def assess(check: InputCheck, image: Radiograph) -> Assessment:
     """Whether a picture is let in, and why not. Deterministic, safe under threads."""
-    figures, to_phantoms = figures_of(gate, [picture.pixels])
-    verdict = str(verdicts_of(gate, figures, to_phantoms)[0])
-    scores = {name: float(values[0]) for name, values in figures.items()}
-    if verdict == "unusual" and any(caution.code in DOUBTS for caution in picture.cautions):
+    arrays, to_phantoms = scores_for(check, [image.pixels])
+    verdict = str(verdicts_of(check, arrays, to_phantoms)[0])
+    scores = {name: float(values[0]) for name, values in arrays.items()}
+    if verdict == "unusual" and any(warning.code in DOUBTS for warning in image.warnings):
         verdict = "refused"
-    reason = _reason(gate, picture.pixels, scores) if verdict == "refused" else SENTENCES[verdict]
-    return Admission(verdict, reason, scores)
+    reason = _reason(check, image.pixels, scores) if verdict == "refused" else SENTENCES[verdict]
+    return Assessment(verdict, reason, scores)
 
 
-def verdicts_of(gate: Gate, figures: Mapping[str, np.ndarray], to_phantoms: np.ndarray) -> np.ndarray:
+def verdicts_of(check: InputCheck, scores: Mapping[str, np.ndarray], to_phantoms: np.ndarray) -> np.ndarray:
     """(N,) str, a verdict for each picture, from its figures alone."""
-    limits = gate.about.limits
-    unusual = np.any([figures[name] > limits[name].typical for name in SCORES], axis=0)
-    refused = np.any([figures[name] > limits[name].refused for name in SCORES], axis=0)
+    limits = check.about.limits
+    unusual = np.any([scores[name] > limits[name].typical for name in SCORES], axis=0)
+    refused = np.any([scores[name] > limits[name].refused for name in SCORES], axis=0)
     return np.select(
-        [to_phantoms <= gate.about.phantom_limit, refused, unusual], ["phantom", "refused", "unusual"], "radiograph"
+        [to_phantoms <= check.about.phantom_limit, refused, unusual], ["phantom", "refused", "unusual"], "radiograph"
     )
 
 
-def _reason(gate: Gate, pixels: np.ndarray, scores: Mapping[str, float]) -> str:
+def _reason(check: InputCheck, pixels: np.ndarray, scores: Mapping[str, float]) -> str:
     """What would make it pass, else what is odd about it."""
-    limits = gate.about.limits
+    limits = check.about.limits
     changed = [np.ascontiguousarray(change(pixels)) for change in REMEDIES.values()]
-    figures, _ = figures_of(gate, changed)
-    fits = np.all([figures[name] <= limits[name].refused for name in SCORES], axis=0)
+    values, _ = scores_for(check, changed)
+    fits = np.all([values[name] <= limits[name].refused for name in SCORES], axis=0)
     if fits.any():
-        return list(REMEDIES)[int(np.argmin(np.where(fits, figures["features"], np.inf)))]
+        return list(REMEDIES)[int(np.argmin(np.where(fits, values["features"], np.inf)))]
     # SCORES in their order: where it is odd in every way, that it is unlike a radiograph says the most.
     above = [name for name in SCORES if scores[name] > limits[name].refused] or list(SCORES)
     return REASONS[above[0]]
 
 
-def figures_of(gate: Gate, pictures: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def scores_for(check: InputCheck, images: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The three figures, (N,) each, and the distance from phantoms (N,). pictures: (H, W) uint8 of any sizes."""
-    seen = features.of_pictures(gate.encoder, pictures)
-    squares = np.stack([transforms.to_square(each, gate.autoencoder.card.image) for each in pictures])
-    return scores_of(gate.arrays, seen, unexplained(gate.autoencoder, squares)), mahalanobis(
-        gate.arrays, seen, "phantom_"
+    seen = features.of_images(check.encoder, images)
+    resized = np.stack([transforms.resize(each, check.autoencoder.card.image) for each in images])
+    return scores_of(check.arrays, seen, unexplained(check.autoencoder, resized)), mahalanobis(
+        check.arrays, seen, "phantom_"
     )
 
 
@@ -190,17 +190,17 @@ def mahalanobis(arrays: Mapping[str, np.ndarray], seen: np.ndarray, of: str = ""
     return np.linalg.norm((seen - arrays[f"{of}centre"]) @ arrays[f"{of}whiten"], axis=1)
 
 
-def unexplained(autoencoder: runs.Run, squares: np.ndarray) -> np.ndarray:
+def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
     """(N,) mean squared error of the reconstruction over the picture's variance. squares: (N, S, S) uint8."""
-    found = []
+    result = []
     with autoencoder.lock, torch.inference_mode():
-        for start in range(0, len(squares), BATCH):
+        for start in range(0, len(resized), BATCH):
             planes = transforms.normalise(
-                torch.from_numpy(squares[start : start + BATCH].copy()), autoencoder.card.image
+                torch.from_numpy(resized[start : start + BATCH].copy()), autoencoder.card.image
             )
-            error = (autoencoder.model(planes).clamp(0, 1) - planes).square().mean((1, 2, 3))
-            found.append((error / planes.var((1, 2, 3)).clamp(min=1e-4)).numpy())
-    return np.concatenate(found).astype(np.float64)
+            error = (autoencoder.model(planes).clamp(0, 1) - planes).resized_image().mean((1, 2, 3))
+            result.append((error / planes.var((1, 2, 3)).clamp(min=1e-4)).numpy())
+    return np.concatenate(result).astype(np.float64)
 
 
 # --- on disk ----------------------------------------------------------------------------------------------
@@ -211,15 +211,15 @@ def folder() -> Path:
     return runs.weights_folder() / FOLDER
 
 
-def save(gate: Gate, place: Path) -> None:
-    """Writes gate.safetensors and gate.json into a folder, the latter last."""
+def save(check: InputCheck, place: Path) -> None:
+    """Writes gate.safetensors and input_check.json into a folder, the latter last."""
     place.mkdir(parents=True, exist_ok=True)
-    runs.write(place / ARRAYS_FILE, save_arrays(dict(gate.arrays)))
-    runs.write(place / ABOUT_FILE, json.dumps(encode(gate.about)).encode())
+    runs.write(place / ARRAYS_FILE, save_arrays(dict(check.arrays)))
+    runs.write(place / ABOUT_FILE, json.dumps(encode(check.about)).encode())
 
 
 def read_about(place: Path) -> About | None:
-    """gate.json of a folder, or None where there is no gate."""
+    """input_check.json of a folder, or None where there is no gate."""
     path = place / ABOUT_FILE
     if not path.is_file():
         return None
@@ -231,7 +231,7 @@ def read_about(place: Path) -> About | None:
         ) from error
 
 
-def load(place: Path | None = None) -> Gate | None:
+def load(place: Path | None = None) -> InputCheck | None:
     """The gate of a folder, by default the one in weights/; None where there is none. RunError where it cannot be used."""
     place = place or folder()
     about = read_about(place)
@@ -245,7 +245,7 @@ def load(place: Path | None = None) -> Gate | None:
         arrays = load_arrays(blob)
     except SafetensorError as error:
         raise runs.RunError(f"{path} cannot be read: {error}; fit the gate again") from error
-    return Gate(
+    return InputCheck(
         about,
         arrays,
         _beside(place, about.encoder, about.encoder_sha256),
@@ -277,11 +277,11 @@ def card_sections(card: RunCard) -> list[Section]:
     about = read_about(folder()) if card.task == "classification" else None
     if about is None or about.measured is None:
         return []
-    found = about.measured
-    rows = [("let in", "internal test radiographs", found.accepted), ("of them with a warning", "", found.unusual)]
-    rows += [("refused", kind, share) for kind, share in kinds_of(found)]
-    rows += [("named", "phantoms", found.phantoms_named)]
-    rows += [("let in", kind, share) for kind, share in found.others.items()]
+    result = about.measured
+    rows = [("let in", "internal test radiographs", result.accepted), ("of them with a warning", "", result.unusual)]
+    rows += [("refused", kind, share) for kind, share in kinds_of(result)]
+    rows += [("named", "phantoms", result.phantoms_named)]
+    rows += [("let in", kind, share) for kind, share in result.others.items()]
     table = "\n".join(
         f"| {what} | {kind} | {each.value:.1%} | {each.ci95.low:.1%} to {each.ci95.high:.1%} | {each.n} |"
         for what, kind, each in rows
@@ -289,7 +289,7 @@ def card_sections(card: RunCard) -> list[Section]:
     text = (
         "Before a diagnosis a picture is asked whether it is a frontal chest radiograph at all, by its distance in features, by what an autoencoder cannot give back, and by "
         f"whether it looks turned or cropped. Limits come from {about.n_validation} validation radiographs; the pictures below set none of them. A person can go on all the same. Refused on average over "
-        f"{len(found.refused)} kinds of other pictures: {found.refused_mean:.1%}.\n\n"
+        f"{len(result.refused)} kinds of other pictures: {result.refused_mean:.1%}.\n\n"
         f"| | pictures | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
     )
     return [Section("The gate before it", text)]

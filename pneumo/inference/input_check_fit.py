@@ -18,12 +18,12 @@ from pneumo.inference.input_check import (
     SCHEMA_VERSION,
     SCORES,
     About,
-    Gate,
+    InputCheck,
     Limit,
     Measured,
     Share,
-    figures_of,
     mahalanobis,
+    scores_for,
     scores_of,
     unexplained,
     verdicts_of,
@@ -47,21 +47,21 @@ LEAST_VARIANCE = 1e-5  # of the largest
 # --- fitting ----------------------------------------------------------------------------------------------
 
 
-def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progress | None = None) -> Gate:
+def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progress | None = None) -> InputCheck:
     """A gate for the radiographs of a source: distributions from its training part, thresholds from its validation part.
 
     Both runs must have been trained on the same split of it.
     """
     report, steps = progress or (lambda done, total: None), 5
-    dataset, parts = _open(source, encoder.card)
+    dataset, splits = _open(source, encoder.card)
     if autoencoder.card.data.split_digest != encoder.card.data.split_digest:
         raise PneumoError(f"{autoencoder.card.name!r} and {encoder.card.name!r} were not trained on the same split; choose runs that were")  # fmt: skip
-    squares = data.squares(dataset, encoder.card.image).array
-    seen = {part: features.of_squares(encoder, squares[parts[part]]) for part in ("train", "validation")}
+    resized = data.resized(dataset, encoder.card.image).array
+    seen = {split: features.of_resized(encoder, resized[splits[split]]) for split in ("train", "validation")}
     report(1, steps)
-    turned = _turned(encoder, squares[parts["train"]])
+    turned = _turned(encoder, resized[splits["train"]])
     report(2, steps)
-    drawn = features.of_pictures(encoder, _phantoms(PHANTOMS, PHANTOM_SEED))
+    drawn = features.of_images(encoder, _phantoms(PHANTOMS, PHANTOM_SEED))
     report(3, steps)
     centre, whiten = _distribution(seen["train"])
     phantom_centre, phantom_whiten = _distribution(drawn[: PHANTOMS * 2 // 3])
@@ -74,8 +74,8 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         "position_weight": weight,
         "position_offset": offset,
     }
-    of_autoencoder = data.squares(dataset, autoencoder.card.image).array[parts["validation"]]
-    figures = scores_of(arrays, seen["validation"], unexplained(autoencoder, of_autoencoder))
+    of_autoencoder = data.resized(dataset, autoencoder.card.image).array[splits["validation"]]
+    scores = scores_of(arrays, seen["validation"], unexplained(autoencoder, of_autoencoder))
     report(4, steps)
     to_phantoms = mahalanobis(arrays, drawn[PHANTOMS * 2 // 3 :], "phantom_")
     about = About(
@@ -86,30 +86,30 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         autoencoder_sha256=autoencoder.card.weights.sha256,
         arrays_sha256=runs.digest(save_arrays(arrays)),
         split_digest=encoder.card.data.split_digest,
-        n_train=len(parts["train"]),
-        n_validation=len(parts["validation"]),
-        limits={name: Limit(*(_limit(figures, name, share) for share in (TYPICAL, ACCEPTED))) for name in SCORES},
+        n_train=len(splits["train"]),
+        n_validation=len(splits["validation"]),
+        limits={name: Limit(*(_limit(scores, name, share) for share in (TYPICAL, ACCEPTED))) for name in SCORES},
         phantom_limit=PHANTOM_MARGIN * float(np.quantile(to_phantoms, PHANTOM_QUANTILE)),
-        validation={name: tuple(round(float(v), 4) for v in np.sort(values)) for name, values in figures.items()},
+        validation={name: tuple(round(float(v), 4) for v in np.sort(values)) for name, values in scores.items()},
     )
     report(steps, steps)
-    return Gate(about, arrays, encoder, autoencoder)
+    return InputCheck(about, arrays, encoder, autoencoder)
 
 
 def _open(source: str, card: RunCard) -> tuple[data.DataSet, dict[str, np.ndarray]]:
     dataset = data.open_source(source)
     spec = replace(card.recipe.data, only="", labels=1.0, leave_out="")
-    unreadable = list(data.squares(dataset, card.image).errors)
-    parts = {part: rows[~np.isin(rows, unreadable)] for part, rows in data.divide(dataset, spec).items()}
-    if data.split_digest(dataset, parts) != card.data.split_digest:
+    unreadable = list(data.resized(dataset, card.image).errors)
+    splits = {split: rows[~np.isin(rows, unreadable)] for split, rows in data.split_patients(dataset, spec).items()}
+    if data.split_digest(dataset, splits) != card.data.split_digest:
         raise PneumoError(f"{source} is not the data {card.name!r} was trained on; name that source")
-    return dataset, parts
+    return dataset, splits
 
 
-def _turned(encoder: runs.Run, squares: np.ndarray) -> np.ndarray:
+def _turned(encoder: runs.Run, resized: np.ndarray) -> np.ndarray:
     """(4 * count, F): features of some training radiographs turned, flipped and cropped."""
-    chosen = np.random.default_rng(0).permutation(len(squares))[:TURNED]
-    return features.of_pictures(encoder, [each.pixels for each in ood_samples.spoiled(list(squares[chosen]), seed=1)])
+    chosen = np.random.default_rng(0).permutation(len(resized))[:TURNED]
+    return features.of_images(encoder, [each.pixels for each in ood_samples.transformed(list(resized[chosen]), seed=1)])
 
 
 def _phantoms(count: int, seed: int) -> list[np.ndarray]:
@@ -118,12 +118,12 @@ def _phantoms(count: int, seed: int) -> list[np.ndarray]:
 
 def _distribution(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Centre (F,) and whitening (F, F), so that a row's length after it is its Mahalanobis distance."""
-    found = LedoitWolf().fit(seen.astype(np.float64))
-    variances, axes = np.linalg.eigh(found.covariance_)
+    result = LedoitWolf().fit(seen.astype(np.float64))
+    variances, axes = np.linalg.eigh(result.covariance_)
     # Phantoms vary along fewer axes than there are features: what never varied must not weigh without limit.
     variances = variances.clip(min=LEAST_VARIANCE * variances.max())
     # In the order of rows, or safetensors would write the transpose under the same shape.
-    return found.location_.astype(np.float32), np.ascontiguousarray(axes / np.sqrt(variances), dtype=np.float32)
+    return result.location_.astype(np.float32), np.ascontiguousarray(axes / np.sqrt(variances), dtype=np.float32)
 
 
 def _position(upright: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,11 +135,11 @@ def _position(upright: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.n
     return weight.astype(np.float32), (probe.intercept_ - weight @ scaler.mean_).astype(np.float32)
 
 
-def _limit(figures: Mapping[str, np.ndarray], name: str, share: float) -> float:
+def _limit(scores: Mapping[str, np.ndarray], name: str, share: float) -> float:
     """The limit of one figure at the quantile, the same for all figures, at which `share` passes them all."""
     for quantile in np.linspace(share, 1, 201):
-        limits = {key: np.quantile(values, quantile) for key, values in figures.items()}
-        if np.all([values <= limits[key] for key, values in figures.items()], axis=0).mean() >= share:
+        limits = {key: np.quantile(values, quantile) for key, values in scores.items()}
+        if np.all([values <= limits[key] for key, values in scores.items()], axis=0).mean() >= share:
             return float(limits[name])
     raise AssertionError("at the largest values every picture passes")
 
@@ -147,33 +147,33 @@ def _limit(figures: Mapping[str, np.ndarray], name: str, share: float) -> float:
 # --- testing ----------------------------------------------------------------------------------------------
 
 
-def measure(gate: Gate, source: str, progress: Progress | None = None) -> Measured:
+def measure(check: InputCheck, source: str, progress: Progress | None = None) -> Measured:
     """The gate's two rates: on the internal test radiographs of the source, and on pictures that are none."""
-    dataset, parts = _open(source, gate.encoder.card)
-    if not len(parts.get("test", ())):
+    dataset, splits = _open(source, check.encoder.card)
+    if not len(splits.get("test", ())):
         raise PneumoError(f"{source} leaves no test part; nothing is left that the gate has not seen")
-    pictures = [dataset.read(index) for index in parts["test"]]
-    patients = len({dataset.items[index].patient for index in parts["test"]})
-    odd: dict[str, list[ood_samples.Oddity]] = {}
-    for each in (*ood_samples.photographs(), *ood_samples.drawn(), *ood_samples.spoiled(pictures)):
-        odd.setdefault(each.kind, []).append(each)
-    report, steps, done = progress or (lambda done, total: None), len(odd) + 3, 1
-    verdicts = _verdicts(gate, pictures)
+    images = [dataset.read(index) for index in splits["test"]]
+    patients = len({dataset.items[index].patient for index in splits["test"]})
+    ood: dict[str, list[ood_samples.OodSample]] = {}
+    for each in (*ood_samples.photographs(), *ood_samples.drawn(), *ood_samples.transformed(images)):
+        ood.setdefault(each.kind, []).append(each)
+    report, steps, done = progress or (lambda done, total: None), len(ood) + 3, 1
+    verdicts = _verdicts(check, images)
     report(done, steps)
     refused = {}
-    for kind, found in odd.items():
-        outcome = _verdicts(gate, [each.pixels for each in found])
-        refused[kind] = share(outcome == "refused", len({each.base for each in found}))
+    for kind, result in ood.items():
+        outcome = _verdicts(check, [each.pixels for each in result])
+        refused[kind] = share(outcome == "refused", len({each.base for each in result}))
         done += 1
         report(done, steps)
-    named = _verdicts(gate, _phantoms(200, PHANTOM_SEED + 1))
+    named = _verdicts(check, _phantoms(200, PHANTOM_SEED + 1))
     report(done + 1, steps)
-    others = {"mirrored": [np.ascontiguousarray(each[:, ::-1]) for each in pictures], "inverted": [255 - each for each in pictures]}  # fmt: skip
+    others = {"mirrored": [np.ascontiguousarray(each[:, ::-1]) for each in images], "inverted": [255 - each for each in images]}  # fmt: skip
     for name in runs.available("gan"):
         gan = runs.load(name)
         if sampling.classes(gan) == CLASS_NAMES:
             others[f"generated by {name}"] = list(sampling.samples(gan, 200, 0))
-    let_in = {kind: share(_verdicts(gate, found) != "refused") for kind, found in others.items()}
+    let_in = {kind: share(_verdicts(check, result) != "refused") for kind, result in others.items()}
     report(steps, steps)
     return Measured(
         accepted=share(verdicts != "refused"),
@@ -185,12 +185,12 @@ def measure(gate: Gate, source: str, progress: Progress | None = None) -> Measur
     )
 
 
-def _verdicts(gate: Gate, pictures: Sequence[np.ndarray]) -> np.ndarray:
+def _verdicts(check: InputCheck, images: Sequence[np.ndarray]) -> np.ndarray:
     """(N,) str. The cautions of the reader play no part: pictures here are grey arrays."""
-    return verdicts_of(gate, *figures_of(gate, pictures))
+    return verdicts_of(check, *scores_for(check, images))
 
 
 def share(hits: np.ndarray, bases: int = 0) -> Share:
     """hits: (N,) bool."""
-    part, n = int(hits.sum()), len(hits)
-    return Share(part, n, significance.wilson(part, n), bases or n)
+    count, n = int(hits.sum()), len(hits)
+    return Share(count, n, significance.wilson(count, n), bases or n)

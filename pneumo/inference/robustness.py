@@ -23,7 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from pneumo import data, models, runs
 from pneumo.codec import decode, encode
 from pneumo.images import transforms
-from pneumo.images.corruptions import STRESSES, spoil
+from pneumo.images.corruptions import CORRUPTIONS, corrupt
 from pneumo.metrics import calibration, classification, thresholds
 from pneumo.runs import features
 from pneumo.schema import OperatingPoint, PneumoError
@@ -37,10 +37,10 @@ NOT_FOR_CHOOSING = {"inverted"}
 
 
 @dataclass(frozen=True)
-class StressRow:
+class CorruptionRow:
     """One stress at one severity: ranking, and the rates at the run's fixed threshold. Severity 0 is the clean set."""
 
-    stress: str
+    corruption: str
     severity: int
     auroc: float
     auroc_lost: float
@@ -69,19 +69,19 @@ class Robustness:
 
     run: str
     weights_sha256: str
-    part: str
+    split: str
     n: int
     patients: int
     threshold: float
     best_threshold: float
-    rows: tuple[StressRow, ...]
+    rows: tuple[CorruptionRow, ...]
     family_probe: FamilyProbe | None
 
 
 def measure(
     run: runs.Run,
     source: str,
-    part: str = "validation",
+    split: str = "validation",
     limit: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Robustness:
@@ -89,41 +89,41 @@ def measure(
 
     limit: at most so many images, drawn evenly; 0 takes all. Raises PneumoError where the source is another one.
     """
-    dataset, indices = held_out(run, source, part, limit)
-    squares = data.squares(dataset, run.card.image).array[indices]
+    dataset, indices = held_out(run, source, split, limit)
+    resized = data.resized(dataset, run.card.image).array[indices]
     labels, threshold = dataset.labels[indices], run.card.point().threshold
-    todo = [("clean", 0)] + [(name, n) for name, s in STRESSES.items() for n in range(1, len(s.levels) + 1)]
-    found: dict[tuple[str, int], np.ndarray] = {}
+    todo = [("clean", 0)] + [(name, n) for name, s in CORRUPTIONS.items() for n in range(1, len(s.levels) + 1)]
+    result: dict[tuple[str, int], np.ndarray] = {}
     for done, (name, severity) in enumerate(todo, 1):
-        found[name, severity] = _probabilities(run, squares, name, severity)
+        result[name, severity] = _probabilities(run, resized, name, severity)
         if progress:
             progress(done, len(todo))
-    clean = classification.auroc(labels, found["clean", 0])
-    rows = tuple(_row(name, n, labels, p, threshold, clean) for (name, n), p in found.items())
+    clean = classification.auroc(labels, result["clean", 0])
+    rows = tuple(_row(name, n, labels, p, threshold, clean) for (name, n), p in result.items())
     patients = {dataset.items[i].patient for i in indices}
-    usable = [p for (name, n), p in found.items() if n <= 2 and name not in NOT_FOR_CHOOSING]
+    usable = [p for (name, n), p in result.items() if n <= 2 and name not in NOT_FOR_CHOOSING]
     return Robustness(
         run.card.name,
         run.card.weights.sha256,
-        part,
+        split,
         len(indices),
         len(patients),
         threshold,
         _best_threshold(labels, usable),
         rows,
-        _family_probe(run, dataset, indices, squares),
+        _family_probe(run, dataset, indices, resized),
     )
 
 
-def held_out(run: runs.Run, source: str, part: str, limit: int = 0) -> tuple[data.DataSet, np.ndarray]:
+def held_out(run: runs.Run, source: str, split: str, limit: int = 0) -> tuple[data.DataSet, np.ndarray]:
     """The source opened, and the indices of the run's own patients of that part."""
     dataset = data.open_source(source)
-    parts = data.divide(dataset, run.card.recipe.data)
-    if data.split_digest(dataset, parts) != run.card.data.split_digest:
+    splits = data.split_patients(dataset, run.card.recipe.data)
+    if data.split_digest(dataset, splits) != run.card.data.split_digest:
         raise PneumoError(
             f"{source} is not the data set {run.card.name!r} was trained on (its split has another digest)"
         )
-    indices = parts[part]
+    indices = splits[split]
     if limit and limit < len(indices):
         indices = indices[np.linspace(0, len(indices) - 1, limit).astype(int)]
     return dataset, indices
@@ -131,17 +131,17 @@ def held_out(run: runs.Run, source: str, part: str, limit: int = 0) -> tuple[dat
 
 def _row(
     name: str, severity: int, labels: np.ndarray, probabilities: np.ndarray, threshold: float, clean: float
-) -> StressRow:
+) -> CorruptionRow:
     area = classification.auroc(labels, probabilities)
     rates = classification.rates(classification.confusion(labels, probabilities, threshold))
-    return StressRow(name, severity, area, clean - area, rates["sensitivity"], rates["specificity"])
+    return CorruptionRow(name, severity, area, clean - area, rates["sensitivity"], rates["specificity"])
 
 
-def _probabilities(run: runs.Run, squares: np.ndarray, name: str, severity: int) -> np.ndarray:
+def _probabilities(run: runs.Run, resized: np.ndarray, name: str, severity: int) -> np.ndarray:
     """In bfloat16 where the machine computes it: thirty-five passes over the set, and what a stress costs is far larger."""
     logits, bf16 = [], models.native_bf16(torch.device("cpu"))
-    for start in range(0, len(squares), BATCH):
-        planes = spoil(squares[start : start + BATCH], name, severity, seed=start)
+    for start in range(0, len(resized), BATCH):
+        planes = corrupt(resized[start : start + BATCH], name, severity, seed=start)
         with run.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
             logits.append(
                 models.positive_logit(run.model(transforms.normalise(planes, run.card.image))).float().numpy()
@@ -159,20 +159,20 @@ def _best_threshold(labels: np.ndarray, sets: Sequence[np.ndarray]) -> float:
     return float(candidates[np.argmax(sensitivity + specificity)])
 
 
-def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, squares: np.ndarray) -> FamilyProbe | None:
+def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, resized: np.ndarray) -> FamilyProbe | None:
     """None where the file names tell no families, or the run has no features to probe (an ensemble)."""
     if run.members:
         return None
-    found = [FAMILY.search(Path(dataset.items[i].name).name) for i in indices]
-    rows = np.array([n for n, i in enumerate(indices) if dataset.items[i].label == 0 and found[n]], dtype=int)
-    families = np.array([found[n].group(1) == "NORMAL2-" for n in rows])
+    result = [FAMILY.search(Path(dataset.items[i].name).name) for i in indices]
+    rows = np.array([n for n, i in enumerate(indices) if dataset.items[i].label == 0 and result[n]], dtype=int)
+    families = np.array([result[n].group(1) == "NORMAL2-" for n in rows])
     patients = [dataset.items[indices[n]].patient for n in rows]
     if len(np.unique(families)) < 2 or len(set(patients)) < PROBE_FOLDS:
         return None
     return FamilyProbe(
         len(rows),
-        _probe(features.of_squares(run, squares[rows]), families, patients),
-        _probe(data.grey_statistics(squares[rows]), families, patients),
+        _probe(features.of_resized(run, resized[rows]), families, patients),
+        _probe(data.grey_statistics(resized[rows]), families, patients),
     )
 
 
@@ -183,23 +183,23 @@ def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -
     return float(roc_auc_score(families, scores))
 
 
-def save(folder: Path, found: Robustness) -> None:
+def save(folder: Path, result: Robustness) -> None:
     """Writes robustness.json into a run's folder."""
-    runs.write(folder / FILE, json.dumps(encode(found), indent=1).encode())
+    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
 
 
-def adopt(folder: Path, found: Robustness) -> OperatingPoint:
+def adopt(folder: Path, result: Robustness) -> OperatingPoint:
     """Makes the threshold that does best under stress the run's default: in the card, and in its metrics.
 
     Clean validation alone would put the threshold where the slightest blur or noise turns healthy children sick. It never
     costs more than five in a hundred of the sick on clean validation: sensitivity 95% is the limit. Only for results of
     validation patients; others raise PneumoError.
     """
-    if found.part != "validation":
-        raise PneumoError(f"a threshold is chosen on validation patients, not on the {found.part} part")
+    if result.split != "validation":
+        raise PneumoError(f"a threshold is chosen on validation patients, not on the {result.split} part")
     card, predictions = runs.read_card(folder), runs.read_predictions(folder)
-    known = predictions.part("validation")
-    threshold = min(found.best_threshold, card.point("sensitivity95").threshold)
+    known = predictions.split("validation")
+    threshold = min(result.best_threshold, card.point("sensitivity95").threshold)
     chosen_on = "validation patients, clean and under stress"
     plain = OperatingPoint("robust", "Best under stress", threshold, 0.0, 0.0, 0, 0, chosen_on)
     [point] = thresholds.rates_at([plain], known.labels, known.probabilities)
@@ -215,7 +215,7 @@ def read(folder: Path) -> Robustness | None:
     if not path.is_file():
         return None
     try:
-        found = decode(Robustness, json.loads(path.read_bytes()))
+        result = decode(Robustness, json.loads(path.read_bytes()))
     except (ValueError, RecursionError) as error:
         raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    return found if found.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None

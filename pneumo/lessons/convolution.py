@@ -65,7 +65,7 @@ class Step:
 def shrink(pixels: np.ndarray, size: int) -> np.ndarray:
     """(H, W) uint8 to (size, size) float32 in 0..1, small enough to see every number."""
     image = ImageSpec(size=size)
-    return transforms.to_square(pixels, image).astype(np.float32) / 255
+    return transforms.resize(pixels, image).astype(np.float32) / 255
 
 
 def as_kernel(rows: list[list[float]]) -> np.ndarray:

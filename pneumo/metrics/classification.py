@@ -56,8 +56,8 @@ def _mcc(counts: dict[str, int]) -> float | None:
     return (tp * tn - fp * fn) / max(1.0, float(tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)) ** 0.5
 
 
-def _share(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+def _share(split: int, whole: int) -> float | None:
+    return split / whole if whole else None
 
 
 def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
@@ -120,10 +120,10 @@ def evaluate(
 
 def measure(predictions: Predictions, threshold: float) -> dict[str, Metrics]:
     """Metrics of each part at one threshold."""
-    found = {}
-    for part in dict.fromkeys(predictions.parts.tolist()):
-        chosen = predictions.part(part)
-        found[part] = evaluate(
+    result = {}
+    for split in dict.fromkeys(predictions.splits.tolist()):
+        chosen = predictions.split(split)
+        result[split] = evaluate(
             chosen.labels,
             chosen.probabilities,
             chosen.patients.tolist(),
@@ -131,7 +131,7 @@ def measure(predictions: Predictions, threshold: float) -> dict[str, Metrics]:
             subtypes=chosen.subtypes.tolist(),
             uncalibrated=calibrated(chosen.logits),
         )
-    return found
+    return result
 
 
 def subgroups(
@@ -139,14 +139,14 @@ def subgroups(
 ) -> tuple[Subgroup, ...]:
     """Sensitivity to each kind of pneumonia (bacteria, virus ...), in alphabetical order."""
     labels, called, kinds = np.asarray(labels), np.asarray(probabilities) >= threshold, np.asarray(subtypes)
-    found = []
+    result = []
     for kind in sorted({str(kind) for kind in kinds[labels == 1] if kind}):
         chosen = (kinds == kind) & (labels == 1)
         right = int(called[chosen].sum())
-        found.append(
+        result.append(
             Subgroup(kind, "sensitivity", int(chosen.sum()), right / chosen.sum(), wilson(right, chosen.sum()))
         )
-    return tuple(found)
+    return tuple(result)
 
 
 def _bootstrap(
@@ -161,10 +161,10 @@ def _bootstrap(
     for picked in patient_draws(patients, seed):
         y, p = labels[picked], probabilities[picked]
         counts = confusion(y, p, threshold)
-        found = rates(counts)
+        result = rates(counts)
         figures = {
-            "f1": found["f1"],
-            "balanced_accuracy": found["balanced_accuracy"],
+            "f1": result["f1"],
+            "balanced_accuracy": result["balanced_accuracy"],
             "mcc": _mcc(counts),
             "auroc": auroc(y, p),
             "auprc": auprc(y, p),

@@ -24,14 +24,14 @@ FIGURES = (
 )
 
 
-def rows(cards: Iterable[RunCard], part: str) -> list[dict[str, Any]]:
+def rows(cards: Iterable[RunCard], split: str) -> list[dict[str, Any]]:
     """One row a run that has this part, best AUROC first: figures, intervals as text, n, parameters, minutes, megabytes."""
-    found = []
+    result = []
     for card in cards:
-        metrics = card.metrics.get(part)
+        metrics = card.metrics.get(split)
         if metrics is None:
             continue
-        row: dict[str, Any] = {"run": card.name, "set": part, "n": metrics.n, "patients": metrics.patients}
+        row: dict[str, Any] = {"run": card.name, "set": split, "n": metrics.n, "patients": metrics.patients}
         row |= {name: getattr(metrics, name) for name in FIGURES}
         row["auroc_ci95"] = _text(metrics.ci95.get("auroc"))
         row["accuracy_ci95"] = _text(metrics.ci95.get("accuracy"))
@@ -42,8 +42,8 @@ def rows(cards: Iterable[RunCard], part: str) -> list[dict[str, Any]]:
             "megabytes": card.weights.size_bytes / 1e6,
             "trained_on": card.data.source,
         }
-        found.append(row)
-    return sorted(found, key=lambda row: -(row["auroc"] or 0))
+        result.append(row)
+    return sorted(result, key=lambda row: -(row["auroc"] or 0))
 
 
 def reported_rows() -> list[dict[str, Any]]:

@@ -17,11 +17,11 @@ from pneumo.schema import Interval, PneumoError
 Z95 = float(norm.ppf(0.975))
 
 
-def wilson(part: int, whole: int) -> Interval | None:
+def wilson(split: int, whole: int) -> Interval | None:
     """Wilson's 95% interval of a share (Wilson 1927); None for an empty whole."""
     if not whole:
         return None
-    interval = binomtest(part, whole).proportion_ci(0.95, method="wilson")
+    interval = binomtest(split, whole).proportion_ci(0.95, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
 

@@ -57,14 +57,14 @@ def _middle(thresholds: np.ndarray, chosen: np.ndarray) -> float:
 def _point(
     name: str, title: str, threshold: float, labels: np.ndarray, probabilities: np.ndarray, chosen_on: str
 ) -> OperatingPoint:
-    found = rates(confusion(labels, probabilities, threshold))
+    result = rates(confusion(labels, probabilities, threshold))
     positives = int((labels == 1).sum())
     return OperatingPoint(
         name,
         title,
         threshold,
-        found["sensitivity"],
-        found["specificity"],
+        result["sensitivity"],
+        result["specificity"],
         positives,
         len(labels) - positives,
         chosen_on,

@@ -10,12 +10,12 @@ from pneumo.plots.classification import (
     reliability_curves,
     roc_curves,
 )
-from pneumo.plots.dataset import class_bars, class_histogram, level_curves, picture_sizes
-from pneumo.plots.diagnosis import gate_histogram, probability_bar, probability_histogram
+from pneumo.plots.dataset import class_bars, class_histogram, image_sizes, level_curves
+from pneumo.plots.diagnosis import input_check_histogram, probability_bar, probability_histogram
 from pneumo.plots.generators import anomaly_histogram, code_against_input, code_sizes
 from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
-from pneumo.plots.robustness import stress_map
+from pneumo.plots.robustness import robustness_map
 from pneumo.plots.training import gan_training, histories, label_efficiency
 
 __all__ = [
@@ -30,18 +30,18 @@ __all__ = [
     "decision_curves",
     "deletion_insertion",
     "gan_training",
-    "gate_histogram",
     "histories",
+    "image_sizes",
+    "input_check_histogram",
     "label_efficiency",
     "level_curves",
     "numbers",
     "people",
-    "picture_sizes",
     "precision_recall_curves",
     "probability_bar",
     "probability_histogram",
     "randomisation",
     "reliability_curves",
+    "robustness_map",
     "roc_curves",
-    "stress_map",
 ]

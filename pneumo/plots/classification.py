@@ -185,9 +185,9 @@ def decision_curves(scores: Scores, threshold: float) -> go.Figure:
 
 def people(sensitivity: float, specificity: float, prevalence: float) -> tuple[go.Figure, dict[str, int]]:
     """A thousand patients at a prevalence, one icon each, ordered by what the model would say; and the four counts."""
-    sick = round(PEOPLE * prevalence)
-    tp, fp = round(sick * sensitivity), round((PEOPLE - sick) * (1 - specificity))
-    counts = {"tp": tp, "fp": fp, "fn": sick - tp, "tn": PEOPLE - sick - fp}
+    positive = round(PEOPLE * prevalence)
+    tp, fp = round(positive * sensitivity), round((PEOPLE - positive) * (1 - specificity))
+    counts = {"tp": tp, "fp": fp, "fn": positive - tp, "tn": PEOPLE - positive - fp}
     figure, start = go.Figure(), 0
     titles = {
         "tp": "sick, called PNEUMONIA",

@@ -109,15 +109,15 @@ def level_curves(shares: np.ndarray) -> go.Figure:
     return figure
 
 
-def picture_sizes(sizes: np.ndarray, labels: np.ndarray) -> go.Figure:
+def image_sizes(sizes: np.ndarray, labels: np.ndarray) -> go.Figure:
     """Width against height, one mark for each size that occurs, its area by how often. sizes: (N, 2), labels: (N,)."""
     figure = go.Figure()
     for label, (name, symbol) in enumerate(zip(CLASS_NAMES, ("circle", "triangle-up"), strict=True)):
-        found, count = np.unique(sizes[labels == label], axis=0, return_counts=True)
+        result, count = np.unique(sizes[labels == label], axis=0, return_counts=True)
         figure.add_trace(
             go.Scattergl(  # thousands of marks
-                x=found[:, 0],
-                y=found[:, 1],
+                x=result[:, 0],
+                y=result[:, 1],
                 mode="markers",
                 customdata=count,
                 name=name,

@@ -110,7 +110,9 @@ def probability_histogram(
     return figure
 
 
-def gate_histogram(known: Sequence[float], typical: float, refused: float, value: float, title: str) -> go.Figure:
+def input_check_histogram(
+    known: Sequence[float], typical: float, refused: float, value: float, title: str
+) -> go.Figure:
     """A figure of the gate: its distribution among validation radiographs, both limits, and where a picture lies."""
     low, high = min(known), max(known)
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)

@@ -12,16 +12,16 @@ from pneumo.palette import COLOURS
 from pneumo.plots.style import MARGIN, style
 
 
-def code_sizes(found: Mapping[str, Latent], models: Mapping[str, str], name: str) -> go.Figure:
+def code_sizes(result: Mapping[str, Latent], models: Mapping[str, str], name: str) -> go.Figure:
     """PSNR or SSIM of held-out radiographs against the numbers of the code, a line a model, components and JPEG beside.
 
     models: the model of each run. name: "psnr" or "ssim".
     """
     titles = {"bottleneck_autoencoder": "autoencoder", "vae": "variational autoencoder"}
     lines: dict[str, dict[int, Mean]] = {}
-    for run, about in found.items():
+    for run, about in result.items():
         lines.setdefault(titles.get(models[run], models[run]), {})[about.code_size] = getattr(about.model, name)
-    first = {about.code_size: about for about in found.values()}
+    first = {about.code_size: about for about in result.values()}
     lines["principal components"] = {size: getattr(about.pca, name) for size, about in first.items() if about.pca}
     lines["JPEG of as many bytes"] = {size: getattr(about.jpeg, name) for size, about in first.items() if about.jpeg}
     figure = go.Figure()
@@ -69,13 +69,13 @@ def code_against_input(grey: int, channels: int, code: int) -> go.Figure:
     return figure
 
 
-def anomaly_histogram(known: Mapping[str, np.ndarray], odd: np.ndarray, threshold: float, own: float) -> go.Figure:
+def anomaly_histogram(known: Mapping[str, np.ndarray], ood: np.ndarray, threshold: float, own: float) -> go.Figure:
     """Reconstruction errors on a logarithmic axis: radiographs by class, odd pictures, the threshold, and one picture."""
-    everything = np.log10(np.concatenate([*known.values(), odd, [own]]).clip(min=1e-6))
+    everything = np.log10(np.concatenate([*known.values(), ood, [own]]).clip(min=1e-6))
     edges = np.linspace(everything.min() - 0.02, everything.max() + 0.02, 51)
     figure = go.Figure()
     groups = {name: (values, COLOURS[name]) for name, values in known.items()} | {
-        "odd pictures": (odd, COLOURS["band"])
+        "odd pictures": (ood, COLOURS["band"])
     }
     for number, (name, (values, colour)) in enumerate(groups.items()):
         count, _ = np.histogram(np.log10(values.clip(min=1e-6)), edges)

@@ -8,30 +8,30 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pneumo.images.corruptions import STRESSES
-from pneumo.inference.robustness import StressRow
+from pneumo.images.corruptions import CORRUPTIONS
+from pneumo.inference.robustness import CorruptionRow
 from pneumo.plots.style import MARGIN
 
-STRESS_PANELS_A_ROW = 4  # more leave no room for the figures in the cells
+PANELS_A_ROW = 4  # more leave no room for the figures in the cells
 
 
-def stress_map(rows: Mapping[str, Sequence[StressRow]], figure_name: str) -> go.Figure:
+def robustness_map(rows: Mapping[str, Sequence[CorruptionRow]], metric: str) -> go.Figure:
     """A panel a run, stresses downwards, severity to the right. figure_name: "auroc_lost", "sensitivity" or "specificity"."""
-    lost = figure_name == "auroc_lost"
-    lines = {"clean": "Clean"} | {name: stress.title for name, stress in STRESSES.items()}
-    severities = max(len(stress.levels) for stress in STRESSES.values())
-    panels = -(-len(rows) // STRESS_PANELS_A_ROW)
+    lost = metric == "auroc_lost"
+    lines = {"clean": "Clean"} | {name: corruption.title for name, corruption in CORRUPTIONS.items()}
+    severities = max(len(corruption.levels) for corruption in CORRUPTIONS.values())
+    panels = -(-len(rows) // PANELS_A_ROW)
     figure = make_subplots(
         panels,
-        min(len(rows), STRESS_PANELS_A_ROW),
+        min(len(rows), PANELS_A_ROW),
         shared_yaxes=True,
         subplot_titles=list(rows),
         horizontal_spacing=0.02,
         vertical_spacing=0.35 / (panels * 2),
     )
-    for number, found in enumerate(rows.values()):
+    for number, result in enumerate(rows.values()):
         # What has no severities, the clean pictures among them, stands in the first column.
-        by = {(row.stress, max(row.severity, 1)): getattr(row, figure_name) for row in found}
+        by = {(row.corruption, max(row.severity, 1)): getattr(row, metric) for row in result}
         values = [[by.get((name, n + 1), np.nan) for n in range(severities)] for name in lines]
         text = [["" if np.isnan(v) else _short(v) for v in line] for line in values]
         figure.add_trace(
@@ -46,8 +46,8 @@ def stress_map(rows: Mapping[str, Sequence[StressRow]], figure_name: str) -> go.
                 xgap=1,
                 ygap=1,
             ),
-            row=number // STRESS_PANELS_A_ROW + 1,
-            col=number % STRESS_PANELS_A_ROW + 1,
+            row=number // PANELS_A_ROW + 1,
+            col=number % PANELS_A_ROW + 1,
         )
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_xaxes(type="category", showgrid=False)

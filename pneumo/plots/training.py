@@ -12,11 +12,11 @@ from pneumo.plots.style import GUIDE, MARGIN, style
 
 
 def histories(
-    found: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[str, int], name: str, log_scale: bool
+    result: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[str, int], name: str, log_scale: bool
 ) -> go.Figure:
     """One figure of the history for several runs: validation as a line, training dotted, the kept epoch as a star."""
     figure = go.Figure()
-    for number, (run, rows) in enumerate(found.items()):
+    for number, (run, rows) in enumerate(result.items()):
         epochs = [row["epoch"] for row in rows]
         colour = style(number)["color"]
         for part, dash, width in (("train", "dot", 1.5), ("validation", "solid", 2.5)):

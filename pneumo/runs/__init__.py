@@ -1,10 +1,14 @@
 """A trained run on disk: `store` loads and saves it; beside it the model card, features of its backbone, and experiment tables."""
 
 from pneumo.runs.store import (
+    CARD_FILE,
     DEFAULT_FILE,
+    HISTORY_FILE,
+    PREDICTIONS_FILE,
     REPOSITORY,
     SCHEMA_VERSION,
     SNAPSHOT_FOLDER,
+    WEIGHTS_FILE,
     Run,
     RunError,
     available,
@@ -27,10 +31,14 @@ from pneumo.runs.store import (
 )
 
 __all__ = [
+    "CARD_FILE",
     "DEFAULT_FILE",
+    "HISTORY_FILE",
+    "PREDICTIONS_FILE",
     "REPOSITORY",
     "SCHEMA_VERSION",
     "SNAPSHOT_FOLDER",
+    "WEIGHTS_FILE",
     "Run",
     "RunError",
     "available",

@@ -12,21 +12,21 @@ from pneumo.runs.store import Run
 BATCH = 128
 
 
-def of_squares(run: Run, squares: np.ndarray) -> np.ndarray:
+def of_resized(run: Run, resized: np.ndarray) -> np.ndarray:
     """(B, F) float32: what goes into the run's last linear layer. squares: (B, S, S) uint8 of the run's size."""
     last = [module for module in run.model.modules() if isinstance(module, nn.Linear)][-1]
     seen: list[np.ndarray] = []
     with run.lock, torch.inference_mode():
         hook = last.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].numpy().copy()))
         try:
-            for start in range(0, len(squares), BATCH):
-                planes = torch.from_numpy(squares[start : start + BATCH].copy())
+            for start in range(0, len(resized), BATCH):
+                planes = torch.from_numpy(resized[start : start + BATCH].copy())
                 run.model(transforms.normalise(planes, run.card.image))
         finally:
             hook.remove()
     return np.concatenate(seen)
 
 
-def of_pictures(run: Run, pictures: np.ndarray) -> np.ndarray:
+def of_images(run: Run, images: np.ndarray) -> np.ndarray:
     """(N, F) float32. pictures: (N, H, W) uint8 of any size, resized as the run resizes radiographs."""
-    return of_squares(run, np.stack([transforms.to_square(each, run.card.image) for each in pictures]))
+    return of_resized(run, np.stack([transforms.resize(each, run.card.image) for each in images]))

@@ -17,7 +17,7 @@ from pneumo.codec import encode
 from pneumo.schema import CLASS_NAMES, Metrics, Recipe, RunCard
 
 LICENCE = "apache-2.0"  # of code and weights, see LICENSE
-PARTS = {"test": "Internal test", "validation": "Validation"}  # the honest one first; other sets follow by their names
+SPLITS = {"test": "Internal test", "validation": "Validation"}  # the honest one first; other sets follow by their names
 METRICS = {  # field of Metrics: (title, the hub's name)
     "auroc": ("AUROC", "roc_auc"),
     "auprc": ("Average precision", "average_precision"),
@@ -86,7 +86,7 @@ def front_matter(card: RunCard) -> ModelCardData:
 
 
 def _eval_results(card: RunCard) -> Iterator[EvalResult]:
-    for part, metrics in _by_part(card):
+    for split, metrics in _by_split(card):
         for name, (title, hub_name) in METRICS.items():
             value, interval = getattr(metrics, name), metrics.ci95.get(name)
             if value is None:
@@ -94,8 +94,8 @@ def _eval_results(card: RunCard) -> Iterator[EvalResult]:
             yield EvalResult(
                 task_type="image-classification",
                 dataset_type=re.sub(r"[^\w./-]+", "-", card.data.source.removeprefix("hub:")),
-                dataset_name=f"{card.data.source}, {part} patients",
-                dataset_split=part,
+                dataset_name=f"{card.data.source}, {split} patients",
+                dataset_split=split,
                 metric_type=hub_name,
                 metric_name=title,
                 metric_value=value,
@@ -104,8 +104,8 @@ def _eval_results(card: RunCard) -> Iterator[EvalResult]:
             )
 
 
-def _by_part(card: RunCard) -> list[tuple[str, Metrics]]:
-    order = [*PARTS, *card.metrics]
+def _by_split(card: RunCard) -> list[tuple[str, Metrics]]:
+    order = [*SPLITS, *card.metrics]
     return sorted(card.metrics.items(), key=lambda pair: order.index(pair[0]))
 
 
@@ -155,12 +155,12 @@ def sections(card: RunCard, more: Sequence[Section] = ()) -> list[Section]:
 
 
 def _results(card: RunCard) -> str:
-    parts = _by_part(card)
-    header = ["", *(f"{PARTS.get(p, p)} (n = {m.n:,}, {m.patients:,} patients)" for p, m in parts)]
-    rows = [[title, *(_figure(m, name) for _, m in parts)] for name, (title, _) in METRICS.items()]
+    splits = _by_split(card)
+    header = ["", *(f"{SPLITS.get(p, p)} (n = {m.n:,}, {m.patients:,} patients)" for p, m in splits)]
+    rows = [[title, *(_metric(m, name) for _, m in splits)] for name, (title, _) in METRICS.items()]
     words = {"tp": "called so rightly", "fn": "missed", "tn": "cleared rightly", "fp": "false alarms"}
-    rows += [[f"{k.upper()}, {word}", *(f"{m.confusion[k]:,}" for _, m in parts)] for k, word in words.items()]
-    thresholds = " and ".join(dict.fromkeys(f"{m.threshold:.3f}" for _, m in parts))
+    rows += [[f"{k.upper()}, {word}", *(f"{m.confusion[k]:,}" for _, m in splits)] for k, word in words.items()]
+    thresholds = " and ".join(dict.fromkeys(f"{m.threshold:.3f}" for _, m in splits))
     return (
         _table(header, rows)
         + f"\n\nAt the threshold {thresholds}. In brackets 95% intervals: Wilson for the rates, bootstrap over patients for the "
@@ -168,7 +168,7 @@ def _results(card: RunCard) -> str:
     )
 
 
-def _figure(metrics: Metrics, name: str) -> str:
+def _metric(metrics: Metrics, name: str) -> str:
     """ "0.997 (0.994 to 0.999)", or a dash where it is not defined."""
     value, interval = getattr(metrics, name), metrics.ci95.get(name)
     if value is None:
@@ -193,7 +193,7 @@ def _operating_points(card: RunCard) -> str:
 
 
 def _calibration(card: RunCard) -> str:
-    errors = " and ".join(f"{m.ece:.3f} ({PARTS.get(p, p).lower()}, n = {m.n:,})" for p, m in _by_part(card))
+    errors = " and ".join(f"{m.ece:.3f} ({SPLITS.get(p, p).lower()}, n = {m.n:,})" for p, m in _by_split(card))
     band = card.indeterminate
     apart = (
         f"Between {band.low:.3f} and {band.high:.3f} validation patients could not be told apart: such results are called indeterminate."
@@ -235,13 +235,13 @@ def _architecture(card: RunCard) -> str:
 def _data(card: RunCard) -> str:
     data, split = card.data, card.recipe.data
     rows = [
-        (part, *(f"{counts.get(name, 0):,}" for name in CLASS_NAMES), f"{data.patients.get(part, 0):,}")
-        for part, counts in data.counts.items()
+        (name, *(f"{counts.get(each, 0):,}" for each in CLASS_NAMES), f"{data.patients.get(name, 0):,}")
+        for name, counts in data.counts.items()
     ]
     return (
         f"Source: `{data.source}`. Divided by patient, never by image: {split.validation:.0%} validation, {split.test:.0%} internal "
         f"test, the rest training (split seed {split.split_seed}).\n\n"
-        + _table(("part", *CLASS_NAMES, "patients"), rows)
+        + _table(("split", *CLASS_NAMES, "patients"), rows)
         + f"\n\nDigest of the split: `{data.split_digest}`"
     )
 

@@ -35,7 +35,7 @@ WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
 SNAPSHOT_FOLDER = "snapshots"  # a GAN's samples after some epochs
 HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
 DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
-PREDICTION_COLUMNS = ("name", "part", "patient", "label", "subtype", "logit", "probability")
+PREDICTION_COLUMNS = ("name", "split", "patient", "label", "subtype", "logit", "probability")
 SCALE_SUFFIX = "::scale"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -129,10 +129,10 @@ def load(run: str | None = None, task: str | None = None) -> Run:
         return _load_ensemble(card, folder)
     path = folder / WEIGHTS_FILE
     blob = _read(path)
-    found = digest(blob)
-    if found != card.weights.sha256:
+    result = digest(blob)
+    if result != card.weights.sha256:
         raise RunError(
-            f"{path} has sha256 {found[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
+            f"{path} has sha256 {result[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
             "are not those of this card. Restore the file (a download may have been cut short), or train again"
         )
     try:
@@ -168,8 +168,8 @@ def _load_ensemble(card: RunCard, folder: Path) -> Run:
 
 def ensemble_of(members: Sequence[Run]) -> nn.Module:
     """The members as one model, in eval mode."""
-    parts = [models.Member(m.model, m.card.image, m.card.temperature, m.card.bias) for m in members]
-    return models.Ensemble(parts).eval()
+    splits = [models.Member(m.model, m.card.image, m.card.temperature, m.card.bias) for m in members]
+    return models.Ensemble(splits).eval()
 
 
 def save(
@@ -314,7 +314,7 @@ def read_predictions(folder: Path) -> Predictions:
         rows = _rows(path, PREDICTION_COLUMNS)
         columns = {name: [row[name] for row in rows] for name in PREDICTION_COLUMNS}
         return Predictions(
-            *(np.array(columns[name]) for name in ("name", "part", "patient")),
+            *(np.array(columns[name]) for name in ("name", "split", "patient")),
             np.array(columns["label"], dtype=np.int64),
             np.array(columns["subtype"]),
             np.array(columns["logit"], dtype=np.float64),

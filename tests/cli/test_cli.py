@@ -21,7 +21,7 @@ def weights(small_run_folder, monkeypatch):
 
 
 @pytest.fixture
-def pictures(tmp_path, examples):
+def images(tmp_path, examples):
     """Class folders with four good pictures."""
     for example in examples:
         (tmp_path / "set" / example.label_name).mkdir(parents=True, exist_ok=True)
@@ -35,40 +35,40 @@ def run(capsys, *arguments: str) -> tuple[int, str, str]:
     return code, out, err
 
 
-def test_evaluate_json_is_the_documented_document(weights, pictures, capsys):
-    code, out, _ = run(capsys, "evaluate", "--data", pictures, "--json")
-    found = json.loads(out)
+def test_evaluate_json_is_the_documented_document(weights, images, capsys):
+    code, out, _ = run(capsys, "evaluate", "--data", images, "--json")
+    result = json.loads(out)
     assert code == cli.FINE
     assert {
         "run", "data", "n", "threshold", "accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc",
         "brier", "ece", "confusion", "ci95",
-    } <= found.keys()  # fmt: skip
-    assert (found["run"], found["data"], found["n"]) == ("small", str(pictures), 4)
-    assert set(found["confusion"]) == {"tn", "fp", "fn", "tp"}
-    assert sum(found["confusion"].values()) == 4
-    assert {"accuracy", "sensitivity", "specificity"} <= found["ci95"].keys()
-    assert all(-(name == "mcc") <= i["low"] <= i["high"] <= 1 for name, i in found["ci95"].items())
-    assert found["threshold"] == runs.load().card.point().threshold
+    } <= result.keys()  # fmt: skip
+    assert (result["run"], result["data"], result["n"]) == ("small", str(images), 4)
+    assert set(result["confusion"]) == {"tn", "fp", "fn", "tp"}
+    assert sum(result["confusion"].values()) == 4
+    assert {"accuracy", "sensitivity", "specificity"} <= result["ci95"].keys()
+    assert all(-(name == "mcc") <= i["low"] <= i["high"] <= 1 for name, i in result["ci95"].items())
+    assert result["threshold"] == runs.load().card.point().threshold
 
 
-def test_evaluate_with_an_unreadable_file_says_so_and_exits_1(weights, pictures, capsys):
-    (pictures / "NORMAL" / "bad.png").write_bytes(b"")
-    code, out, err = run(capsys, "evaluate", "small", "--data", pictures, "--json")
+def test_evaluate_with_an_unreadable_file_says_so_and_exits_1(weights, images, capsys):
+    (images / "NORMAL" / "bad.png").write_bytes(b"")
+    code, out, err = run(capsys, "evaluate", "small", "--data", images, "--json")
     assert code == cli.SOME_FAILED
     assert json.loads(out)["n"] == 4
     assert "bad.png" in err
 
 
-def test_predict_gives_a_row_for_each_file(weights, pictures, capsys):
-    (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0broken")
-    (pictures / "notes.txt").write_text("hello")
-    (pictures / "empty.dcm").write_bytes(b"")
-    code, out, _ = run(capsys, "predict", pictures, "--json")
+def test_predict_gives_a_row_for_each_file(weights, images, capsys):
+    (images / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0broken")
+    (images / "notes.txt").write_text("hello")
+    (images / "empty.dcm").write_bytes(b"")
+    code, out, _ = run(capsys, "predict", images, "--json")
     rows = json.loads(out)
     assert code == cli.SOME_FAILED
     assert len(rows) == 7
     for row in rows:
-        assert row.keys() == {"path", "probability", "label", "threshold", "warnings", "error", "gate"}
+        assert row.keys() == {"path", "probability", "label", "threshold", "warnings", "error", "input_check"}
     bad = [row for row in rows if row["error"]]
     assert {row["path"].rsplit("/", 1)[1] for row in bad} == {"broken.jpg", "notes.txt", "empty.dcm"}
     assert all(row["label"] is None and row["probability"] is None for row in bad)
@@ -76,15 +76,15 @@ def test_predict_gives_a_row_for_each_file(weights, pictures, capsys):
     assert all(row["label"] == ("PNEUMONIA" if row["probability"] >= row["threshold"] else "NORMAL") for row in good)
 
 
-def test_predict_all_good_exits_0_and_obeys_the_threshold(weights, pictures, capsys):
+def test_predict_all_good_exits_0_and_obeys_the_threshold(weights, images, capsys):
     for threshold, label in (("0", "PNEUMONIA"), ("1", "NORMAL")):
-        code, out, _ = run(capsys, "predict", pictures, "--json", "--threshold", threshold)
+        code, out, _ = run(capsys, "predict", images, "--json", "--threshold", threshold)
         assert code == cli.FINE
         assert {row["label"] for row in json.loads(out)} == {label}
 
 
-def test_predict_for_people(weights, pictures, capsys):
-    code, out, err = run(capsys, "predict", pictures / "NORMAL")
+def test_predict_for_people(weights, images, capsys):
+    code, out, err = run(capsys, "predict", images / "NORMAL")
     assert code == cli.FINE
     assert out.count("probability") == 2
     assert "not a medical device" in err
@@ -133,17 +133,17 @@ def test_runs_lists_what_is_there(weights, capsys):
     assert "small" in run(capsys, "runs")[1]
 
 
-def test_data_prints_the_audit(pictures, capsys):
-    code, out, _ = run(capsys, "data", pictures, "--json")
-    found = json.loads(out)
+def test_data_prints_the_audit(images, capsys):
+    code, out, _ = run(capsys, "data", images, "--json")
+    result = json.loads(out)
     assert code == cli.FINE
-    assert found["classes"] == {"NORMAL": 2, "PNEUMONIA": 2}
-    assert found["sizes"] == [{"width": 448, "height": 448, "images": 4}]
-    assert "NORMAL" in run(capsys, "data", pictures)[1]
+    assert result["classes"] == {"NORMAL": 2, "PNEUMONIA": 2}
+    assert result["sizes"] == [{"width": 448, "height": 448, "images": 4}]
+    assert "NORMAL" in run(capsys, "data", images)[1]
 
 
-def test_explain_writes_a_png_of_the_pictures_size(weights, pictures, tmp_path, capsys):
-    source = next((pictures / "PNEUMONIA").iterdir())
+def test_explain_writes_a_png_of_the_pictures_size(weights, images, tmp_path, capsys):
+    source = next((images / "PNEUMONIA").iterdir())
     code, out, _ = run(capsys, "explain", source, "--out", tmp_path / "heat.png")
     assert code == cli.FINE
     assert "probability" in out
@@ -156,20 +156,20 @@ def test_explain_writes_a_png_of_the_pictures_size(weights, pictures, tmp_path, 
 
 
 @pytest.mark.parametrize("method", HEATMAP_METHODS)
-def test_explain_by_every_method(method, weights, pictures, tmp_path, capsys):
-    source = next((pictures / "PNEUMONIA").iterdir())
+def test_explain_by_every_method(method, weights, images, tmp_path, capsys):
+    source = next((images / "PNEUMONIA").iterdir())
     assert run(capsys, "explain", source, "--out", tmp_path / "heat.png", "--method", method)[0] == cli.FINE
     assert (tmp_path / "heat.png").read_bytes()[:4] == b"\x89PNG"
 
 
-def test_train_makes_a_run_that_predict_can_use(tmp_path, pictures, capsys):
+def test_train_makes_a_run_that_predict_can_use(tmp_path, images, capsys):
     out = tmp_path / "mine"
     options = ["data.source=phantom:80", "image_size=32", "epochs=1", "batch_size=16"]
     code, text, err = run(capsys, "train", "first_steps", "--out", out, *options)
     assert code == cli.FINE, err
     assert "best epoch" in text
     assert "epoch   0" in err
-    assert run(capsys, "predict", pictures, "--run", out)[0] == cli.FINE
+    assert run(capsys, "predict", images, "--run", out)[0] == cli.FINE
     code, _, err = run(capsys, "train", "first_steps", "--out", out, *options)
     assert code == cli.USAGE
     assert "finished run" in err
@@ -199,8 +199,8 @@ def test_help_does_not_wait_for_torch():
 
 @pytest.mark.parametrize(("out", "remedy"), [("no/such/heat.png", "there is no folder"), (".", "it is a folder")])
 @pytest.mark.parametrize("command", ["explain", "card"])
-def test_an_output_that_cannot_be_written_is_a_usage_error(weights, pictures, tmp_path, capsys, command, out, remedy):
-    words = [next((pictures / "NORMAL").iterdir())] if command == "explain" else []
+def test_an_output_that_cannot_be_written_is_a_usage_error(weights, images, tmp_path, capsys, command, out, remedy):
+    words = [next((images / "NORMAL").iterdir())] if command == "explain" else []
     before = sorted(tmp_path.rglob("*"))
     code, text, err = run(capsys, command, *words, "--out", tmp_path / out)
     assert (code, text) == (cli.USAGE, "")
@@ -241,15 +241,15 @@ def test_commands_refuse_runs_of_another_task(tmp_path, capsys, monkeypatch):
     from tests.training.test_generators import small
 
     gan = str(training.train(small("fc_gan", "image.size=16", "epochs=1"), tmp_path / "gan").folder)
-    picture = tmp_path / "x.png"
-    picture.write_bytes(b"never read")
+    image = tmp_path / "x.png"
+    image.write_bytes(b"never read")
     for words in (
-        ["predict", str(picture), "--run", gan],
-        ["explain", str(picture), "--run", gan, "--out", str(tmp_path / "out.png")],
+        ["predict", str(image), "--run", gan],
+        ["explain", str(image), "--run", gan, "--out", str(tmp_path / "out.png")],
         ["evaluate", gan, "--data", "phantom:60"],
         ["robustness", gan, "--data", "phantom:60"],
         ["ensemble", gan, gan, "--data", "phantom:60", "--out", str(tmp_path / "both")],
-        ["reconstruct", str(picture), "--run", gan, "--out", str(tmp_path / "out.png")],
+        ["reconstruct", str(image), "--run", gan, "--out", str(tmp_path / "out.png")],
         ["sample", "pneumonia_cnn", "--out", str(tmp_path / "out.png")],
         ["quality", "pneumonia_cnn", "--data", "phantom:60"],
     ):

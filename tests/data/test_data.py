@@ -12,6 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo import data
+from pneumo.data import cache as cache_module
+from pneumo.data import hub
 from pneumo.images import radiograph
 from pneumo.schema import DataSpec, ImageSpec, PneumoError
 
@@ -84,7 +86,7 @@ def test_any_file_name_can_be_divided_and_written_down(names):
             write(Path(folder), {f"{['NORMAL', 'PNEUMONIA'][n % 2]}/{name}": n})
         dataset = data.open_source(folder)
         assert len(dataset.items) == len(names)
-        assert sum(map(len, data.divide(dataset, DataSpec()).values())) == len(names)
+        assert sum(map(len, data.split_patients(dataset, DataSpec()).values())) == len(names)
         for i, item in enumerate(dataset.items):
             assert item.name.encode()  # UTF-8, as every file of a run is
             assert "\n" not in item.name
@@ -157,21 +159,21 @@ def test_phantoms_are_a_source_with_patients_of_several_images():
 def test_no_patient_and_no_picture_is_in_two_parts(guangzhou):
     dataset = data.open_source(guangzhou)
     for seed in range(5):
-        parts = data.divide(dataset, DataSpec(split_seed=seed))
+        splits = data.split_patients(dataset, DataSpec(split_seed=seed))
         for field in ("patient", "digest"):
-            sets = [{getattr(dataset.items[i], field) for i in indices} for indices in parts.values()]
+            sets = [{getattr(dataset.items[i], field) for i in indices} for indices in splits.values()]
             assert sum(map(len, sets)) == len(set.union(*sets))
-        everything = np.sort(np.concatenate(list(parts.values())))
+        everything = np.sort(np.concatenate(list(splits.values())))
         np.testing.assert_array_equal(everything, np.arange(len(dataset.items)))
 
 
 def test_shares_are_of_patients_and_stratified(guangzhou):
     dataset = data.open_source(guangzhou)
-    parts = data.divide(dataset, DataSpec(validation=0.2, test=0.1))
-    _, patients = data.count_parts(dataset, parts)
+    splits = data.split_patients(dataset, DataSpec(validation=0.2, test=0.1))
+    _, patients = data.count_splits(dataset, splits)
     assert patients["validation"] == pytest.approx(0.2 * 61, abs=2)
     assert patients["test"] == pytest.approx(0.1 * 61, abs=2)
-    for indices in parts.values():
+    for indices in splits.values():
         assert {(dataset.items[i].label, dataset.items[i].subtype) for i in indices} == {
             (0, ""),
             (1, "bacteria"),
@@ -184,7 +186,7 @@ def test_the_usual_shares_are_15_and_10_percent_of_the_patients(tmp_path):
     names |= {f"PNEUMONIA/person{n}_{kind}_1.png": 1000 + n + 500 * (kind == "virus")
               for kind in ("bacteria", "virus") for n in range(*{"bacteria": (0, 60), "virus": (60, 100)}[kind])}  # fmt: skip
     dataset = data.open_source(write(tmp_path, names))
-    images, patients = data.count_parts(dataset, data.divide(dataset, DataSpec()))
+    images, patients = data.count_splits(dataset, data.split_patients(dataset, DataSpec()))
     assert patients == {"train": 150, "validation": 30, "test": 20}
     assert images["validation"] == {"NORMAL": 15, "PNEUMONIA": 15}
 
@@ -193,7 +195,7 @@ def test_the_order_of_the_files_does_not_matter(guangzhou):
     dataset = data.open_source(guangzhou)
     items = dataset.items
     both = [data.DataSet(dataset.source, order, dataset.read, "", "") for order in (items, items[::-1])]
-    digests = [data.split_digest(d, data.divide(d, DataSpec())) for d in both]
+    digests = [data.split_digest(d, data.split_patients(d, DataSpec())) for d in both]
     assert digests[0] == digests[1]
 
 
@@ -201,13 +203,17 @@ def test_patients_joined_by_a_chain_of_equal_pictures_stay_together():
     pairs = [("a", "1"), ("b", "1"), ("b", "2"), ("c", "2"), ("d", "3")] + [(f"p{n}", f"x{n}") for n in range(40)]
     items = tuple(data.Item(f"{n}", 0, patient, "", "", digest) for n, (patient, digest) in enumerate(pairs))
     for seed in range(20):
-        parts = data.divide(data.DataSet("", items, None, "", ""), DataSpec(split_seed=seed, validation=0.4, test=0.2))
-        assert sum(bool({0, 1, 2, 3} & set(indices.tolist())) for indices in parts.values()) == 1
+        splits = data.split_patients(
+            data.DataSet("", items, None, "", ""), DataSpec(split_seed=seed, validation=0.4, test=0.2)
+        )
+        assert sum(bool({0, 1, 2, 3} & set(indices.tolist())) for indices in splits.values()) == 1
 
 
 def test_the_split_depends_on_its_seed_and_nothing_else(guangzhou):
     dataset = data.open_source(guangzhou)
-    digests = [data.split_digest(dataset, data.divide(dataset, DataSpec(split_seed=seed))) for seed in (1, 1, 2)]
+    digests = [
+        data.split_digest(dataset, data.split_patients(dataset, DataSpec(split_seed=seed))) for seed in (1, 1, 2)
+    ]
     assert digests[0] == digests[1] != digests[2]
 
 
@@ -215,13 +221,15 @@ def test_a_new_patient_moves_hardly_anyone(guangzhou, tmp_path):
     def places():
         dataset = data.open_source(guangzhou)
         return {
-            dataset.items[i].name: part for part, indices in data.divide(dataset, DataSpec()).items() for i in indices
+            dataset.items[i].name: split
+            for split, indices in data.split_patients(dataset, DataSpec()).items()
+            for i in indices
         }
 
     before = places()
     write(tmp_path / "set", {"NORMAL/IM-9999-0001.jpeg": 99})
     after = places()
-    assert sum(after[name] != part for name, part in before.items()) <= 3
+    assert sum(after[name] != split for name, split in before.items()) <= 3
 
 
 def test_a_sources_own_test_part_is_not_trained_on_nor_anything_identical(tmp_path):
@@ -230,7 +238,7 @@ def test_a_sources_own_test_part_is_not_trained_on_nor_anything_identical(tmp_pa
         "test/NORMAL/IM-5000-1.png": 3, "test/PNEUMONIA/person99_virus_1.png": 999,
     })  # fmt: skip
     dataset = data.open_source(source)
-    used = {dataset.items[i].name for indices in data.divide(dataset, DataSpec()).values() for i in indices}
+    used = {dataset.items[i].name for indices in data.split_patients(dataset, DataSpec()).values() for i in indices}
     assert len(used) == 39
     assert "train/NORMAL/IM-0003-1.png" not in used
     assert not any(name.startswith("test/") for name in used)
@@ -258,19 +266,19 @@ def counting(tmp_path):
 
 
 def test_decoded_once_and_memory_mapped(counting):
-    first = data.squares(counting.dataset, IMAGE)
-    second = data.squares(counting.dataset, IMAGE)
+    first = data.resized(counting.dataset, IMAGE)
+    second = data.resized(counting.dataset, IMAGE)
     assert counting.reads == 6
     assert isinstance(second.array, np.memmap)
     np.testing.assert_array_equal(first.array, second.array)
-    data.squares(counting.dataset, ImageSpec(size=8))
+    data.resized(counting.dataset, ImageSpec(size=8))
     assert counting.reads == 12
 
 
 @pytest.mark.parametrize("damage", ["truncate", "flip", "garbage", "no description", "bad description", "other shape",
                                     "empty", "zip", "cut header", "brackets", "other errors"])  # fmt: skip
 def test_a_damaged_cache_is_made_anew(counting, cache, damage):
-    before = np.array(data.squares(counting.dataset, IMAGE).array)
+    before = np.array(data.resized(counting.dataset, IMAGE).array)
     [array], [about] = cache.glob("*.npy"), cache.glob("*.json")
     blob = array.read_bytes()
     match damage:
@@ -296,9 +304,9 @@ def test_a_damaged_cache_is_made_anew(counting, cache, damage):
             about.write_text("[" * 100_000)
         case "other errors":
             about.write_text(json.dumps(json.loads(about.read_text()) | {"errors": ["none"]}))
-    np.testing.assert_array_equal(before, data.squares(counting.dataset, IMAGE).array)
+    np.testing.assert_array_equal(before, data.resized(counting.dataset, IMAGE).array)
     assert counting.reads == 12
-    data.squares(counting.dataset, IMAGE)
+    data.resized(counting.dataset, IMAGE)
     assert counting.reads == 12
 
 
@@ -308,12 +316,12 @@ def test_any_altered_byte_of_the_header_gives_the_same_squares(place, value):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "squares.npy"
         array = np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
-        data._store_cache(path, array, {})
+        cache_module._store_cache(path, array, {})
         blob = bytearray(path.read_bytes())
         blob[place] = value
         path.write_bytes(blob)
-        found = data._load_cache(path, array.shape)
-        assert found is None or np.array_equal(found.array, array)
+        result = cache_module._load_cache(path, array.shape)
+        assert result is None or np.array_equal(result.array, array)
 
 
 def test_a_full_disk_costs_the_cache_and_leaves_nothing_behind(counting, cache, monkeypatch):
@@ -322,7 +330,7 @@ def test_a_full_disk_costs_the_cache_and_leaves_nothing_behind(counting, cache, 
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(np, "save", full)
-    assert data.squares(counting.dataset, IMAGE).array.any()
+    assert data.resized(counting.dataset, IMAGE).array.any()
     assert list(cache.iterdir()) == []
 
 
@@ -337,18 +345,18 @@ def test_a_file_that_cannot_be_opened_is_reported_and_the_rest_goes_on(tmp_path,
 
     monkeypatch.setattr(Path, "read_bytes", refuse)
     dataset = data.open_source(source)
-    found = data.squares(dataset, IMAGE)
-    assert list(found.errors) == [1]
-    assert "Permission denied" in found.errors[1]
-    assert found.array[0].any()
+    result = data.resized(dataset, IMAGE)
+    assert list(result.errors) == [1]
+    assert "Permission denied" in result.errors[1]
+    assert result.array[0].any()
     assert data.audit(dataset)["duplicate_images"] == 1
 
 
 def test_a_changed_picture_is_another_cache(tmp_path):
     source = write(tmp_path / "set", {"NORMAL/a.png": 1, "NORMAL/b.png": 2})
-    before = np.array(data.squares(data.open_source(source), IMAGE).array)
+    before = np.array(data.resized(data.open_source(source), IMAGE).array)
     write(tmp_path / "set", {"NORMAL/a.png": 3})
-    after = data.squares(data.open_source(source), IMAGE).array
+    after = data.resized(data.open_source(source), IMAGE).array
     assert not np.array_equal(before[0], after[0])
     np.testing.assert_array_equal(before[1], after[1])
 
@@ -357,21 +365,21 @@ def test_a_broken_file_is_reported_and_the_rest_goes_on(tmp_path):
     source = write(tmp_path / "set", {"NORMAL/a.png": 1, "NORMAL/c.png": 2})
     (tmp_path / "set" / "NORMAL" / "b.png").write_bytes(png(5)[:60])
     for _ in range(2):  # decoded, then from the cache
-        found = data.squares(data.open_source(source), IMAGE)
-        assert list(found.errors) == [1]
-        assert found.array[0].any()
-        assert found.array[2].any()
+        result = data.resized(data.open_source(source), IMAGE)
+        assert list(result.errors) == [1]
+        assert result.array[0].any()
+        assert result.array[2].any()
 
 
 def test_a_cache_folder_that_cannot_be_written_costs_only_the_cache(counting, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PNEUMO_CACHE", str(tmp_path / "file" / "below"))
-    assert data.squares(counting.dataset, IMAGE).array.shape == (6, 16, 16)
+    assert data.resized(counting.dataset, IMAGE).array.shape == (6, 16, 16)
 
 
 def test_progress_counts_to_the_end(counting):
     seen = []
-    data.squares(counting.dataset, IMAGE, lambda done, total: seen.append((done, total)))
+    data.resized(counting.dataset, IMAGE, lambda done, total: seen.append((done, total)))
     assert seen == [(n, 6) for n in range(1, 7)]
 
 
@@ -384,15 +392,15 @@ def test_audit_counts(tmp_path):
         "test/PNEUMONIA/person1_virus_2.png": 4, "test/PNEUMONIA/person2_bacteria_2.png": 1,
     })  # fmt: skip
     (tmp_path / "set" / "train" / "NORMAL" / "bad.png").write_bytes(b"x")
-    found = data.audit(data.open_source(source))
-    assert found["images"] == 6
-    assert found["classes"] == {"NORMAL": 3, "PNEUMONIA": 3}
-    assert found["splits"]["test"] == {"NORMAL": 0, "PNEUMONIA": 2}
-    assert (found["duplicate_groups"], found["duplicate_images"], found["duplicates_with_two_labels"]) == (1, 2, 1)
-    assert (found["patients"], found["patients_in_several_splits"]) == (4, 1)
-    assert found["sizes"] == [{"width": 20, "height": 20, "images": 5}]
-    assert list(found["unreadable"]) == ["train/NORMAL/bad.png"]
-    json.dumps(found)
+    result = data.audit(data.open_source(source))
+    assert result["images"] == 6
+    assert result["classes"] == {"NORMAL": 3, "PNEUMONIA": 3}
+    assert result["splits"]["test"] == {"NORMAL": 0, "PNEUMONIA": 2}
+    assert (result["duplicate_groups"], result["duplicate_images"], result["duplicates_with_two_labels"]) == (1, 2, 1)
+    assert (result["patients"], result["patients_in_several_splits"]) == (4, 1)
+    assert result["sizes"] == [{"width": 20, "height": 20, "images": 5}]
+    assert list(result["unreadable"]) == ["train/NORMAL/bad.png"]
+    json.dumps(result)
 
 
 # --- the hub, from local files ----------------------------------------------------------------------------
@@ -436,7 +444,7 @@ def test_streaming_gives_a_handful_of_bytes(hub_folder):
 
 def test_a_hub_set_of_plain_image_files_is_read(tmp_path):
     """Where a set is no parquet, `datasets` gives paths instead of bytes."""
-    write(tmp_path / "hub", {f"{part}/{name}/{name[0]}{n}.png": seed + n for n in range(2) for part, name, seed in (
+    write(tmp_path / "hub", {f"{split}/{name}/{name[0]}{n}.png": seed + n for n in range(2) for split, name, seed in (
         ("train", "NORMAL", 10), ("train", "PNEUMONIA", 20), ("test", "NORMAL", 30), ("test", "PNEUMONIA", 40))})  # fmt: skip
     dataset = data.open_source(f"hub:{tmp_path / 'hub'}")
     assert sorted((i.name, i.label, i.split) for i in dataset.items)[:4] == [
@@ -464,10 +472,10 @@ def test_a_hub_set_with_other_classes_is_not_read_upside_down(tmp_path, classes)
 @pytest.mark.parametrize("row", [{"bytes": None, "path": "gone.png"}, {"bytes": b"", "path": None}])
 def test_a_hub_row_without_a_picture_or_label_says_which_columns_there_are(row):
     with pytest.raises(PneumoError, match="its columns are: image, label"):
-        data._hub_row({"image": row, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "set")
+        hub._hub_row({"image": row, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "set")
     with pytest.raises(PneumoError, match="0 NORMAL, 1 PNEUMONIA"):
-        data._hub_row({"image": {"bytes": png(1)}, "label": -1}, data.UNKNOWN_HUB_SET, "fallback", "set")
-    assert data._hub_row({"image": {"bytes": b"x"}, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "") == (
+        hub._hub_row({"image": {"bytes": png(1)}, "label": -1}, data.UNKNOWN_HUB_SET, "fallback", "set")
+    assert hub._hub_row({"image": {"bytes": b"x"}, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "") == (
         "fallback",
         1,
         b"x",
@@ -514,13 +522,13 @@ def test_streaming_without_a_network_is_a_quick_message(monkeypatch):
 
 def test_folds_hold_every_patient_once_and_never_the_internal_test(guangzhou):
     dataset = data.open_source(guangzhou)
-    whole = data.divide(dataset, DataSpec(test=0.2))
-    folds = [data.divide(dataset, DataSpec(test=0.2, folds=3, fold=n)) for n in range(3)]
-    assert all((parts["test"] == whole["test"]).all() for parts in folds)
-    held = np.concatenate([parts["validation"] for parts in folds])
+    whole = data.split_patients(dataset, DataSpec(test=0.2))
+    folds = [data.split_patients(dataset, DataSpec(test=0.2, folds=3, fold=n)) for n in range(3)]
+    assert all((splits["test"] == whole["test"]).all() for splits in folds)
+    held = np.concatenate([splits["validation"] for splits in folds])
     assert sorted(held) == sorted([*whole["train"], *whole["validation"]])
-    for parts in folds:
-        patients = [{dataset.items[i].patient for i in parts[part]} for part in ("train", "validation")]
+    for splits in folds:
+        patients = [{dataset.items[i].patient for i in splits[split]} for split in ("train", "validation")]
         assert not patients[0] & patients[1]
 
 
@@ -550,33 +558,33 @@ def test_patients_of_a_sources_own_test_part_are_not_trained_on(tmp_path):
     names |= {f"train/NORMAL/IM-{n:04d}-0001.jpeg": 100 + n for n in range(20)}
     names |= {f"test/PNEUMONIA/person{n}_bacteria_9{n}.jpeg": 200 + n for n in range(5)}
     dataset = data.open_source(write(tmp_path / "set", names))
-    parts = data.divide(dataset, DataSpec())
-    used = {dataset.items[i].patient for indices in parts.values() for i in indices}
+    splits = data.split_patients(dataset, DataSpec())
+    used = {dataset.items[i].patient for indices in splits.values() for i in indices}
     assert used == {f"person{n}" for n in range(5, 20)} | {f"IM-{n:04d}" for n in range(20)}
 
 
 def test_a_cluster_is_left_out_of_training_and_validation(guangzhou):
     dataset = data.open_source(guangzhou)
-    squares = np.random.default_rng(0).integers(0, 255, (len(dataset.items), 16, 16), dtype=np.uint8)
-    parts = data.divide(dataset, DataSpec())
-    found = data.leave_out(dataset, squares, parts, "subtype:virus")
-    for part in ("train", "validation"):
-        assert all(dataset.items[i].subtype != "virus" for i in found[part])
-    assert set(dataset.labels[found["left_out"]]) == {0, 1}
-    sick = [i for i in found["left_out"] if dataset.items[i].label == 1]
-    assert {dataset.items[i].subtype for i in sick} == {"virus"}
-    healthy = set(found["left_out"]) - set(sick)
-    assert healthy <= set(parts["validation"])
-    assert (found["test"] == parts["test"]).all()
-    exposures = data.clusters(dataset, squares, np.arange(len(dataset.items)))
+    resized = np.random.default_rng(0).integers(0, 255, (len(dataset.items), 16, 16), dtype=np.uint8)
+    splits = data.split_patients(dataset, DataSpec())
+    result = data.leave_out(dataset, resized, splits, "subtype:virus")
+    for split in ("train", "validation"):
+        assert all(dataset.items[i].subtype != "virus" for i in result[split])
+    assert set(dataset.labels[result["left_out"]]) == {0, 1}
+    positive = [i for i in result["left_out"] if dataset.items[i].label == 1]
+    assert {dataset.items[i].subtype for i in positive} == {"virus"}
+    healthy = set(result["left_out"]) - set(positive)
+    assert healthy <= set(splits["validation"])
+    assert (result["test"] == splits["test"]).all()
+    exposures = data.clusters(dataset, resized, np.arange(len(dataset.items)))
     assert sum(len(rows) for name, rows in exposures.items() if name.startswith("exposure")) == len(dataset.items)
     with pytest.raises(PneumoError, match="did you mean 'subtype:virus'"):
-        data.leave_out(dataset, squares, parts, "subtype:virs")
+        data.leave_out(dataset, resized, splits, "subtype:virs")
 
 
 def test_grey_statistics_see_the_frame():
-    squares = np.full((2, 40, 40), 100, np.uint8)
-    squares[1, :2] = squares[1, -2:] = 0
-    found = data.grey_statistics(squares)
-    assert found[0].tolist() == [100, 0, 100, 100, 100, 100, 100, 100]
-    assert found[1, -1] < 60
+    resized = np.full((2, 40, 40), 100, np.uint8)
+    resized[1, :2] = resized[1, -2:] = 0
+    result = data.grey_statistics(resized)
+    assert result[0].tolist() == [100, 0, 100, 100, 100, 100, 100, 100]
+    assert result[1, -1] < 60

@@ -71,10 +71,12 @@ def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):  # n
     for corner in ((split, top), (split, bottom), (left, bottom), (left, top + 2)):
         page.mouse.move(*corner, steps=6)
     page.mouse.up()
-    sick = int(space.labels[inside].sum())
+    positive = int(space.labels[inside].sum())
     chosen = page.locator("p", has_text=re.compile(r"^\d+ chosen"))
     chosen.wait_for()
-    assert chosen.inner_text().startswith(f"{inside.sum()} chosen: {inside.sum() - sick} NORMAL, {sick} PNEUMONIA")
+    assert chosen.inner_text().startswith(
+        f"{inside.sum()} chosen: {inside.sum() - positive} NORMAL, {positive} PNEUMONIA"
+    )
     shown = min(32, int(inside.sum()))
     page.wait_for_function(
         f"document.querySelectorAll('[data-testid=stImage] img, [data-testid=stImageContainer] img').length === {shown}"

@@ -175,7 +175,7 @@ CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
 def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
     """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
-    found = runs.read_predictions(runs.resolve(run)).part("test")
+    result = runs.read_predictions(runs.resolve(run)).part("test")
     page.get_by_text("Open Results").click()
     slider = page.locator(".st-key-evidence-threshold input[type=range]")
     slider.wait_for()
@@ -183,7 +183,7 @@ def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
     page.wait_for_timeout(3000)  # the rest of the page is still being drawn
     took = []
     for key, threshold in (("Home", 0.0), ("End", 1.0)) * 4 + (("Home", 0.0),):
-        counts = classification.confusion(found.labels, found.probabilities, threshold)
+        counts = classification.confusion(result.labels, result.probabilities, threshold)
         page.evaluate(TIMED, [counts["tn"], counts["fp"]])
         slider.press(key)
         page.wait_for_function("window.followedAfter !== null")

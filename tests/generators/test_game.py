@@ -18,8 +18,8 @@ def gan(tmp_path_factory):
 
 def test_ten_of_each_the_same_for_the_same_seed(gan):
     one, two, other = game.deal(gan, 3, []), game.deal(gan, 3, []), game.deal(gan, 4, [])
-    assert one.pictures.shape == (20, 16, 16) and one.generated.sum() == 10 and one.verdicts.shape == (20,)
-    assert np.array_equal(one.pictures, two.pictures) and np.array_equal(one.generated, two.generated)
+    assert one.images.shape == (20, 16, 16) and one.generated.sum() == 10 and one.verdicts.shape == (20,)
+    assert np.array_equal(one.images, two.images) and np.array_equal(one.generated, two.generated)
     assert not np.array_equal(one.generated, other.generated)
     assert one.real == "phantoms"
 
@@ -28,8 +28,8 @@ def test_radiographs_are_used_where_there_are_enough(gan):
     real = [(np.full((40, 40), n, np.uint8), n % 2) for n in range(20)]
     dealt = game.deal(gan, 0, real)
     assert dealt.real == "radiographs"
-    shown = dealt.pictures[~dealt.generated]
-    assert all(len(np.unique(picture)) == 1 and picture[0, 0] < 20 for picture in shown)
+    shown = dealt.images[~dealt.generated]
+    assert all(len(np.unique(image)) == 1 and image[0, 0] < 20 for image in shown)
     assert game.deal(gan, 0, real[:9]).real == "phantoms"
 
 
@@ -41,7 +41,7 @@ def test_a_gan_of_one_class_meets_that_class_only(tmp_path):
 
 def test_score_by_hand():
     generated = np.array([True, True, True, False, False])
-    found = game.score(generated, np.array([True, False, True, True, False]))
-    assert (found.sensitivity, found.specificity) == (pytest.approx(2 / 3), 0.5)
-    assert (found.n_generated, found.n_real) == (3, 2)
-    assert found.sensitivity_ci95.low < 2 / 3 < found.sensitivity_ci95.high
+    result = game.score(generated, np.array([True, False, True, True, False]))
+    assert (result.sensitivity, result.specificity) == (pytest.approx(2 / 3), 0.5)
+    assert (result.n_generated, result.n_real) == (3, 2)
+    assert result.sensitivity_ci95.low < 2 / 3 < result.sensitivity_ci95.high

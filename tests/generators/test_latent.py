@@ -40,12 +40,12 @@ def spaces(made):
 def test_what_is_measured_has_intervals_and_comparisons(spaces):
     for name in ("plain", "variational"):
         about = spaces[name].about
-        for found in (about.model, about.pca, about.jpeg, about.gain):
-            for mean in (found.psnr, found.ssim):
+        for result in (about.model, about.pca, about.jpeg, about.gain):
+            for mean in (result.psnr, result.ssim):
                 assert mean.ci95.low <= mean.value <= mean.ci95.high
         assert about.gain.psnr.value == pytest.approx(about.model.psnr.value - about.pca.psnr.value, abs=1e-4)
         assert about.code_size == 8 and about.n == len(about.names) == len(spaces[name].labels)
-        assert set(about.odd) == set(ood_samples.DRAWN)
+        assert set(about.ood) == set(ood_samples.DRAWN)
 
 
 def test_a_code_larger_than_its_picture_has_no_comparisons_and_no_space(spaces):
@@ -59,14 +59,14 @@ def test_a_code_larger_than_its_picture_has_no_comparisons_and_no_space(spaces):
 def test_without_training_the_components_alone_are_given_back(made):
     """Epoch 0 of a bottleneck is principal components: PSNR within a tenth of scikit-learn's on the same pictures."""
     run = made["plain"]
-    dataset, squares, parts = latent_measures._open(run, SOURCE)
-    held_out = squares[parts["validation"]]
+    dataset, resized, splits = latent_measures._open(run, SOURCE)
+    held_out = resized[splits["validation"]]
     recipe = small("bottleneck_8", "image.size=32", f"data.source={SOURCE}")
-    task = ReconstructionTask(recipe, squares, dataset.labels, parts, 0)
+    task = ReconstructionTask(recipe, resized, dataset.labels, splits, 0)
     fresh = runs.Run(run.card, run.folder, task.modules["autoencoder"].eval())
     own, _ = latent_measures._closeness(held_out, latent_measures._given_back(fresh, held_out))
     components, _ = latent_measures._closeness(
-        held_out, latent_measures._by_components(squares[parts["train"]], held_out, 8)
+        held_out, latent_measures._by_components(resized[splits["train"]], held_out, 8)
     )
     assert own.mean() == pytest.approx(components.mean(), abs=0.1)
 
@@ -96,8 +96,10 @@ def test_the_card_has_the_reconstructions_beside_components(capsys):
     about = latent.read(runs.resolve("bottleneck_32")).about
     assert cli.main(["card", "bottleneck_32"]) == 0
     told = capsys.readouterr().out
-    for title, found in (("this model", about.model), ("32 principal components", about.pca)):
-        assert f"| {title} | {found.psnr.value:.2f} ({found.psnr.ci95.low:.2f} to {found.psnr.ci95.high:.2f}) |" in told
+    for title, result in (("this model", about.model), ("32 principal components", about.pca)):
+        assert (
+            f"| {title} | {result.psnr.value:.2f} ({result.psnr.ci95.low:.2f} to {result.psnr.ci95.high:.2f}) |" in told
+        )
     assert f"n = {about.n:,} held-out radiographs of {about.patients} patients" in told
 
 
@@ -136,8 +138,8 @@ def test_samples_follow_the_seed_and_the_kind_of_autoencoder(made, spaces):
 
 
 def test_denoising_compares_with_the_clean_picture(made):
-    noisy, found = latent.denoise(made["plain"], phantom.draw(3, 0, 1).pixels, 0.3, 0)
-    assert found.psnr > noisy.psnr
+    noisy, result = latent.denoise(made["plain"], phantom.draw(3, 0, 1).pixels, 0.3, 0)
+    assert result.psnr > noisy.psnr
     clean, _ = latent.denoise(made["plain"], phantom.draw(3, 0, 1).pixels, 0.0, 0)
     assert clean.psnr > 100
     with pytest.raises(PneumoError, match="expected 0 to"):
@@ -145,18 +147,18 @@ def test_denoising_compares_with_the_clean_picture(made):
 
 
 def test_thumbnails_are_of_all_held_out_radiographs(made, spaces):
-    found = latent.thumbnails(made["plain"], spaces["plain"], 20)
-    assert found.shape == (spaces["plain"].about.n, 20, 20) and found.dtype == np.uint8
+    result = latent.thumbnails(made["plain"], spaces["plain"], 20)
+    assert result.shape == (spaces["plain"].about.n, 20, 20) and result.dtype == np.uint8
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([16, 64, 256, 4096]))
 def test_jpeg_fits_and_more_bytes_give_a_nearer_picture(seed, limit):
     rng = np.random.default_rng(seed)
-    square = np.kron(rng.integers(0, 256, (8, 8)), np.ones((8, 8))).astype(np.uint8)
-    few, many = (latent_measures.jpeg_within(square, bytes_) for bytes_ in (limit, 4 * limit))
-    error = [np.square(each.astype(float) - square).mean() for each in (few, many)]
-    assert few.shape == square.shape and error[1] <= error[0] + 1e-9
+    resized_image = np.kron(rng.integers(0, 256, (8, 8)), np.ones((8, 8))).astype(np.uint8)
+    few, many = (latent_measures.jpeg_within(resized_image, bytes_) for bytes_ in (limit, 4 * limit))
+    error = [np.resized_image(each.astype(float) - resized_image).mean() for each in (few, many)]
+    assert few.shape == resized_image.shape and error[1] <= error[0] + 1e-9
 
 
 def test_coded_bytes_leave_out_the_header():
@@ -168,7 +170,7 @@ def test_a_mean_of_patients_is_wider_than_one_of_pictures():
     rng = np.random.default_rng(0)
     values = np.repeat(rng.normal(size=40), 10)
     widths = [
-        (found := latent_measures.mean_by_patient(values, patients)).ci95.high - found.ci95.low
+        (result := latent_measures.mean_by_patient(values, patients)).ci95.high - result.ci95.low
         for patients in (np.repeat(np.arange(40), 10), np.arange(400))
     ]
     assert widths[0] > 2 * widths[1]

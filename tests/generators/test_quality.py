@@ -55,14 +55,14 @@ def test_nearest_finds_the_row_itself():
 
 def test_copies_are_found_out():
     rng = np.random.default_rng(0)
-    squares = [rng.integers(0, 256, (count, 8, 8), dtype=np.uint8) for count in (120, 80, 40)]
-    trained, held_out, fresh = [(each, each.reshape(len(each), -1).astype(np.float32)) for each in squares]
+    resized = [rng.integers(0, 256, (count, 8, 8), dtype=np.uint8) for count in (120, 80, 40)]
+    trained, held_out, fresh = [(each, each.reshape(len(each), -1).astype(np.float32)) for each in resized]
     stolen = tuple(each[:40] for each in trained)
     patients = [str(n // 2) for n in range(80)]
     honest, thief = (memorisation.measure_memory(trained, held_out, [each, each], patients) for each in (fresh, stolen))
     assert thief.pixel.generated.mean < 1e-3 < honest.pixel.held_out_ci95.low  # float32: not quite 0
     assert thief.copies.mean == 1 and honest.copies.mean < 0.2
-    apart = np.sqrt(np.square(squares[1][:1] / 255 - squares[0] / 255).mean((1, 2))).min()
+    apart = np.sqrt(np.resized_image(resized[1][:1] / 255 - resized[0] / 255).mean((1, 2))).min()
     one = tuple(each[:1] for each in held_out)
     assert memorisation.measure_memory(trained, one, [fresh], ["a"]).pixel.held_out == pytest.approx(apart, rel=1e-3)
 
@@ -80,21 +80,21 @@ def test_the_whole_on_phantoms_by_command_saved_and_read(gan, small_run_folder, 
     words = ["quality", str(gan.folder), "--data", "phantom:400", "--encoder", small_one, "--classifier", small_one]
     assert cli.main([*words, "--seeds", "2", "--crossed", "--save"]) == 0
     assert "real against real" in capsys.readouterr().out
-    found = quality.read(gan.folder)
-    near = found.distances
+    result = quality.read(gan.folder)
+    near = result.distances
     assert near.frechet.low <= near.frechet.mean <= near.frechet.high and near.frechet.low > near.frechet_floor
     assert near.precision_floor > 0.5
-    for nearest in (found.memory.pixel, found.memory.feature):
+    for nearest in (result.memory.pixel, result.memory.feature):
         assert nearest.held_out_ci95.low <= nearest.held_out <= nearest.held_out_ci95.high and nearest.generated.low > 0
-    assert {each.wanted for each in found.asked} == {"NORMAL", "PNEUMONIA"}
-    assert [(each.trained_on, each.tested_on) for each in found.crossed] == [
+    assert {each.wanted for each in result.asked} == {"NORMAL", "PNEUMONIA"}
+    assert [(each.trained_on, each.tested_on) for each in result.tstr] == [
         ("generated", "real"), ("real", "generated"), ("real", "real"),
     ]  # fmt: skip
-    assert all(each.n == found.crossed[0].n and each.ci95.low <= each.auroc <= each.ci95.high for each in found.crossed)
+    assert all(each.n == result.tstr[0].n and each.ci95.low <= each.auroc <= each.ci95.high for each in result.tstr)
     assert cli.main(["card", str(gan.folder)]) == 0
     told = capsys.readouterr().out
     assert "## Results" in told and f"| {near.frechet_floor:.1f} |" in told and f"n = {near.n} samples" in told
-    assert f"Trained on generated, tested on real: AUROC {found.crossed[0].auroc:.3f}" in told
+    assert f"Trained on generated, tested on real: AUROC {result.tstr[0].auroc:.3f}" in told
     (gan.folder / quality.FILE).write_text("{}")
     with pytest.raises(runs.RunError, match="does not fit its schema"):
         quality.read(gan.folder)
@@ -111,11 +111,11 @@ def test_a_set_too_small_is_refused(gan, small_run):
 
 
 def test_the_nearest_training_picture_of_a_training_picture_is_itself(gan, small_run):
-    known = memorisation.training_pictures(gan, "phantom:400")
-    [own, other] = memorisation.neighbours(known, known.squares[5], 2)
+    known = memorisation.training_images(gan, "phantom:400")
+    [own, other] = memorisation.neighbours(known, known.resized[5], 2)
     assert own.distance == 0 < other.distance and own.name in known.names
     seen = []
     featured = memorisation.with_features(known, small_run, lambda done, total: seen.append((done, total)))
-    assert len(featured.features) == len(known.squares) and seen[-1] == (len(known.squares),) * 2
-    [own, other] = memorisation.neighbours(featured, known.squares[5], 2, small_run)
-    assert np.array_equal(own.square, known.squares[5]) and own.distance < 1e-3 < other.distance
+    assert len(featured.features) == len(known.resized) and seen[-1] == (len(known.resized),) * 2
+    [own, other] = memorisation.neighbours(featured, known.resized[5], 2, small_run)
+    assert np.array_equal(own.resized_image, known.resized[5]) and own.distance < 1e-3 < other.distance

@@ -66,19 +66,19 @@ def test_runs_of_another_kind_are_refused(small_run, gan, autoencoder):
 
 
 def test_a_reconstruction_and_its_figures(autoencoder, examples):
-    found = reconstruction.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
-    assert found.original.shape == found.found.shape == found.error.shape == (16, 16)
-    mean_square = ((found.original / 255.0 - found.found / 255.0) ** 2).mean()
-    assert found.psnr == pytest.approx(-10 * np.log10(mean_square), abs=0.2)  # the shown one is rounded to 8 bits
-    perfect = reconstruction.compare(found.original, found.original.astype(np.float32) / 255)
+    result = reconstruction.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
+    assert result.original.shape == result.result.shape == result.error.shape == (16, 16)
+    mean_square = ((result.original / 255.0 - result.result / 255.0) ** 2).mean()
+    assert result.psnr == pytest.approx(-10 * np.log10(mean_square), abs=0.2)  # the shown one is rounded to 8 bits
+    perfect = reconstruction.compare(result.original, result.original.astype(np.float32) / 255)
     assert perfect.ssim == pytest.approx(1) and perfect.psnr >= 99 and perfect.error.max() < 1e-6
 
 
 def test_decoding_a_code_is_the_reconstruction(autoencoder, examples):
-    found = reconstruction.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
-    codes = reconstruction.codes(autoencoder, found.original[None])
+    result = reconstruction.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
+    codes = reconstruction.codes(autoencoder, result.original[None])
     assert codes.shape == (1, 8)
-    assert np.abs(reconstruction.decode(autoencoder, codes)[0].astype(int) - found.found).max() <= 1
+    assert np.abs(reconstruction.decode(autoencoder, codes)[0].astype(int) - result.result).max() <= 1
 
 
 @settings(max_examples=60)
@@ -133,8 +133,8 @@ def test_one_sample_is_the_grids_and_truncation_and_directions_change_it(gan):
 
 def test_directions_are_unit_vectors_at_right_angles(gan, one_class):
     for run in (gan, one_class):
-        found = sampling.directions(run, 4)
-        assert found @ found.T == pytest.approx(np.eye(4), abs=1e-5)
+        result = sampling.directions(run, 4)
+        assert result @ result.T == pytest.approx(np.eye(4), abs=1e-5)
 
 
 def test_a_walk_begins_and_ends_at_its_samples(gan):
@@ -150,8 +150,8 @@ def test_snapshots_by_epoch(gan, one_class):
 
 
 def test_verdicts_are_probabilities(gan):
-    found = sampling.verdicts(gan, sampling.samples(gan, 5, 0), sampling.labels(gan, 5))
-    assert found.shape == (5,) and (found >= 0).all() and (found <= 1).all()
+    result = sampling.verdicts(gan, sampling.samples(gan, 5, 0), sampling.labels(gan, 5))
+    assert result.shape == (5,) and (result >= 0).all() and (result <= 1).all()
 
 
 def test_numbers_of_z_set_by_hand_change_the_picture(gan):
@@ -165,7 +165,7 @@ def test_numbers_of_z_set_by_hand_change_the_picture(gan):
 @given(st.integers(1, 40), st.integers(1, 40))
 def test_a_changed_picture_has_the_same_greys_in_other_places(height, width):
     pixels = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
-    found = reconstruction.changed(pixels)
-    assert np.array_equal(255 - found.pop("inverted"), pixels)
-    for picture in found.values():
-        assert picture.dtype == np.uint8 and np.array_equal(np.sort(picture, axis=None), np.sort(pixels, axis=None))
+    result = reconstruction.changed(pixels)
+    assert np.array_equal(255 - result.pop("inverted"), pixels)
+    for image in result.values():
+        assert image.dtype == np.uint8 and np.array_equal(np.sort(image, axis=None), np.sort(pixels, axis=None))

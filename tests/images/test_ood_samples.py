@@ -7,11 +7,11 @@ from pneumo.images import ood_samples
 
 
 def test_every_kind_is_drawn_as_often_as_asked_and_no_two_pictures_are_alike():
-    found = list(ood_samples.drawn(each=5))
-    assert {kind: sum(each.kind == kind for each in found) for kind in ood_samples.DRAWN} == dict.fromkeys(
+    result = list(ood_samples.drawn(each=5))
+    assert {kind: sum(each.kind == kind for each in result) for kind in ood_samples.DRAWN} == dict.fromkeys(
         ood_samples.DRAWN, 5
     )
-    assert len({each.pixels.tobytes() for each in found}) == len(found)
+    assert len({each.pixels.tobytes() for each in result}) == len(result)
 
 
 @pytest.mark.parametrize("make", [ood_samples.photographs, lambda seed: ood_samples.drawn(3, seed)])
@@ -28,17 +28,17 @@ def test_pictures_are_grey_and_show_something():
 
 
 def test_photographs_come_whole_and_in_parts_of_the_same_base():
-    found = list(ood_samples.photographs())
-    bases = {each.base for each in found}
+    result = list(ood_samples.photographs())
+    bases = {each.base for each in result}
     assert {"china.jpg", "flower.jpg"} <= bases
-    assert len(found) == len(bases) * (1 + ood_samples.CROPS)
+    assert len(result) == len(bases) * (1 + ood_samples.CROPS)
 
 
 def test_radiographs_are_turned_flipped_and_cropped_as_the_names_say():
     pixels = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30).astype(np.uint8)
-    found = {each.kind: each.pixels for each in ood_samples.spoiled([pixels])}
-    assert found.keys() == ood_samples.SPOILED.keys()
-    assert np.array_equal(found["turned by 180 degrees"], pixels[::-1, ::-1])
-    assert np.array_equal(found["upside down"], pixels[::-1])
-    assert found["turned by 90 degrees"].shape == (30, 20)
-    assert found["strongly cropped"].shape == (8, 12)
+    result = {each.kind: each.pixels for each in ood_samples.transformed([pixels])}
+    assert result.keys() == ood_samples.TRANSFORMED.keys()
+    assert np.array_equal(result["turned by 180 degrees"], pixels[::-1, ::-1])
+    assert np.array_equal(result["upside down"], pixels[::-1])
+    assert result["turned by 90 degrees"].shape == (30, 20)
+    assert result["strongly cropped"].shape == (8, 12)

@@ -84,13 +84,13 @@ def test_cells_keep_their_hard_edges():
     assert (painted[0, 4] != painted[3, 0]).any()
 
 
-@pytest.mark.parametrize("picture", [np.full((40, 40), 90, np.uint8), np.full((40, 40, 3), 90, np.uint8)])
-def test_outline_goes_round_the_mask_and_leaves_it_clear(picture):
+@pytest.mark.parametrize("image", [np.full((40, 40), 90, np.uint8), np.full((40, 40, 3), 90, np.uint8)])
+def test_outline_goes_round_the_mask_and_leaves_it_clear(image):
     mask = np.zeros((40, 40), bool)
     mask[10:20, 10:20] = True
-    painted = overlays.outline(picture, mask)
+    painted = overlays.outline(image, mask)
     changed = (painted != 90).any(-1)
     assert changed.sum() == 40, "four sides of ten pixels"
     assert not changed[mask].any()
-    assert (picture == 90).all()
-    assert (overlays.outline(picture, np.zeros_like(mask)) == 90).all()
+    assert (image == 90).all()
+    assert (overlays.outline(image, np.zeros_like(mask)) == 90).all()

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pneumo.images import phantom
+from pneumo.images.phantom import anatomy, drawing
 from pneumo.schema import PneumoError
 
 
@@ -42,7 +43,7 @@ def _auroc(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def test_same_arguments_same_phantom():
     first = phantom.draw(7, 2, 1, size_px=96, seed=5)
-    phantom.draw_anatomy.cache_clear()
+    anatomy.draw_anatomy.cache_clear()
     assert _same(first, phantom.draw(7, 2, 1, size_px=96, seed=5))
 
 
@@ -172,8 +173,8 @@ def test_mean_intensity_does_not_give_the_label_away(drawn):
 @given(count=st.integers(1, 400), seed=st.integers(0, 1000), prevalence=st.floats(0.05, 0.95))
 def test_plan(count, seed, prevalence):
     rng = np.random.default_rng(seed)
-    sizes = phantom._images_per_patient(rng, count)
-    labels = phantom._labels(rng, sizes, prevalence)
+    sizes = drawing._images_per_patient(rng, count)
+    labels = drawing._labels(rng, sizes, prevalence)
     assert sum(sizes) == count
     assert min(sizes) >= 1
     assert max(sizes) <= 3

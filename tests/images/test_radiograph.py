@@ -49,7 +49,7 @@ MEGABYTES = 600  # above what was in use before reading; one 64-megapixel colour
 
 
 def codes(result: Radiograph) -> set[str]:
-    return {caution.code for caution in result.cautions}
+    return {warning.code for warning in result.warnings}
 
 
 def refusal(data: bytes, name: str = "") -> RadiographError:
@@ -74,7 +74,7 @@ def read_safely(data: bytes, name: str = "") -> Radiograph | RadiographError:
     assert result.pixels.ndim == 2
     assert min(result.pixels.shape) >= 1
     assert not result.pixels.flags.writeable
-    assert all(caution.message.endswith(".") and SECRET not in caution.message for caution in result.cautions)
+    assert all(warning.message.endswith(".") and SECRET not in warning.message for warning in result.warnings)
     return result
 
 
@@ -410,7 +410,7 @@ def test_caution(pixels: np.ndarray, code: str) -> None:
 
 
 def test_an_ordinary_picture_has_no_caution() -> None:
-    assert read(encode_png(picture(400, 360))).cautions == ()
+    assert read(encode_png(picture(400, 360))).warnings == ()
 
 
 # Any bytes

@@ -14,9 +14,9 @@ from pneumo.images import sheets
 @given(st.integers(1, 20), st.integers(1, 9), st.integers(0, 6), st.integers(0, 3), st.integers(0, 2**32 - 1))
 def test_cells_are_the_reverse_of_grid(count, side, columns, gap, seed):
     images = np.random.default_rng(seed).integers(0, 256, (count, side, side), dtype=np.uint8)
-    found = sheets.cells(sheets.grid(images, columns, gap), side, gap)
-    assert np.array_equal(found[:count], images)
-    assert not found[count:].any()
+    result = sheets.cells(sheets.grid(images, columns, gap), side, gap)
+    assert np.array_equal(result[:count], images)
+    assert not result[count:].any()
 
 
 def test_grid_is_as_square_as_it_gets():

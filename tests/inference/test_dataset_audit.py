@@ -27,9 +27,9 @@ def folder(tmp_path_factory):
     for name, levels in greys.items():
         (root / name).mkdir()
         for n, level in enumerate(levels):
-            picture = np.full((40, 50 + n), level, np.uint8) if level != 160 else np.full((40, 50), level, np.uint8)
-            picture = np.full((44, 44), level, np.uint8) if level == 110 else picture
-            (root / name / f"{name.lower()}{n}.png").write_bytes(radiograph.encode_png(picture))
+            image = np.full((40, 50 + n), level, np.uint8) if level != 160 else np.full((40, 50), level, np.uint8)
+            image = np.full((44, 44), level, np.uint8) if level == 110 else image
+            (root / name / f"{name.lower()}{n}.png").write_bytes(radiograph.encode_png(image))
     (root / "NORMAL" / "bad.png").write_bytes(b"nonsense")
     return root
 
@@ -41,7 +41,7 @@ def small(folder) -> dataset_audit.Survey:
 
 def test_every_array_has_an_entry_an_image(phantoms):
     n = phantoms.audit["images"]
-    assert n == 40 == len(phantoms.names) == len(phantoms.labels) == len(phantoms.squares)
+    assert n == 40 == len(phantoms.names) == len(phantoms.labels) == len(phantoms.resized)
     assert phantoms.sizes.tolist() == [[224, 224]] * n
     assert sum(sum(c.values()) for c in phantoms.counts.values()) == n
     assert sum(phantoms.patients_in.values()) == phantoms.audit["patients"]
@@ -76,11 +76,11 @@ def test_a_set_without_a_readable_image_is_a_survey_too(tmp_path):
     for name in ("NORMAL", "PNEUMONIA"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "bad.png").write_bytes(name.encode())
-    found = dataset_audit.take(str(tmp_path))
-    assert not found.readable.any()
-    assert dataset_audit.brightness_auroc(found) is None
-    assert found.level_shares.sum() == 0
-    assert dataset_audit.picks(found, 3, 0) == {"NORMAL": [], "PNEUMONIA": []}
+    result = dataset_audit.take(str(tmp_path))
+    assert not result.readable.any()
+    assert dataset_audit.brightness_auroc(result) is None
+    assert result.level_shares.sum() == 0
+    assert dataset_audit.picks(result, 3, 0) == {"NORMAL": [], "PNEUMONIA": []}
 
 
 def test_picks_follow_the_seed_and_the_class(phantoms):
@@ -94,10 +94,10 @@ def test_picks_follow_the_seed_and_the_class(phantoms):
 
 def test_the_preview_is_what_training_does(phantoms):
     spec, image = recipes.get("pneumonia_cnn").augment, ImageSpec(size=48)
-    picture = dataset_audit.square(phantoms, 0, image)
-    np.testing.assert_array_equal(picture, transforms.to_square(phantoms.read(0), image))
-    shown = dataset_audit.augmented(picture, spec, 6, seed=3)
-    batch = torch.from_numpy(np.stack([picture] * 6))
+    original = dataset_audit.resized_image(phantoms, 0, image)
+    np.testing.assert_array_equal(original, transforms.resize(phantoms.read(0), image))
+    shown = dataset_audit.augmented(original, spec, 6, seed=3)
+    batch = torch.from_numpy(np.stack([original] * 6))
     trained = transforms.augment(batch, spec, torch.Generator().manual_seed(3))
     assert shown.dtype == np.uint8
     np.testing.assert_allclose(shown, trained.numpy() * 255, atol=0.5 + 1e-4)
@@ -105,8 +105,8 @@ def test_the_preview_is_what_training_does(phantoms):
 
 
 def test_no_augmentation_changes_nothing(phantoms):
-    picture = dataset_audit.square(phantoms, 1, ImageSpec(size=32))
-    assert (dataset_audit.augmented(picture, AugmentSpec(), 3, seed=0) == picture).all()
+    image = dataset_audit.resized_image(phantoms, 1, ImageSpec(size=32))
+    assert (dataset_audit.augmented(image, AugmentSpec(), 3, seed=0) == image).all()
 
 
 def test_leaving_stops_the_reading(monkeypatch):

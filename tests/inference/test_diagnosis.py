@@ -31,29 +31,29 @@ def folder(tmp_path_factory, examples):
 
 def test_dataset_row_and_upload_give_the_same_bits_and_probability(folder, small_run):
     dataset = data.open_source(str(folder))
-    squares = data.squares(dataset, small_run.card.image)
+    resized = data.resized(dataset, small_run.card.image)
     for index, item in enumerate(dataset.items):
-        if index in squares.errors:
+        if index in resized.errors:
             continue
         upload = diagnosis.diagnose(small_run, (folder / item.name).read_bytes(), "upload.png")
-        np.testing.assert_array_equal(squares.array[index], upload.seen)
-        row = transforms.normalise(diagnosis._as_batch(squares.array[index]), small_run.card.image)[0]
+        np.testing.assert_array_equal(resized.array[index], upload.seen)
+        row = transforms.normalise(diagnosis._as_batch(resized.array[index]), small_run.card.image)[0]
         served = transforms.preprocess(upload.radiograph.pixels, small_run.card.image)
         assert row.equal(served)
         again = diagnosis.diagnose_radiograph(small_run, radiograph.read((folder / item.name).read_bytes()), "row")
         assert again.probability == upload.probability
-        logits = evaluation._logits(small_run, squares.array, np.array([index]))
+        logits = evaluation._logits(small_run, resized.array, np.array([index]))
         batch = calibration.calibrated(logits, small_run.card.temperature, small_run.card.bias)
         assert batch[0] == upload.probability
 
 
 def test_png_and_dicom_of_the_same_pixels_give_the_same_probability(small_run, examples):
     pixels = radiograph.read(examples[0].data).pixels
-    found = [diagnosis.diagnose(small_run, blob, name) for blob, name in (
+    result = [diagnosis.diagnose(small_run, blob, name) for blob, name in (
         (radiograph.encode_png(pixels), "a.png"), (as_dicom(pixels), "a.dcm"))]  # fmt: skip
-    assert found[0].error is None is found[1].error
-    np.testing.assert_array_equal(found[0].radiograph.pixels, found[1].radiograph.pixels)
-    assert found[0].probability == found[1].probability
+    assert result[0].error is None is result[1].error
+    np.testing.assert_array_equal(result[0].radiograph.pixels, result[1].radiograph.pixels)
+    assert result[0].probability == result[1].probability
 
 
 def as_dicom(pixels: np.ndarray) -> bytes:
@@ -76,28 +76,28 @@ def as_dicom(pixels: np.ndarray) -> bytes:
 
 
 def test_a_diagnosis_is_complete(small_run, examples):
-    found = diagnosis.diagnose(small_run, examples[0].data, "x.png", synthetic=True)
-    assert 0 < found.probability < 1
-    assert found.stability.low <= found.probability <= found.stability.high
-    assert found.seen.shape == (32, 32)
-    assert [caution.code for caution in found.cautions] == ["synthetic"]
+    result = diagnosis.diagnose(small_run, examples[0].data, "x.png", synthetic=True)
+    assert 0 < result.probability < 1
+    assert result.stability.low <= result.probability <= result.stability.high
+    assert result.seen.shape == (32, 32)
+    assert [warning.code for warning in result.warnings] == ["synthetic"]
 
 
 def test_small_changes_of_the_picture_are_small():
-    square = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
-    changed = transforms.variants(square).numpy()
+    resized_image = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
+    changed = transforms.variants(resized_image).numpy()
     assert changed.shape == (8, 64, 64)
     assert 0 <= changed.min() <= changed.max() <= 1
-    np.testing.assert_allclose(changed[0], square[:, ::-1] / 255, atol=1e-6)
-    assert all(np.abs(other - square / 255).mean() < 0.06 for other in changed[1:])
+    np.testing.assert_allclose(changed[0], resized_image[:, ::-1] / 255, atol=1e-6)
+    assert all(np.abs(other - resized_image / 255).mean() < 0.06 for other in changed[1:])
 
 
 def test_a_refused_file_has_its_error_and_nothing_else(small_run):
-    found = diagnosis.diagnose(small_run, b"<html>", "x.html")
-    assert found.error
-    assert (found.probability, found.radiograph, found.cautions) == (None, None, ())
+    result = diagnosis.diagnose(small_run, b"<html>", "x.html")
+    assert result.error
+    assert (result.probability, result.radiograph, result.warnings) == (None, None, ())
     with pytest.raises(PneumoError, match=r"x\.html was refused"):
-        diagnosis.explain(small_run, found)
+        diagnosis.explain(small_run, result)
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
@@ -117,15 +117,15 @@ def test_examples_are_the_same_every_time_and_have_both_classes(examples):
 
 
 def test_evaluate_counts_every_readable_image(folder, small_run):
-    found = evaluation.evaluate(small_run, str(folder), threshold=0.5)
-    assert found.metrics.n == 4
-    assert list(found.unreadable) == ["NORMAL/broken.png"]
+    result = evaluation.evaluate(small_run, str(folder), threshold=0.5)
+    assert result.metrics.n == 4
+    assert list(result.unreadable) == ["NORMAL/broken.png"]
     by_hand = [
         diagnosis.diagnose(small_run, (folder / name).read_bytes(), name).probability >= 0.5
         for name in (item.name for item in data.open_source(str(folder)).items)
         if "broken" not in name
     ]
-    assert found.metrics.confusion["fp"] + found.metrics.confusion["tp"] == sum(by_hand)
+    assert result.metrics.confusion["fp"] + result.metrics.confusion["tp"] == sum(by_hand)
 
 
 def test_evaluate_takes_the_test_part_where_there_is_one(tmp_path, small_run, examples):
@@ -134,18 +134,18 @@ def test_evaluate_takes_the_test_part_where_there_is_one(tmp_path, small_run, ex
             path = tmp_path / split / example.label_name / example.name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(example.data)
-    found = evaluation.evaluate(small_run, str(tmp_path))
-    assert (found.metrics.n, found.part) == (1, "its test part")
-    assert found.metrics.auroc is None
+    result = evaluation.evaluate(small_run, str(tmp_path))
+    assert (result.metrics.n, result.split) == (1, "its test part")
+    assert result.metrics.auroc is None
 
 
 def test_internal_test_can_be_read_again_and_gives_the_cards_figures(small_run):
-    found = evaluation.evaluate(small_run, "phantom:120", part="test")
+    result = evaluation.evaluate(small_run, "phantom:120", split="test")
     card = small_run.card.metrics["test"]
-    assert found.metrics.confusion == card.confusion
-    assert found.metrics.auroc == pytest.approx(card.auroc)
+    assert result.metrics.confusion == card.confusion
+    assert result.metrics.auroc == pytest.approx(card.auroc)
     with pytest.raises(PneumoError, match="another digest"):
-        evaluation.evaluate(small_run, "phantom:90", part="test")
+        evaluation.evaluate(small_run, "phantom:90", split="test")
 
 
 def test_files_below_lists_everything_and_refuses_what_is_not_there(tmp_path):
@@ -173,7 +173,7 @@ def test_table_csv_keeps_the_columns_and_defuses_formulas(small_run, examples):
         "threshold",
         "model",
         "weights_sha256",
-        "gate",
+        "input_check",
         "warnings",
         "error",
     ]
@@ -215,20 +215,20 @@ def test_runs_disagree_by_label_at_their_own_threshold_or_by_probability(verdict
 
 
 def test_a_heatmap_is_checked_against_the_lesion_where_there_is_one(small_run, examples):
-    sick, healthy = examples[:2]
-    found = diagnosis.diagnose(small_run, sick.data, sick.name)
+    positive, healthy = examples[:2]
+    diagnosed = diagnosis.diagnose(small_run, positive.data, positive.name)
     steps = []
     result = comparison.check_heatmap(
-        small_run, found, "PNEUMONIA", lesion=sick.lesion, progress=lambda *done: steps.append(done)
+        small_run, diagnosed, "PNEUMONIA", lesion=positive.lesion, progress=lambda *done: steps.append(done)
     )
-    assert result.pointing.area == pytest.approx(sick.lesion.mean())
+    assert result.pointing.area == pytest.approx(positive.lesion.mean())
     assert steps == [(n, 7) for n in range(1, 8)]
-    assert result.curves.deletion[0] == pytest.approx(found.probability)
-    assert result.baseline.deletion[0] == pytest.approx(found.probability)
-    again = comparison.check_heatmap(small_run, found, "PNEUMONIA", lesion=sick.lesion)
+    assert result.curves.deletion[0] == pytest.approx(diagnosed.probability)
+    assert result.baseline.deletion[0] == pytest.approx(diagnosed.probability)
+    again = comparison.check_heatmap(small_run, diagnosed, "PNEUMONIA", lesion=positive.lesion)
     assert [s.similarity for s in again.stages] == [s.similarity for s in result.stages]
-    assert comparison.check_heatmap(small_run, found, "NORMAL", lesion=sick.lesion).pointing is None
-    assert comparison.check_heatmap(small_run, found, "PNEUMONIA", lesion=healthy.lesion).pointing is None
+    assert comparison.check_heatmap(small_run, diagnosed, "NORMAL", lesion=positive.lesion).pointing is None
+    assert comparison.check_heatmap(small_run, diagnosed, "PNEUMONIA", lesion=healthy.lesion).pointing is None
 
 
 def test_examples_know_their_lesion(examples):
@@ -264,21 +264,21 @@ def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
     ],
 )
 def test_what_cannot_be_a_chest_gets_no_answer_and_keeps_its_probability(pixels, reason, small_run):
-    found = diagnosis.diagnose(small_run, radiograph.encode_png(pixels), "x.png")
-    assert 0 <= found.probability <= 1
-    assert diagnosis.no_answer(found) == reason
+    result = diagnosis.diagnose(small_run, radiograph.encode_png(pixels), "x.png")
+    assert 0 <= result.probability <= 1
+    assert diagnosis.no_result(result) == reason
     for threshold, label in ((0.0, "PNEUMONIA"), (1.1, "NORMAL")):
-        assert diagnosis.answer(found, threshold) == (None if reason else label)
-    [row] = batch.table(small_run, [found], 0.0)
+        assert diagnosis.label_for(result, threshold) == (None if reason else label)
+    [row] = batch.table(small_run, [result], 0.0)
     assert row["label"] == (None if reason else "PNEUMONIA")
     assert row["note"].startswith(f"No answer: {reason}.") == bool(reason)
     assert row["warnings"].startswith(f"No answer: {reason}.") == bool(reason)
-    assert row["probability"] == found.probability
+    assert row["probability"] == result.probability
 
 
 def test_a_refused_file_has_no_answer_either(small_run):
     refused = diagnosis.diagnose(small_run, b"", "x.png")
-    assert (diagnosis.answer(refused, 0.0), diagnosis.no_answer(refused)) == (None, None)
+    assert (diagnosis.label_for(refused, 0.0), diagnosis.no_result(refused)) == (None, None)
     [row] = batch.table(small_run, [refused], 0.5)
     assert (row["note"], row["error"]) == ("Not read.", refused.error)
 
@@ -287,15 +287,15 @@ def test_every_caution_has_its_note():
     """A bare code says nothing to a reader, and a sentence of its length no table can show."""
     codes = {*radiograph._CAUTIONS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
     assert codes == batch.NOTES.keys()
-    assert diagnosis.NO_ANSWER.keys() <= codes
+    assert diagnosis.NO_RESULT.keys() <= codes
     assert all(note.endswith(".") and len(note) < 35 for note in batch.NOTES.values())
 
 
 def test_generated_examples_are_marked_and_stay_out_where_there_is_no_gan(tmp_path, monkeypatch, small_run):
-    found = examples.generated_examples()
-    assert [example.label for example in found] == [0, 0, 1, 1] and all(example.generated for example in found)
-    assert all(b"Not a radiograph of a person" in example.data for example in found)
-    told = diagnosis.diagnose(small_run, found[0].data, found[0].name, synthetic=True, generated=True)
-    assert told.cautions[0].code == "generated" and "not a radiograph of a person" in told.cautions[0].message
+    result = examples.generated_examples()
+    assert [example.label for example in result] == [0, 0, 1, 1] and all(example.generated for example in result)
+    assert all(b"Not a radiograph of a person" in example.data for example in result)
+    told = diagnosis.diagnose(small_run, result[0].data, result[0].name, synthetic=True, generated=True)
+    assert told.warnings[0].code == "generated" and "not a radiograph of a person" in told.warnings[0].message
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     assert examples.generated_examples() == []

@@ -17,8 +17,8 @@ from pneumo.schema import HEATMAP_METHODS, ImageSpec, PneumoError, Radiograph
 
 def tensors(run, count=8):
     rng = np.random.default_rng(1)
-    pictures = rng.integers(0, 256, (count, 64, 64), dtype=np.uint8)
-    return [transforms.preprocess(picture, run.card.image) for picture in pictures]
+    images = rng.integers(0, 256, (count, 64, 64), dtype=np.uint8)
+    return [transforms.preprocess(image, run.card.image) for image in images]
 
 
 def test_map_is_the_gradient_weighted_sum(small_run):
@@ -31,20 +31,20 @@ def test_map_is_the_gradient_weighted_sum(small_run):
     [gradient] = torch.autograd.grad(logit.sum(), kept["a"])
     signed = (gradient.mean((2, 3), keepdim=True) * kept["a"]).sum(1)[0].detach().numpy()
     peak = np.abs(signed).max()
-    found = explanation.grad_cam(small_run, tensor)
-    np.testing.assert_allclose(found["PNEUMONIA"].cells, np.maximum(signed, 0) / peak, atol=1e-5)
-    np.testing.assert_allclose(found["NORMAL"].cells, np.maximum(-signed, 0) / peak, atol=1e-5)
+    result = explanation.grad_cam(small_run, tensor)
+    np.testing.assert_allclose(result["PNEUMONIA"].cells, np.maximum(signed, 0) / peak, atol=1e-5)
+    np.testing.assert_allclose(result["NORMAL"].cells, np.maximum(-signed, 0) / peak, atol=1e-5)
 
 
 def test_maps_are_read_only_float32_in_range_and_share_one_scale(small_run):
-    found = explanation.grad_cam(small_run, tensors(small_run, 1)[0])
-    assert list(found) == ["NORMAL", "PNEUMONIA"]
-    for heatmap in found.values():
+    result = explanation.grad_cam(small_run, tensors(small_run, 1)[0])
+    assert list(result) == ["NORMAL", "PNEUMONIA"]
+    for heatmap in result.values():
         assert heatmap.values.shape == (32, 32)
         assert heatmap.values.dtype == np.float32
         assert heatmap.values.min() >= 0
         assert not heatmap.values.flags.writeable
-    assert max(h.cells.max() for h in found.values()) == pytest.approx(1)
+    assert max(h.cells.max() for h in result.values()) == pytest.approx(1)
 
 
 class Brightness(nn.Module):
@@ -61,10 +61,10 @@ class Brightness(nn.Module):
 
 def test_no_positive_evidence_where_there_is_none(small_run):
     run = runs.Run(small_run.card, small_run.folder, Brightness())
-    found = explanation.grad_cam(run, torch.rand(1, 32, 32))
-    assert found["PNEUMONIA"].has_evidence
-    assert not found["NORMAL"].has_evidence
-    assert found["NORMAL"].values.max() == 0
+    result = explanation.grad_cam(run, torch.rand(1, 32, 32))
+    assert result["PNEUMONIA"].has_evidence
+    assert not result["NORMAL"].has_evidence
+    assert result["NORMAL"].values.max() == 0
 
 
 def test_no_evidence_for_either_class_gives_empty_maps(small_run):
@@ -100,8 +100,8 @@ class TwoClasses(nn.Module):
 
 def test_two_class_heads_are_explained(small_run):
     torch.manual_seed(0)
-    found = explanation.grad_cam(runs.Run(small_run.card, small_run.folder, TwoClasses()), torch.rand(1, 32, 32))
-    assert max(h.cells.max() for h in found.values()) == pytest.approx(1)
+    result = explanation.grad_cam(runs.Run(small_run.card, small_run.folder, TwoClasses()), torch.rand(1, 32, 32))
+    assert max(h.cells.max() for h in result.values()) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("name", models.names("classification"))
@@ -111,8 +111,8 @@ def test_every_registered_classifier_can_be_explained(name, small_run):
     run = runs.Run(
         dataclasses.replace(small_run.card, model=name, image=image), small_run.folder, models.build(name, image).eval()
     )
-    found = explanation.grad_cam(run, torch.rand(image.channels, 64, 64))
-    assert found["PNEUMONIA"].values.shape == (64, 64)
+    result = explanation.grad_cam(run, torch.rand(image.channels, 64, 64))
+    assert result["PNEUMONIA"].values.shape == (64, 64)
 
 
 def test_the_command_line_knows_every_method():
@@ -120,9 +120,9 @@ def test_the_command_line_knows_every_method():
 
 
 def test_layers_go_from_the_picture_to_the_head(small_run):
-    found = explanation.layers(small_run)
-    assert list(found.values()) == [(32, 32), (16, 16), (8, 8), (4, 4)]
-    assert list(found)[-1] == explanation.default_layer(small_run) == "blocks.3.1"
+    result = explanation.layers(small_run)
+    assert list(result.values()) == [(32, 32), (16, 16), (8, 8), (4, 4)]
+    assert list(result)[-1] == explanation.default_layer(small_run) == "blocks.3.1"
 
 
 @pytest.mark.parametrize("method", explanation.METHODS)
@@ -130,9 +130,9 @@ def test_layers_go_from_the_picture_to_the_head(small_run):
 def test_every_method_at_every_layer_gives_maps_in_range(small_run, method, layer):
     side = 4 if layer is None else 32
     for tensor in (tensors(small_run, 1)[0], torch.zeros(1, 32, 32)):
-        found = explanation.heatmaps(small_run, tensor, method, layer)
-        assert list(found) == ["NORMAL", "PNEUMONIA"]
-        for heatmap in found.values():
+        result = explanation.heatmaps(small_run, tensor, method, layer)
+        assert list(result) == ["NORMAL", "PNEUMONIA"]
+        for heatmap in result.values():
             assert (heatmap.values.shape, heatmap.cells.shape) == ((32, 32), (side, side))
             assert heatmap.values.dtype == heatmap.cells.dtype == np.float32
             assert 0 <= heatmap.values.min() <= heatmap.values.max() <= 1
@@ -142,8 +142,8 @@ def test_every_method_at_every_layer_gives_maps_in_range(small_run, method, laye
 
 @pytest.mark.parametrize("method", [name for name, method in explanation.METHODS.items() if not method.by_class])
 def test_methods_that_ask_no_class_give_both_the_same_map(small_run, method):
-    found = explanation.heatmaps(small_run, tensors(small_run, 1)[0], method)
-    np.testing.assert_array_equal(found["NORMAL"].values, found["PNEUMONIA"].values)
+    result = explanation.heatmaps(small_run, tensors(small_run, 1)[0], method)
+    np.testing.assert_array_equal(result["NORMAL"].values, result["PNEUMONIA"].values)
 
 
 def test_hirescam_is_gradient_times_activation(small_run):
@@ -154,8 +154,8 @@ def test_hirescam_is_gradient_times_activation(small_run):
     hook.remove()
     [gradient] = torch.autograd.grad(logit.sum(), kept["a"])
     signed = (gradient * kept["a"]).sum(1)[0].detach().numpy()
-    found = explanation.heatmaps(small_run, tensor, "hirescam", "blocks.1.1")
-    np.testing.assert_allclose(found["PNEUMONIA"].cells, np.maximum(signed, 0) / np.abs(signed).max(), atol=1e-5)
+    result = explanation.heatmaps(small_run, tensor, "hirescam", "blocks.1.1")
+    np.testing.assert_allclose(result["PNEUMONIA"].cells, np.maximum(signed, 0) / np.abs(signed).max(), atol=1e-5)
 
 
 def test_random_maps_follow_their_generator(small_run):
@@ -178,12 +178,12 @@ class InPlace(TwoClasses):
 
 @pytest.mark.parametrize("method", explanation.METHODS)
 def test_a_relu_in_place_changes_no_map(small_run, method):
-    found = []
+    result = []
     for inplace in (False, True):
         torch.manual_seed(0)
         run = runs.Run(small_run.card, small_run.folder, InPlace(inplace).eval())
-        found.append(explanation.heatmaps(run, tensors(small_run, 1)[0], method)["PNEUMONIA"].cells)
-    np.testing.assert_array_equal(*found)
+        result.append(explanation.heatmaps(run, tensors(small_run, 1)[0], method)["PNEUMONIA"].cells)
+    np.testing.assert_array_equal(*result)
 
 
 def test_unknown_methods_and_layers_name_the_nearest(small_run):
@@ -245,16 +245,16 @@ class Window(nn.Module):
 def window(small_run):
     """A run whose answer hangs on one square, its picture, and the maps that mark this square and all but it."""
     card = dataclasses.replace(small_run.card, temperature=1.0, bias=0.0)
-    picture, marked = torch.zeros(1, 32, 32), np.zeros((32, 32), np.float32)
-    picture[:, 8:16, 8:16] = 1
+    image, marked = torch.zeros(1, 32, 32), np.zeros((32, 32), np.float32)
+    image[:, 8:16, 8:16] = 1
     marked[8:16, 8:16] = 1
     right, wrong = (explanation.Heatmap("PNEUMONIA", values, values) for values in (marked, 1 - marked))
-    return runs.Run(card, small_run.folder, Window()), picture, right, wrong
+    return runs.Run(card, small_run.folder, Window()), image, right, wrong
 
 
 def test_deletion_and_insertion_know_the_map_that_matters(window):
-    run, picture, right, wrong = window
-    good, bad = (heatmap_checks.deletion_insertion(run, picture, heatmap, steps=16) for heatmap in (right, wrong))
+    run, image, right, wrong = window
+    good, bad = (heatmap_checks.deletion_insertion(run, image, heatmap, steps=16) for heatmap in (right, wrong))
     assert good.fractions.tolist() == pytest.approx(np.arange(17) / 16)
     assert good.deletion[0] == good.insertion[-1] > 0.99
     assert good.deletion[1] < 0.01, "the square is a sixteenth of the picture: one step and it is gone"
@@ -264,9 +264,9 @@ def test_deletion_and_insertion_know_the_map_that_matters(window):
 
 
 def test_curves_of_normal_are_of_its_own_probability(window):
-    run, picture, right, _ = window
-    for_normal = heatmap_checks.deletion_insertion(run, picture, dataclasses.replace(right, class_name="NORMAL"))
-    positive = heatmap_checks.deletion_insertion(run, picture, right)
+    run, image, right, _ = window
+    for_normal = heatmap_checks.deletion_insertion(run, image, dataclasses.replace(right, class_name="NORMAL"))
+    positive = heatmap_checks.deletion_insertion(run, image, right)
     np.testing.assert_allclose(for_normal.deletion, 1 - positive.deletion)
 
 
@@ -309,8 +309,8 @@ def test_an_empty_map_misses_and_an_empty_mask_is_refused():
     mask = np.zeros((32, 32), bool)
     mask[0, 0] = True
     empty = np.zeros((32, 32), np.float32)
-    found = heatmap_checks.pointing_game(explanation.Heatmap("PNEUMONIA", empty, empty), mask)
-    assert (found.hit, found.energy) == (False, None)
+    result = heatmap_checks.pointing_game(explanation.Heatmap("PNEUMONIA", empty, empty), mask)
+    assert (result.hit, result.energy) == (False, None)
     with pytest.raises(PneumoError, match="mask is empty"):
         heatmap_checks.pointing_game(pointed(0, 0), np.zeros((224, 224), bool))
 
@@ -318,25 +318,25 @@ def test_an_empty_map_misses_and_an_empty_mask_is_refused():
 def rounds_equal(run, rounds: int) -> None:
     """Eight threads, eight pictures at once: every probability and every map must be the one computed alone."""
     rng = np.random.default_rng(1)
-    pictures = [Radiograph(rng.integers(0, 256, (64, 64), dtype=np.uint8)) for _ in range(8)]
+    images = [Radiograph(rng.integers(0, 256, (64, 64), dtype=np.uint8)) for _ in range(8)]
 
-    def answer(picture: Radiograph) -> tuple[float, np.ndarray]:
-        found = diagnosis.diagnose_radiograph(run, picture, "picture")
-        return found.probability, diagnosis.explain(run, found)["PNEUMONIA"].values
+    def label_for(image: Radiograph) -> tuple[float, np.ndarray]:
+        result = diagnosis.diagnose_radiograph(run, image, "picture")
+        return result.probability, diagnosis.explain(run, result)["PNEUMONIA"].values
 
-    alone = [answer(picture) for picture in pictures]
-    together = threading.Barrier(len(pictures))
+    alone = [label_for(image) for image in images]
+    together = threading.Barrier(len(images))
 
     def work(index: int) -> int:
         wrong = 0
         for _ in range(rounds):
             together.wait(timeout=60)
-            probability, heat = answer(pictures[index])
+            probability, heat = label_for(images[index])
             wrong += probability != alone[index][0] or not np.array_equal(heat, alone[index][1])
         return wrong
 
-    with ThreadPoolExecutor(len(pictures)) as pool:
-        assert list(pool.map(work, range(len(pictures)))) == [0] * len(pictures)
+    with ThreadPoolExecutor(len(images)) as pool:
+        assert list(pool.map(work, range(len(images)))) == [0] * len(images)
 
 
 def test_eight_threads_see_their_own_answers(small_run):
@@ -353,7 +353,7 @@ def test_threads_with_different_methods_and_layers_see_their_own_maps(small_run)
     alone = [computed(choice) for choice in choices]
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(computed, choices * 3))
-    assert all(np.array_equal(found, alone[n % len(choices)]) for n, found in enumerate(together))
+    assert all(np.array_equal(result, alone[n % len(choices)]) for n, result in enumerate(together))
 
 
 @pytest.mark.slow

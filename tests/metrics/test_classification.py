@@ -22,11 +22,11 @@ def test_rates_are_scikit_learns(rows, threshold):
     called = probabilities >= threshold
     counts = classification.confusion(labels, probabilities, threshold)
     assert list(counts.values()) == sk.confusion_matrix(labels, called, labels=[0, 1]).ravel().tolist()
-    found = classification.rates(counts)
-    assert found["accuracy"] == pytest.approx(sk.accuracy_score(labels, called))
+    result = classification.rates(counts)
+    assert result["accuracy"] == pytest.approx(sk.accuracy_score(labels, called))
     for name, score in (("sensitivity", sk.recall_score), ("precision", sk.precision_score), ("f1", sk.f1_score)):
         expected = score(labels, called, zero_division=np.nan)
-        assert math.isnan(expected) if found[name] is None else found[name] == pytest.approx(expected)
+        assert math.isnan(expected) if result[name] is None else result[name] == pytest.approx(expected)
     assert calibration.brier(labels, probabilities) == pytest.approx(
         sk.brier_score_loss(labels, probabilities, labels=[0, 1])
     )
@@ -34,13 +34,13 @@ def test_rates_are_scikit_learns(rows, threshold):
 
 def test_evaluate_has_every_figure_with_its_interval_around_it(scores):
     labels, probabilities = scores
-    found = classification.evaluate(labels, probabilities, [str(i // 2) for i in range(300)], 0.5)
-    assert (found.n, found.patients) == (300, 150)
-    assert found.auroc == pytest.approx(sk.roc_auc_score(labels, probabilities))
-    assert found.auprc == pytest.approx(sk.average_precision_score(labels, probabilities))
+    result = classification.evaluate(labels, probabilities, [str(i // 2) for i in range(300)], 0.5)
+    assert (result.n, result.patients) == (300, 150)
+    assert result.auroc == pytest.approx(sk.roc_auc_score(labels, probabilities))
+    assert result.auprc == pytest.approx(sk.average_precision_score(labels, probabilities))
     for name in ("accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc", "brier"):
-        interval = found.ci95[name]
-        assert interval.low < getattr(found, name) < interval.high, name
+        interval = result.ci95[name]
+        assert interval.low < getattr(result, name) < interval.high, name
 
 
 def test_bootstrap_draws_whole_patients(scores):
@@ -58,10 +58,10 @@ def test_bootstrap_draws_whole_patients(scores):
 
 
 def test_one_class_leaves_undefined_what_is_undefined():
-    found = classification.evaluate(np.ones(5), np.linspace(0.1, 0.9, 5), list("abcde"), 0.5)
-    assert (found.auroc, found.auprc, found.specificity) == (None, None, None)
-    assert found.sensitivity == pytest.approx(3 / 5)
-    assert "specificity" not in found.ci95
+    result = classification.evaluate(np.ones(5), np.linspace(0.1, 0.9, 5), list("abcde"), 0.5)
+    assert (result.auroc, result.auprc, result.specificity) == (None, None, None)
+    assert result.sensitivity == pytest.approx(3 / 5)
+    assert "specificity" not in result.ci95
 
 
 def test_an_empty_set_is_refused():
@@ -72,9 +72,9 @@ def test_an_empty_set_is_refused():
 @pytest.mark.parametrize(
     ("part", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
 )
-def test_wilson_by_published_figures(part, whole, low, high):
-    found = significance.wilson(part, whole)
-    assert (round(found.low, 3), round(found.high, 3)) == (low, high)
+def test_wilson_by_published_figures(split, whole, low, high):
+    result = significance.wilson(split, whole)
+    assert (round(result.low, 3), round(result.high, 3)) == (low, high)
     assert significance.wilson(0, 0) is None
 
 
@@ -112,8 +112,8 @@ def test_operating_points_keep_their_promises(scores):
     assert youden.sensitivity + youden.specificity - 1 == pytest.approx((true_positive - false_positive).max())
     assert (youden.n_positive, youden.n_negative) == (labels.sum(), 300 - labels.sum())
     for point in points.values():
-        found = classification.rates(classification.confusion(labels, probabilities, point.threshold))
-        assert (found["sensitivity"], found["specificity"]) == (point.sensitivity, point.specificity)
+        result = classification.rates(classification.confusion(labels, probabilities, point.threshold))
+        assert (result["sensitivity"], result["specificity"]) == (point.sensitivity, point.specificity)
         assert point.threshold == 0.5 or point.threshold not in probabilities
 
 
@@ -139,20 +139,23 @@ def test_thresholds_read_on_other_patients_keep_their_thresholds(scores):
 
 def test_similar_cases_are_the_nearest(scores):
     labels, probabilities = scores
-    found = calibration.similar_cases(labels, probabilities, 0.97)
-    assert found.n == calibration.NEIGHBOURS
-    assert found.low <= 0.97 <= found.high
-    inside = (probabilities >= found.low) & (probabilities <= found.high)
-    assert labels[inside].sum() == found.positive
+    result = calibration.similar_cases(labels, probabilities, 0.97)
+    assert result.n == calibration.NEIGHBOURS
+    assert result.low <= 0.97 <= result.high
+    inside = (probabilities >= result.low) & (probabilities <= result.high)
+    assert labels[inside].sum() == result.positive
 
 
 @given(probability, probability, st.floats(0.001, 0.999))
 def test_predictive_values_are_bayes(sensitivity, specificity, prevalence):
     ppv, npv = classification.predictive_values(sensitivity, specificity, prevalence)
-    sick, well = 1000 * prevalence, 1000 * (1 - prevalence)
-    positive, negative = sick * sensitivity + well * (1 - specificity), sick * (1 - sensitivity) + well * specificity
+    n_positive, well = 1000 * prevalence, 1000 * (1 - prevalence)
+    positive, negative = (
+        n_positive * sensitivity + well * (1 - specificity),
+        n_positive * (1 - sensitivity) + well * specificity,
+    )
     if positive > 1e-6:
-        assert ppv == pytest.approx(sick * sensitivity / positive, abs=1e-6)
+        assert ppv == pytest.approx(n_positive * sensitivity / positive, abs=1e-6)
     if negative > 1e-6:
         assert npv == pytest.approx(well * specificity / negative, abs=1e-6)
 
@@ -176,10 +179,10 @@ def test_the_same_seed_gives_the_same_intervals(scores):
 @pytest.mark.parametrize("threshold", [0.0, 1.1])
 def test_everything_called_alike_leaves_undefined_what_is_undefined(scores, threshold):
     labels, probabilities = scores
-    found = classification.rates(classification.confusion(labels, probabilities, threshold))
-    assert (found["precision"] is None) == (threshold > 1)
-    assert found["sensitivity"] == (threshold == 0)
-    assert found["specificity"] == (threshold > 1)
+    result = classification.rates(classification.confusion(labels, probabilities, threshold))
+    assert (result["precision"] is None) == (threshold > 1)
+    assert result["sensitivity"] == (threshold == 0)
+    assert result["specificity"] == (threshold > 1)
 
 
 def test_no_counts_have_no_rates():
@@ -187,16 +190,16 @@ def test_no_counts_have_no_rates():
 
 
 @given(st.integers(0, 200), st.integers(1, 200))
-def test_wilson_is_the_formula(part, whole):
-    part = min(part, whole)
-    found = significance.wilson(part, whole)
-    share, z = part / whole, 1.959963984540054
+def test_wilson_is_the_formula(split, whole):
+    split = min(split, whole)
+    result = significance.wilson(split, whole)
+    share, z = split / whole, 1.959963984540054
     centre = (share + z * z / (2 * whole)) / (1 + z * z / whole)
     reach = z / (1 + z * z / whole) * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
-    assert found.low == pytest.approx(max(0, centre - reach), abs=1e-9)
-    assert found.high == pytest.approx(min(1, centre + reach), abs=1e-9)
-    assert 0 <= found.low <= share + 1e-12
-    assert share - 1e-12 <= found.high <= 1
+    assert result.low == pytest.approx(max(0, centre - reach), abs=1e-9)
+    assert result.high == pytest.approx(min(1, centre + reach), abs=1e-9)
+    assert 0 <= result.low <= share + 1e-12
+    assert share - 1e-12 <= result.high <= 1
 
 
 @given(st.lists(st.tuples(st.integers(0, 1), probability), min_size=1, max_size=30))
@@ -282,30 +285,30 @@ def test_the_band_is_where_the_classes_overlap():
 def test_what_was_rated_far_away_is_not_alike():
     labels, probabilities = np.arange(40) % 2, np.concatenate([np.linspace(0, 0.02, 20), np.linspace(0.9, 1, 20)])
     assert calibration.similar_cases(labels, probabilities, 0.5) is None
-    found = calibration.similar_cases(labels, probabilities, 0.01)
-    assert (found.n, found.positive, found.high) == (20, 10, 0.02)
-    assert found.ci95 == significance.wilson(10, 20)
+    result = calibration.similar_cases(labels, probabilities, 0.01)
+    assert (result.n, result.positive, result.high) == (20, 10, 0.02)
+    assert result.ci95 == significance.wilson(10, 20)
     assert calibration.similar_cases(labels[:9], probabilities[:9], 0.01) is None  # too few
 
 
 def test_all_right_on_a_few_images_is_no_certainty():
-    found = classification.evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]), list("abcd"), 0.5)
-    assert found.auroc == 1
-    assert {"auroc", "auroc_by_patient", "f1", "ece"}.isdisjoint(found.ci95)
-    assert found.ci95["accuracy"].low < 0.6
+    result = classification.evaluate(np.array([0, 0, 1, 1]), np.array([0.1, 0.2, 0.8, 0.9]), list("abcd"), 0.5)
+    assert result.auroc == 1
+    assert {"auroc", "auroc_by_patient", "f1", "ece"}.isdisjoint(result.ci95)
+    assert result.ci95["accuracy"].low < 0.6
 
 
 def test_figures_agree_with_scikit_learn(scores):
     labels, probabilities = scores
     called = probabilities >= 0.4
-    found = classification.evaluate(
+    result = classification.evaluate(
         labels, probabilities, list(map(str, range(300))), 0.4, uncalibrated=probabilities**2
     )
-    assert found.mcc == pytest.approx(sk.matthews_corrcoef(labels, called))
-    assert found.balanced_accuracy == pytest.approx(sk.balanced_accuracy_score(labels, called))
-    assert found.majority_accuracy == pytest.approx(max(labels.mean(), 1 - labels.mean()))
-    assert found.ece_uncalibrated == pytest.approx(calibration.ece(labels, probabilities**2))
-    assert {"mcc", "balanced_accuracy", "auroc_by_patient"} <= found.ci95.keys()
+    assert result.mcc == pytest.approx(sk.matthews_corrcoef(labels, called))
+    assert result.balanced_accuracy == pytest.approx(sk.balanced_accuracy_score(labels, called))
+    assert result.majority_accuracy == pytest.approx(max(labels.mean(), 1 - labels.mean()))
+    assert result.ece_uncalibrated == pytest.approx(calibration.ece(labels, probabilities**2))
+    assert {"mcc", "balanced_accuracy", "auroc_by_patient"} <= result.ci95.keys()
 
 
 def test_ece_is_torchmetrics(scores):
@@ -316,15 +319,15 @@ def test_ece_is_torchmetrics(scores):
 
 def test_subgroups_count_the_sick_of_each_kind():
     labels, probabilities = np.array([1, 1, 1, 0, 1]), np.array([0.9, 0.2, 0.8, 0.9, 0.7])
-    found = classification.subgroups(labels, probabilities, ["virus", "virus", "bacteria", "", ""], 0.5)
-    assert [(each.name, each.n, each.value) for each in found] == [("bacteria", 1, 1.0), ("virus", 2, 0.5)]
+    result = classification.subgroups(labels, probabilities, ["virus", "virus", "bacteria", "", ""], 0.5)
+    assert [(each.name, each.n, each.value) for each in result] == [("bacteria", 1, 1.0), ("virus", 2, 0.5)]
 
 
 def test_net_benefit_by_hand():
     labels, probabilities = np.array([1, 1, 0, 0]), np.array([0.9, 0.4, 0.6, 0.1])
     # At .5: one true and one false positive of four, weighed alike. At .2: two true, one false at a quarter.
-    found = classification.net_benefit(labels, probabilities, np.array([0.5, 0.2]))
-    assert found == pytest.approx([0.25 - 0.25, 0.5 - 0.25 * 0.25])
+    result = classification.net_benefit(labels, probabilities, np.array([0.5, 0.2]))
+    assert result == pytest.approx([0.25 - 0.25, 0.5 - 0.25 * 0.25])
 
 
 def test_precision_recall_ends_at_precision_one(scores):

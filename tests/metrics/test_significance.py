@@ -20,12 +20,12 @@ def draw(n: int, gap: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_delongs_area_is_scikit_learns(n, gap, seed):
     labels, scores = draw(n, gap, seed)
     scores = scores.round(1)  # ties too
-    found = significance.delong_test(labels, scores, -scores)
-    assert found.first == pytest.approx(roc_auc_score(labels, scores))
-    assert found.second == pytest.approx(1 - found.first)
+    result = significance.delong_test(labels, scores, -scores)
+    assert result.first == pytest.approx(roc_auc_score(labels, scores))
+    assert result.second == pytest.approx(1 - result.first)
     interval = significance.delong_interval(labels, scores)
-    assert (interval is not None) or found.first in (0, 1) or n < 10
-    assert interval is None or 0 <= interval.low <= found.first <= interval.high <= 1
+    assert (interval is not None) or result.first in (0, 1) or n < 10
+    assert interval is None or 0 <= interval.low <= result.first <= interval.high <= 1
 
 
 def test_delongs_interval_covers_the_truth():
@@ -51,8 +51,8 @@ def test_delongs_test_keeps_its_level_and_finds_a_difference():
 
 def test_equal_scores_differ_in_nothing():
     labels, scores = draw(40, 1, 0)
-    found = significance.delong_test(labels, scores, scores * 2)
-    assert (found.p, found.first) == (1, found.second)
+    result = significance.delong_test(labels, scores, scores * 2)
+    assert (result.p, result.first) == (1, result.second)
 
 
 def test_a_perfect_ranking_has_no_variance_to_estimate():
@@ -63,9 +63,9 @@ def test_a_perfect_ranking_has_no_variance_to_estimate():
 def test_mcnemar_by_hand():
     labels = np.array([1] * 12)
     first, second = np.array([1] * 10 + [0, 0]), np.array([0] * 8 + [1, 1, 1, 0])
-    found = significance.mcnemar_test(labels, first, second)
-    assert (found.first, found.second) == (8, 1)
-    assert found.p == pytest.approx(2 * (1 + 9) / 2**9)  # the binomial tail of 0 or 1 in 9, both sides
+    result = significance.mcnemar_test(labels, first, second)
+    assert (result.first, result.second) == (8, 1)
+    assert result.p == pytest.approx(2 * (1 + 9) / 2**9)  # the binomial tail of 0 or 1 in 9, both sides
     assert significance.mcnemar_test(labels, first, first).p == 1
 
 
@@ -77,8 +77,8 @@ def test_different_images_are_refused():
 
 
 @given(st.integers(0, 50), st.integers(1, 50))
-def test_wilson_holds_the_share(part, whole):
-    if part > whole:
-        part, whole = whole, part
-    found = significance.wilson(part, whole)
-    assert 0 <= found.low <= part / whole <= found.high <= 1
+def test_wilson_holds_the_share(split, whole):
+    if split > whole:
+        split, whole = whole, split
+    result = significance.wilson(split, whole)
+    assert 0 <= result.low <= split / whole <= result.high <= 1

@@ -236,8 +236,8 @@ def test_imagenet_weights_come_from_torchvisions_cache(tmp_path, monkeypatch):
     file = tmp_path / "hub" / "checkpoints" / "resnet18-f37072fd.pth"
     file.parent.mkdir(parents=True)
     torch.save(state, file)
-    found = models.imagenet_state("resnet18")
-    assert torch.equal(found["conv1.weight"], state["conv1.weight"])
+    result = models.imagenet_state("resnet18")
+    assert torch.equal(result["conv1.weight"], state["conv1.weight"])
 
 
 def test_no_network_for_imagenet_is_a_message(tmp_path, monkeypatch):
@@ -311,14 +311,14 @@ def test_autoencoders_give_back_a_picture_and_learn(name):
     images = torch.nn.functional.interpolate(coarse, 16, mode="bilinear")
     optimiser, losses = torch.optim.Adam(model.parameters(), 1e-3), []
     for _ in range(250):
-        found = model(images)
-        found = found[0] if isinstance(found, tuple) else found
-        loss = torch.nn.functional.mse_loss(found, images)
+        result = model(images)
+        result = result[0] if isinstance(result, tuple) else result
+        loss = torch.nn.functional.mse_loss(result, images)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert found.shape == images.shape
+    assert result.shape == images.shape
     assert all(p.grad is not None for p in model.parameters())
     assert losses[-1] < images.var() / 4  # a constant picture would give the variance
     model.eval()

@@ -114,8 +114,8 @@ def test_reconstructions_are_those_of_the_command(weights):
     pixels = phantom.draw(5, 0, 1).pixels
     app = upload(open_page(), "mine.png", radiograph.encode_png(pixels))
     for name in MADE:
-        found = reconstruction.reconstruct(runs.load(name), pixels)
-        assert f"PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}" in words(app)
+        result = reconstruction.reconstruct(runs.load(name), pixels)
+        assert f"PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}" in words(app)
     assert "1,024 numbers" not in words(app) and "4,096 numbers, PNEUMONIA only" in words(app)
 
 
@@ -155,8 +155,8 @@ def test_code_sizes_show_n_and_what_was_measured(weights):
 
 def test_jpeg_is_said_to_be_nearer_than_those_it_is_nearer_than(weights):
     told = words(open_page("Code size")).split("JPEG is nearer in PSNR than ")[1].split(". It knows")[0]
-    found = {name: latent.read(weights / name).about for name in ("bottleneck_8", "vae_8")}
-    ahead = [name for name, about in found.items() if about.jpeg.psnr.value > about.model.psnr.value]
+    result = {name: latent.read(weights / name).about for name in ("bottleneck_8", "vae_8")}
+    ahead = [name for name, about in result.items() if about.jpeg.psnr.value > about.model.psnr.value]
     assert told == (", ".join(ahead) or "none")
 
 
@@ -185,9 +185,9 @@ def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
     space = latent.read(weights / name)
     assert "Nothing chosen" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(7).run()
-    near = np.argsort(np.square(space.map - space.map[7]).sum(1))[:16]
-    sick = int(space.labels[near].sum())
-    assert f"**16 chosen**: {16 - sick} NORMAL, {sick} PNEUMONIA" in words(app)
+    near = np.argsort(np.resized_image(space.map - space.map[7]).sum(1))[:16]
+    positive = int(space.labels[near].sum())
+    assert f"**16 chosen**: {16 - positive} NORMAL, {positive} PNEUMONIA" in words(app)
     app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert not app.exception and "**16 chosen**" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(None).run()
@@ -211,7 +211,7 @@ def test_odd_pictures_follow_the_threshold(weights, name):
         assert not app.exception
         limit = np.quantile(space.errors, share / 100)
         assert f"**{int((space.errors > limit).sum())} radiographs above it**" in words(app)
-        below = sum(error <= limit for odd in space.about.odd.values() for error in odd.errors)
+        below = sum(error <= limit for ood in space.about.ood.values() for error in ood.errors)
         assert f"**{below} odd pictures below the threshold**" in words(app)
     table = app.dataframe[-1].value.set_index("model")
     assert table.loc["conv_autoencoder", "learned from"] == "PNEUMONIA"

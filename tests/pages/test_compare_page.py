@@ -39,12 +39,12 @@ def test_disagreement_is_flagged_and_agreement_said():
     seen = set()
     for number, example in enumerate(examples.phantom_examples()):
         app.selectbox(key="compare.example").set_value(number).run()
-        found = [
+        result = [
             (run := runs.load(name), diagnosis.diagnose(run, example.data, example.name))
             for name in app.multiselect(key="compare.runs").value
         ]
         verdicts = [
-            comparison.Verdict(run.card.name, each.probability, run.card.point().threshold) for run, each in found
+            comparison.Verdict(run.card.name, each.probability, run.card.point().threshold) for run, each in result
         ]
         differ = bool(comparison.disagreement(verdicts))
         assert ("The models disagree" in texts(app.error)) == differ

@@ -28,8 +28,8 @@ def folder(tmp_path):
     rng = np.random.default_rng(0)
     for n in range(8):
         blob = radiograph.encode_png(rng.integers(0, 255, (40, 50 + n), dtype=np.uint8))
-        for part in ("train", "test") if n == 0 else ("train",):
-            where = tmp_path / part / ("NORMAL", "PNEUMONIA")[n % 2]
+        for split in ("train", "test") if n == 0 else ("train",):
+            where = tmp_path / split / ("NORMAL", "PNEUMONIA")[n % 2]
             where.mkdir(parents=True, exist_ok=True)
             (where / f"patient{n}.png").write_bytes(blob)
     (tmp_path / "train" / "NORMAL" / "bad.png").write_bytes(b"nonsense")
@@ -57,7 +57,7 @@ def test_a_named_folder_comes_first(folder, monkeypatch):
     shown = metrics(app)
     assert (shown["Images"], shown["Duplicates"], shown["Unreadable"]) == ("10", "1", "1")
     assert str(folder) not in texts(app.markdown) + texts(app.caption)
-    assert app.dataframe[1].value["parts"].tolist() == ["test, train"]
+    assert app.dataframe[1].value["splits"].tolist() == ["test, train"]
     app.get("button_group")[0].set_value("as the source has it").run()
     assert not app.exception
 

@@ -10,8 +10,8 @@ from streamlit.testing.v1 import AppTest
 from pneumo import runs, training
 from pneumo.generators import game, memorisation, quality, sampling
 from pneumo.images import phantom, radiograph
-from pneumo.inference import diagnosis, examples
-from pneumo.schema import Crossed, Interval, PneumoError
+from pneumo.inference import examples
+from pneumo.schema import Interval, PneumoError, SyntheticTransfer
 from tests.training.test_generators import small
 
 
@@ -130,7 +130,7 @@ def test_nearest_training_pictures_where_the_data_are_at_hand(weights, tmp_path,
 def test_quality_is_shown_where_it_was_measured(weights):
     assert "Not measured yet: `python -m pneumo quality tiny_gan" in words(open_page())
     near = memorisation.Range(1.0, 0.9, 1.1)
-    found = quality.Quality(
+    result = quality.Quality(
         runs.read_card(weights / "tiny_gan").weights.sha256,
         "resnet18_frozen",
         "resnet18_fine_tuned",
@@ -143,9 +143,9 @@ def test_quality_is_shown_where_it_was_measured(weights):
             near,
         ),
         (quality.Asked("NORMAL", 50, near, near),),
-        (Crossed("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
+        (SyntheticTransfer("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
     )
-    quality.save(weights / "tiny_gan", found)
+    quality.save(weights / "tiny_gan", result)
     app = open_page()
     table = app.dataframe[0].value
     assert table["real against real"].tolist() == ["0.2", "0.1", "0.900", "0.900"]
@@ -154,7 +154,7 @@ def test_quality_is_shown_where_it_was_measured(weights):
     assert memory["generated"].tolist() == ["0.1100 (0.1000 to 0.1200)", "1.00 (0.90 to 1.10)"]
     assert memory["held-out"].tolist() == ["0.1000 (0.0900 to 0.1300)", "2.00 (1.90 to 2.10)"]
     assert app.dataframe[-1].value["AUROC"].tolist() == ["0.910 (0.850 to 0.950)"]
-    quality.save(weights / "tiny_gan", replace(found, weights_sha256="other"))
+    quality.save(weights / "tiny_gan", replace(result, weights_sha256="other"))
     assert "Not measured yet" in words(open_page())
 
 
@@ -189,12 +189,12 @@ def test_the_game_with_radiographs_of_the_hub(weights, monkeypatch):
         raise PneumoError("the hub did not answer")
 
     app = open_page()
-    monkeypatch.setattr(diagnosis, "hub_examples", refuse)
+    monkeypatch.setattr(examples, "hub_examples", refuse)
     app.button(key="gan.fetch").click().run()
     assert [warning.value for warning in app.warning] == ["No radiographs: the hub did not answer"]
     assert "Pair 1 of 10" in words(app), "the game goes on with phantoms"
 
-    monkeypatch.setattr(diagnosis, "hub_examples", lambda count: fetched[:count])
+    monkeypatch.setattr(examples, "hub_examples", lambda count: fetched[:count])
     app.button(key="gan.fetch").click().run()
     assert not app.exception and "phantoms" not in words(app)
     assert "Each picture is a radiograph or generated" in words(app)

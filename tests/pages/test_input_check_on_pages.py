@@ -24,7 +24,7 @@ def generated() -> bytes:
     """A stand-in for a radiograph that the gate lets in."""
     guard = input_check.load()
     for pixels in sampling.samples(runs.load("conv_gan"), 20, 3):
-        if input_check.admit(guard, radiograph.read(radiograph.encode_png(pixels))).verdict == "radiograph":
+        if input_check.assess(guard, radiograph.read(radiograph.encode_png(pixels))).verdict == "radiograph":
             return radiograph.encode_png(np.kron(pixels, np.ones((3, 3), np.uint8)))
     raise AssertionError("no sample is let in without a warning")
 

@@ -124,7 +124,7 @@ def test_threshold_relabels_without_running_the_model_again(monkeypatch):
 def test_presets_move_the_threshold_and_the_expectation():
     """What to expect is counted on the internal test, which chose no threshold."""
     app, run = upload(open_page("pages/clinic/diagnose.py"), *phantoms(1)), runs.load()
-    test = runs.read_predictions(run.folder).part("test")
+    test = runs.read_predictions(run.folder).split("test")
     for point in run.card.operating_points:
         app.get("button_group")[0].set_value(point.name).run()
         assert app.slider(key="diagnose.threshold").value == pytest.approx(point.threshold)
@@ -147,7 +147,7 @@ def test_a_run_without_an_internal_test_is_judged_on_validation_and_says_so(tmp_
     app = open_page("pages/clinic/diagnose.py")
     st.cache_resource.clear()
     assert not app.exception
-    n = len(runs.read_predictions(folder).part("validation").labels)
+    n = len(runs.read_predictions(folder).split("validation").labels)
     assert f"{n} validation radiographs" in texts(app.caption)
     assert "flatter" in texts(app.caption)
 
@@ -193,7 +193,7 @@ def test_results_of_removed_files_are_forgotten():
 def test_no_network_is_a_message():
     app = open_page("pages/clinic/diagnose.py")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diagnosis, "hub_examples", _no_network)
+        patch.setattr(examples, "hub_examples", _no_network)
         app.button(key="diagnose.fetch").click().run()
     assert "no network" in texts(app.warning)
     assert not app.exception
@@ -308,7 +308,7 @@ def test_from_real_cases_back_to_the_phantoms():
     app = open_page("pages/clinic/diagnose.py")
     cases = [examples.Example("case.png", phantoms(1)[0][1], 1, synthetic=False)]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(diagnosis, "hub_examples", lambda count=4: cases)
+        patch.setattr(examples, "hub_examples", lambda count=4: cases)
         app.button(key="diagnose.fetch").click().run()
     assert app.dataframe[0].value["file"].tolist() == ["case.png"]
     assert "real cases" in texts(app.info)

@@ -9,7 +9,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo import runs
 from pneumo.inference import robustness
-from pneumo.inference.robustness import FamilyProbe, Robustness, StressRow
+from pneumo.inference.robustness import CorruptionRow, FamilyProbe, Robustness
 from pneumo.metrics import classification, significance
 from pneumo.runs import experiment_tables
 
@@ -48,10 +48,10 @@ def weights(tmp_path, monkeypatch):
 
 def test_tiles_are_the_figures_at_the_threshold():
     app = open_page()
-    found = runs.read_predictions(runs.resolve()).part("test")
+    result = runs.read_predictions(runs.resolve()).split("test")
     for threshold in (app.slider(key="evidence.threshold").value, 0.9):
         app.slider(key="evidence.threshold").set_value(threshold).run()
-        rates = classification.rates(classification.confusion(found.labels, found.probabilities, threshold))
+        rates = classification.rates(classification.confusion(result.labels, result.probabilities, threshold))
         assert tiles(app)["Sensitivity"] == f"{rates['sensitivity']:.3f}"
         assert tiles(app)["Specificity"] == f"{rates['specificity']:.3f}"
         assert not app.exception
@@ -68,11 +68,11 @@ def test_a_preset_sets_the_threshold_and_a_moved_slider_leaves_it():
 
 def test_a_cell_lists_its_cases_by_name_without_the_data_folder():
     app = open_page()
-    found = runs.read_predictions(runs.resolve()).part("test")
+    result = runs.read_predictions(runs.resolve()).split("test")
     threshold = app.slider(key="evidence.threshold").value
     app.session_state["evidence.cell"] = "fn"
     app.run()
-    missed = sorted(found.names[(found.labels == 1) & (found.probabilities < threshold)])
+    missed = sorted(result.names[(result.labels == 1) & (result.probabilities < threshold)])
     listed = next(frame.value for frame in app.dataframe if "file" in frame.value.columns)
     assert sorted(listed["file"]) == missed
     assert list(listed["probability"]) == sorted(listed["probability"])  # the worst first
@@ -80,8 +80,8 @@ def test_a_cell_lists_its_cases_by_name_without_the_data_folder():
 
 
 def test_cases_show_their_pictures_where_the_folder_is_at_hand(tmp_path, monkeypatch, examples):
-    found = runs.read_predictions(runs.resolve()).part("test")
-    name = found.names[(found.labels == 0)][0]
+    result = runs.read_predictions(runs.resolve()).split("test")
+    name = result.names[(result.labels == 0)][0]
     place = tmp_path / name
     place.parent.mkdir(parents=True)
     place.write_bytes(examples[0].data)
@@ -96,8 +96,8 @@ def test_cases_show_their_pictures_where_the_folder_is_at_hand(tmp_path, monkeyp
         for caption in app.caption
         if name.rsplit("/", 1)[-1].split(".")[0].replace("-", "\\-") in caption.value
     ]
-    probability = found.probabilities[found.names == name][0]
-    worst = np.sort(found.probabilities[found.labels == 0])[::-1][:12]
+    probability = result.probabilities[result.names == name][0]
+    worst = np.sort(result.probabilities[result.labels == 0])[::-1][:12]
     assert bool(shown) == (probability >= worst[-1])
 
 
@@ -106,7 +106,7 @@ def test_two_runs_are_tested_against_each_other():
     app.multiselect(key="evidence.runs").set_value(TWO).run()
     assert not app.exception
     table = next(frame.value for frame in app.dataframe if "p (DeLong)" in frame.value.columns)
-    one, two = (runs.read_predictions(runs.resolve(name)).part("test") for name in TWO)
+    one, two = (runs.read_predictions(runs.resolve(name)).split("test") for name in TWO)
     expected = significance.delong_test(one.labels, one.probabilities, two.probabilities)
     assert table["p (DeLong)"][0] == pytest.approx(expected.p)
     assert table["n"][0] == len(one.labels)
@@ -122,7 +122,7 @@ def test_nothing_chosen_asks_for_a_choice():
 def test_stress_and_experiments_are_shown_where_they_were_measured(weights):
     folder = weights / runs.default_name()
     sha = runs.read_card(folder).weights.sha256
-    row = StressRow("blur", 1, 0.98, 0.01, 0.9, 0.9)
+    row = CorruptionRow("blur", 1, 0.98, 0.01, 0.9, 0.9)
     robustness.save(
         folder, Robustness(folder.name, sha, "validation", 100, 50, 0.5, 0.6, (row,), FamilyProbe(40, 0.6, 0.7))
     )
@@ -139,10 +139,10 @@ def test_stress_and_experiments_are_shown_where_they_were_measured(weights):
 
 def test_the_league_names_every_run_trained_on_people_and_what_was_reported():
     app = open_page()
-    league, reported = (frame.value for frame in app.dataframe if "accuracy_ci95" in frame.value.columns)
+    leaderboard, reported = (frame.value for frame in app.dataframe if "accuracy_ci95" in frame.value.columns)
     cards = [runs.read_card(runs.resolve(name)) for name in runs.available("classification")]
     people = {card.name for card in cards if not card.data.source.startswith("phantom")}
-    assert set(league["run"]) == people
+    assert set(leaderboard["run"]) == people
     assert set(reported["n"]) == {624}
 
 

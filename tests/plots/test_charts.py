@@ -90,10 +90,10 @@ def test_tables_of_experiments(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("count", (1, 2, 6))
 def test_stress_map_has_a_panel_a_run(count):
-    from pneumo.inference.robustness import StressRow
+    from pneumo.inference.robustness import CorruptionRow
 
-    rows = (StressRow("clean", 0, 0.99, -0.0001, 0.9, 0.9), StressRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
-    figure = plots.stress_map({f"run{n}": rows for n in range(count)}, "auroc_lost")
+    rows = (CorruptionRow("clean", 0, 0.99, -0.0001, 0.9, 0.9), CorruptionRow("blur", 2, 0.9, 0.09, 0.8, 0.7))
+    figure = plots.robustness_map({f"run{n}": rows for n in range(count)}, "auroc_lost")
     assert len(figure.data) == count
     assert [note.text for note in figure.layout.annotations] == [f"run{n}" for n in range(count)]
     panel = figure.data[-1]

@@ -27,6 +27,6 @@ def test_level_curves_and_sizes_count_what_is_there():
     curves = plots.level_curves(np.array([[0.5, 0.5], [0.1, 0.9]]))
     assert list(curves.data[0].x) == [63.5, 191.5]
     assert list(curves.data[1].y) == [0.1, 0.9]
-    sizes = plots.picture_sizes(np.array([[4, 5], [4, 5], [6, 7]]), np.array([0, 0, 1]))
+    sizes = plots.image_sizes(np.array([[4, 5], [4, 5], [6, 7]]), np.array([0, 0, 1]))
     assert list(sizes.data[0].customdata) == [2]
     assert (list(sizes.data[1].x), list(sizes.data[1].y)) == ([6], [7])

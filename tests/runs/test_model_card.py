@@ -30,13 +30,13 @@ def test_every_figure_in_the_front_matter_is_the_cards(card):
     seen = 0
     for result in model["results"]:
         metrics = card.metrics[result["dataset"]["split"]]
-        for found in result["metrics"]:
-            [name] = [n for n, (_, hub_name) in model_card.METRICS.items() if hub_name == found["type"]]
-            assert found["value"] == getattr(metrics, name)
-            assert found["args"]["n"] == metrics.n
-            assert found["args"]["threshold"] == metrics.threshold
+        for value in result["metrics"]:
+            [name] = [n for n, (_, hub_name) in model_card.METRICS.items() if hub_name == value["type"]]
+            assert value["value"] == getattr(metrics, name)
+            assert value["args"]["n"] == metrics.n
+            assert value["args"]["threshold"] == metrics.threshold
             interval = metrics.ci95.get(name)  # there is none for the calibration error
-            assert found["args"].get("ci95") == (list(dataclasses.astuple(interval)) if interval else None)
+            assert value["args"].get("ci95") == (list(dataclasses.astuple(interval)) if interval else None)
             seen += 1
     assert seen == len(card.metrics) * len(model_card.METRICS)
 
@@ -63,9 +63,9 @@ def test_every_figure_in_the_body_is_the_cards(card):
             assert f"{getattr(metrics, name):.3f}{shown}" in row
     for point in card.operating_points:
         assert f"| {point.threshold:.3f} | {point.sensitivity:.3f} | {point.specificity:.3f} |" in text
-    for part, counts in card.data.counts.items():
-        numbers = (*counts.values(), card.data.patients[part])
-        assert f"| {part} | " + " | ".join(f"{n:,}" for n in numbers) + " |" in text
+    for split, counts in card.data.counts.items():
+        numbers = (*counts.values(), card.data.patients[split])
+        assert f"| {split} | " + " | ".join(f"{n:,}" for n in numbers) + " |" in text
     for known in (card.intended_use, *card.limits, card.weights.sha256, card.data.split_digest, card.hardware):
         assert known in text
     assert f"{card.weights.parameters:,} parameters" in text

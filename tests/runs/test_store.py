@@ -1,5 +1,6 @@
 """Runs on disk: what is saved comes back, and what does not fit is named with its remedy."""
 
+import hashlib
 import json
 import pickle
 import shutil
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 
 from pneumo import models, runs
 from pneumo.codec import encode
-from pneumo.schema import PneumoError
+from pneumo.runs import store
+from pneumo.schema import PneumoError, Predictions
 
 
 @pytest.fixture
@@ -33,10 +35,10 @@ def test_a_run_holds_these_files_and_no_pickle(small_run_folder):
 
 def test_loaded_run_predicts_what_its_predictions_say(small_run):
     predictions = runs.read_predictions(small_run.folder)
-    assert set(predictions.parts) == {"validation", "test"}
-    validation = predictions.part("validation")
+    assert set(predictions.splits) == {"validation", "test"}
+    validation = predictions.split("validation")
     assert 0 < len(validation.labels) < len(predictions.labels)
-    assert set(validation.parts) == {"validation"}
+    assert set(validation.splits) == {"validation"}
     card = small_run.card
     expected = 1 / (1 + np.exp(-(predictions.logits / card.temperature + card.bias)))
     np.testing.assert_allclose(predictions.probabilities, expected, atol=1e-4)
@@ -151,7 +153,7 @@ class Harmful:
 )  # fmt: skip
 def test_weights_of_another_model_or_kind_are_refused_whatever_the_card_says(copy, blob):
     (copy / runs.WEIGHTS_FILE).write_bytes(blob)
-    change(copy, weights={"sha256": runs.hashlib.sha256(blob).hexdigest(), "size_bytes": len(blob), "parameters": 3})
+    change(copy, weights={"sha256": hashlib.sha256(blob).hexdigest(), "size_bytes": len(blob), "parameters": 3})
     with pytest.raises(runs.RunError, match="does not fit model 'pneumonia_cnn'"):
         runs.load(str(copy))
 
@@ -199,11 +201,11 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc",)), max_si
 )  # fmt: skip
 def test_tables_come_back(tmp_path_factory, small_run, rows, epochs):
     folder = tmp_path_factory.getbasetemp() / "tables"
-    written = runs.Predictions(*(np.array(column) for column in zip(*rows, strict=True)))
+    written = Predictions(*(np.array(column) for column in zip(*rows, strict=True)))
     history = [{"epoch": n, "loss": loss} | ({} if f1 is None else {"f1": f1}) for n, (loss, f1) in enumerate(epochs)]
     runs.save(folder, small_run.card, b"", history, written)
     read = runs.read_predictions(folder)
-    for name in ("names", "parts", "patients", "labels", "subtypes"):
+    for name in ("names", "splits", "patients", "labels", "subtypes"):
         assert getattr(read, name).tolist() == getattr(written, name).tolist()
     np.testing.assert_allclose(read.logits, written.logits, atol=1e-5)
     np.testing.assert_allclose(read.probabilities, written.probabilities, atol=1e-6)
@@ -262,7 +264,7 @@ def test_shipped_runs_load_and_meet_what_their_cards_claim():
         run = runs.load(name)
         assert run.card.weights.size_bytes <= (60_000_000 if run.card.task == "classification" else 25_000_000)
         if run.card.task == "classification":
-            test = runs.read_predictions(run.folder).part("test")
+            test = runs.read_predictions(run.folder).split("test")
             assert len(test.labels) == run.card.metrics["test"].n
     metrics = runs.load().card.metrics["test"]
     assert metrics.auroc >= 0.985
@@ -310,7 +312,7 @@ def test_a_failing_disk_leaves_the_former_file_and_nothing_else(tmp_path, monkey
         raise OSError(28, "No space left on device")
 
     (tmp_path / "file").write_text("here before")
-    monkeypatch.setattr(runs.os, "fsync", fail)
+    monkeypatch.setattr(store.os, "fsync", fail)
     with pytest.raises(PneumoError, match="No space left on device; free the place"):
         runs.write(tmp_path / "file", b"new")
     assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("file", "here before")]

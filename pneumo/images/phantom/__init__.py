@@ -3,6 +3,6 @@
 Anatomy is drawn once a patient, acquisition once a film; the lesion replaces air, and its mask is known.
 """
 
-from pneumo.images.phantom.draw import Phantom, draw, draw_set
+from pneumo.images.phantom.drawing import Phantom, draw, draw_set
 
 __all__ = ["Phantom", "draw", "draw_set"]

@@ -9,7 +9,7 @@ import numpy as np
 
 from pneumo.images.phantom.fields import TABLE_STEPS, TABLE_X, TABLE_Y, bell, ramp, smooth
 
-ANATOMY = 1  # the stream of random numbers of a patient's body; `draw` has the others
+ANATOMY = 1  # the stream of random numbers of a patient's body; `drawing` has the others
 RIBS = 12
 RIB_STEPS = 256  # table entries from one rib to the next
 
