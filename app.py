@@ -5,23 +5,30 @@ import streamlit as st
 st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
 
 PAGES = {
-    "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
+    "": [st.Page("pages/home/home.py", title="Home", icon=":material/home:", default=True)],
     "Clinic": [
-        st.Page("pages/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose"),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page("pages/clinic/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose"),
+        st.Page("pages/clinic/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
     ],
     "Evidence": [
-        st.Page("pages/evidence.py", title="Results", icon=":material/monitoring:", url_path="evidence"),
-        st.Page("pages/data.py", title="Data", icon=":material/database:", url_path="data"),
-        st.Page("pages/cards.py", title="Model cards", icon=":material/badge:", url_path="cards"),
+        st.Page("pages/evidence/results.py", title="Results", icon=":material/monitoring:", url_path="results"),
+        st.Page("pages/evidence/data.py", title="Data", icon=":material/database:", url_path="data"),
+        st.Page("pages/evidence/model_cards.py", title="Model cards", icon=":material/badge:", url_path="model_cards"),
     ],
     "Generators": [
-        st.Page("pages/autoencoder.py", title="Autoencoder", icon=":material/compress:", url_path="autoencoder"),
-        st.Page("pages/gan.py", title="GAN", icon=":material/brush:", url_path="gan"),
+        st.Page(
+            "pages/generators/autoencoder.py", title="Autoencoder", icon=":material/compress:", url_path="autoencoder"
+        ),
+        st.Page("pages/generators/gan.py", title="GAN", icon=":material/brush:", url_path="gan"),
     ],
     "Classroom": [
-        st.Page("pages/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
+        st.Page("pages/classroom/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
     ],
 }
+
+# Streamlit takes a folder named pages for its old kind of app until st.navigation has run once in the process. Started as an
+# ASGI app it imports this file before the first visitor comes, who may come by a link to any page.
+if __name__ != "__main__":
+    app = st.App(__file__)
 
 st.navigation(PAGES).run()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from pneumo import phantom
+from pneumo.images import phantom
 
 
 def phantoms_per_second(n: int = 200, size_px: int = 224) -> float:

@@ -14,9 +14,10 @@ from torch.utils.data import DataLoader
 from torchvision import transforms as tv
 from torchvision.datasets import ImageFolder
 
-from pneumo import models, phantom, recipes
+from pneumo import models
+from pneumo.images import phantom
 from pneumo.schema import CLASS_NAMES, Recipe
-from pneumo.training import ClassificationTask, Trainer
+from pneumo.training import ClassificationTask, Trainer, recipes
 
 FILES = 256  # pictures on disk for the plain loop: enough that no batch repeats within a round
 FILE_PX = (
@@ -29,10 +30,10 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 def _trainer(recipe: Recipe, images: int = 1024) -> Trainer:
     rng = np.random.default_rng(0)
-    squares = rng.integers(0, 256, (images, recipe.image.size, recipe.image.size), dtype=np.uint8)
-    parts = {"train": np.arange(images), "validation": np.arange(64)}
+    resized = rng.integers(0, 256, (images, recipe.image.size, recipe.image.size), dtype=np.uint8)
+    splits = {"train": np.arange(images), "validation": np.arange(64)}
     torch.manual_seed(0)
-    trainer = Trainer(ClassificationTask(recipe, squares, np.arange(images) % 2, parts, 0), recipe, Path(mkdtemp()))
+    trainer = Trainer(ClassificationTask(recipe, resized, np.arange(images) % 2, splits, 0), recipe, Path(mkdtemp()))
     trainer.state.epoch = 1
     return trainer
 
@@ -133,11 +134,11 @@ def compare(recipe: Recipe, folder: Path, steps: int, rounds: int = ROUNDS) -> d
                 way.step()
             if turn:
                 rates[name].append(steps * recipe.batch_size / (time.perf_counter() - start))
-    found = {name: float(np.median(values)) for name, values in rates.items()}
+    result = {name: float(np.median(values)) for name, values in rates.items()}
     for name in list(ways)[:3]:
         of = np.array(rates["our trainer"]) / np.array(rates[name])
-        found[f"our trainer / {name}"] = float(np.median(of))
-    return found
+        result[f"our trainer / {name}"] = float(np.median(of))
+    return result
 
 
 def run() -> None:

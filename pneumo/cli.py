@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError, chance, encode
+from pneumo.codec import encode
+from pneumo.formatting import chance
+from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError
 
 FINE, SOME_FAILED, USAGE = 0, 1, 2
-PARTS = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -80,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("--data", required=True, metavar="SOURCE")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
-    command.add_argument("--part", choices=PARTS, help="only these patients, divided as the run's recipe did")
+    command.add_argument(
+        "--split", "--part", dest="split", choices=SPLITS, help="only these patients, divided as the run's recipe did"
+    )
     command.add_argument("--flip", action="store_true", help="average each picture with its mirror image")
 
     command = _add(
@@ -88,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     command.add_argument("run", nargs="?", metavar="RUN")
     command.add_argument("--data", required=True, metavar="SOURCE", help="the source the run was trained on")
-    command.add_argument("--part", choices=PARTS[1:], default="validation")
+    command.add_argument("--split", "--part", dest="split", choices=SPLITS[1:], default="validation")
     command.add_argument("--images", type=int, default=0, metavar="N", help="at most so many images; default: all")
     command.add_argument(
         "--adopt",
@@ -101,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--run", metavar="RUN")
     command.add_argument("--threshold", type=_probability, help="default: the run's default operating point")
     command.add_argument(
-        "--override-gate",
+        "--override-input-check",
         action="store_true",
         help="answer also where the gate takes a picture for no chest radiograph; the output says so",
     )
@@ -153,7 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     command = _add(
-        commands, "gate", _gate, "the gate before a diagnosis: its rates on held-out radiographs and on other pictures"
+        commands,
+        "input-check",
+        _input_check,
+        "the gate before a diagnosis: its rates on held-out radiographs and on other pictures",
     )
     command.add_argument("--data", metavar="SOURCE", help="measure on this source; default: what was measured last")
     command.add_argument("--fit", action="store_true", help="fit distributions and thresholds to SOURCE first")
@@ -213,29 +220,29 @@ def _bar(description: str, unit: str = "image") -> Callable[[int, int], None]:
 def _data(options: argparse.Namespace) -> int:
     from pneumo import data
 
-    found = data.audit(data.open_source(options.source), _bar("reading"))
+    result = data.audit(data.open_source(options.source), _bar("reading"))
     if options.json:
-        _print_json(found)
+        _print_json(result)
     else:
-        _print_audit(found)
-    return SOME_FAILED if found["unreadable"] else FINE
+        _print_audit(result)
+    return SOME_FAILED if result["unreadable"] else FINE
 
 
-def _print_audit(found: dict[str, Any]) -> None:
-    print(f"{found['source']}: {found['images']} images of {found['patients']} patients ({found['licence']})")
-    for name, count in found["classes"].items():
-        print(f"  {name:<10} {count:>6}  {count / found['images']:.1%}")
-    print(f"  imbalance  {found['imbalance']:.2f} to 1")
-    print("splits:     " + ", ".join(f"{s} {sum(c.values())}" for s, c in found["splits"].items()))
-    print("subtypes:   " + ", ".join(f"{name} {n}" for name, n in found["subtypes"].items()))
-    print("sizes:      " + ", ".join(f"{s['width']}x{s['height']} ({s['images']})" for s in found["sizes"]))
+def _print_audit(result: dict[str, Any]) -> None:
+    print(f"{result['source']}: {result['images']} images of {result['patients']} patients ({result['licence']})")
+    for name, count in result["classes"].items():
+        print(f"  {name:<10} {count:>6}  {count / result['images']:.1%}")
+    print(f"  imbalance  {result['imbalance']:.2f} to 1")
+    print("splits:     " + ", ".join(f"{s} {sum(c.values())}" for s, c in result["splits"].items()))
+    print("subtypes:   " + ", ".join(f"{name} {n}" for name, n in result["subtypes"].items()))
+    print("sizes:      " + ", ".join(f"{s['width']}x{s['height']} ({s['images']})" for s in result["sizes"]))
     print(
-        f"duplicates: {found['duplicate_groups']} groups, {found['duplicate_images']} images more than needed, "
-        f"{found['duplicates_with_two_labels']} with two labels"
+        f"duplicates: {result['duplicate_groups']} groups, {result['duplicate_images']} images more than needed, "
+        f"{result['duplicates_with_two_labels']} with two labels"
     )
-    print(f"patients in several splits: {found['patients_in_several_splits']}")
-    print(f"unreadable: {len(found['unreadable'])}")
-    for name, error in found["unreadable"].items():
+    print(f"patients in several splits: {result['patients_in_several_splits']}")
+    print(f"unreadable: {len(result['unreadable'])}")
+    for name, error in result["unreadable"].items():
         print(f"  {name}: {error}")
 
 
@@ -243,7 +250,8 @@ def _print_audit(found: dict[str, Any]) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from pneumo import recipes, training
+    from pneumo import training
+    from pneumo.training import recipes
 
     overrides = list(options.overrides)
     if options.data:
@@ -272,8 +280,8 @@ def _train(options: argparse.Namespace) -> int:
     print(
         f"{folder}: best epoch {outcome.card.best_epoch} of {outcome.card.epochs_run}, {outcome.card.minutes} minutes"
     )
-    for part, metrics in outcome.card.metrics.items():
-        _print_metrics(part, metrics)
+    for split, metrics in outcome.card.metrics.items():
+        _print_metrics(split, metrics)
     return FINE
 
 
@@ -317,13 +325,13 @@ def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool
         return SOME_FAILED
     print(f"{folder / experiments.RESULTS_FILE}: {len(rows)} trainings, validation patients")
     for row in experiments.summarise(rows):
-        print("  " + ", ".join(f"{key} {_figure(value)}" for key, value in row.items() if value is not None))
+        print("  " + ", ".join(f"{key} {_metric(value)}" for key, value in row.items() if value is not None))
     if plan.get("folds") and not plan.get("seeds") and not plan.get("sweep"):
         _print_metrics("all folds together", experiments.pooled(experiments.out_of_fold(folder, planned)))
     return FINE
 
 
-def _figure(value: Any) -> str:
+def _metric(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
@@ -333,8 +341,8 @@ def _ensemble(options: argparse.Namespace) -> int:
     folder = options.out or Path("runs") / "ensemble"
     card = training.make_ensemble(options.runs, options.data, folder, _bar("reading images"))
     print(f"{folder}: mean of {', '.join(card.members)}")
-    for part, metrics in card.metrics.items():
-        _print_metrics(part, metrics)
+    for split, metrics in card.metrics.items():
+        _print_metrics(split, metrics)
     return FINE
 
 
@@ -384,53 +392,58 @@ class _TrainingBar:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, runs
+
+    from pneumo import runs
+    from pneumo.inference import evaluation
 
     run = runs.load(options.run, "classification")
-    found = diagnosis.evaluate(
+    result = evaluation.evaluate(
         run,
         options.data,
         threshold=options.threshold,
-        part=options.part,
+        split=options.split,
         flip=options.flip,
         progress=_bar("reading images"),
     )
-    for name, error in found.unreadable.items():
+    for name, error in result.unreadable.items():
         print(f"left out {name}: {error}", file=sys.stderr)
     if options.json:
         _print_json(
-            {"run": run.card.name, "data": found.source} | encode(found.metrics) | {"unreadable": found.unreadable}
+            {"run": run.card.name, "data": result.source} | encode(result.metrics) | {"unreadable": result.unreadable}
         )
     else:
-        print(f"{run.card.name} on {found.source} ({found.part})")
-        _print_metrics("result", found.metrics)
-    return SOME_FAILED if found.unreadable else FINE
+        print(f"{run.card.name} on {result.source} ({result.split})")
+        _print_metrics("result", result.metrics)
+    return SOME_FAILED if result.unreadable else FINE
 
 
 def _robustness(options: argparse.Namespace) -> int:
-    from pneumo import robustness, runs
+    from pneumo import runs
+    from pneumo.inference import robustness
 
     run = runs.load(options.run, "classification")
-    found = robustness.measure(run, options.data, options.part, options.images, _bar("stresses", "set"))
+    result = robustness.measure(run, options.data, options.split, options.images, _bar("stresses", "set"))
     if options.adopt:
-        point = robustness.adopt(run.folder, found)
-        robustness.save(run.folder, found)
+        point = robustness.adopt(run.folder, result)
+        robustness.save(run.folder, result)
     if options.json:
-        _print_json(found)
+        _print_json(result)
         return FINE
-    print(f"{found.run}: {found.n} {found.part} images of {found.patients} patients, threshold {found.threshold:.3f}")
-    for row in found.rows:
+    print(
+        f"{result.run}: {result.n} {result.split} images of {result.patients} patients, threshold {result.threshold:.3f}"
+    )
+    for row in result.rows:
         print(
-            f"  {row.stress:<15} {row.severity}  AUROC {row.auroc:.4f} (lost {row.auroc_lost:+.4f})  "
+            f"  {row.corruption:<15} {row.severity}  AUROC {row.auroc:.4f} (lost {row.auroc_lost:+.4f})  "
             f"sensitivity {row.sensitivity:.3f}  specificity {row.specificity:.3f}"
         )
-    print(f"threshold that does best over all: {found.best_threshold:.3f}")
+    print(f"threshold that does best over all: {result.best_threshold:.3f}")
     if options.adopt:
         print(
             f"adopted {point.threshold:.3f}: sensitivity {point.sensitivity:.3f}, specificity {point.specificity:.3f} on validation"
         )
-    if found.family_probe:
-        probe = found.family_probe
+    if result.family_probe:
+        probe = result.family_probe
         print(
             f"file family from features: AUROC {probe.auroc:.3f}, from grey statistics {probe.baseline:.3f} (n = {probe.n})"
         )
@@ -450,18 +463,20 @@ def _print_metrics(title: str, metrics: Metrics) -> None:
 
 
 def _predict(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, gate, runs
 
-    paths = diagnosis.files_below(options.paths)
+    from pneumo import runs
+    from pneumo.inference import batch, input_check
+
+    paths = batch.files_below(options.paths)
     run = runs.load(options.run, "classification")
     threshold = run.card.point().threshold if options.threshold is None else options.threshold
     rows, bar = [], _bar("reading", "file")
-    guard = gate.load()
+    guard = input_check.load()
     if guard is None:
-        print(f"no gate in {gate.folder()}: whether these are chest radiographs is not asked", file=sys.stderr)
-    answers = diagnosis.diagnose_files(run, paths, gate=guard, overridden=options.override_gate)
-    for done, (path, found) in enumerate(answers, 1):
-        rows.append(_prediction(path, found, threshold))
+        print(f"no gate in {input_check.folder()}: whether these are chest radiographs is not asked", file=sys.stderr)
+    results = batch.diagnose_files(run, paths, check=guard, overridden=options.override_input_check)
+    for done, (path, result) in enumerate(results, 1):
+        rows.append(_prediction(path, result, threshold))
         bar(done, len(paths))
     if options.json:
         _print_json(rows)
@@ -470,27 +485,29 @@ def _predict(options: argparse.Namespace) -> int:
     return SOME_FAILED if any(row["error"] for row in rows) else FINE
 
 
-def _prediction(path: Path, found: Any, threshold: float) -> dict[str, Any]:
-    from pneumo import diagnosis
+def _prediction(path: Path, result: Any, threshold: float) -> dict[str, Any]:
+
+    from pneumo.inference import diagnosis
 
     return {
         "path": str(path),
-        "probability": found.probability,
-        "label": diagnosis.answer(found, threshold),
+        "probability": result.probability,
+        "label": diagnosis.label_for(result, threshold),
         "threshold": threshold,
-        "warnings": diagnosis.warnings_of(found),
-        "error": found.error or _refusal(found),
-        "gate": found.admission and encode(found.admission) | {"overridden": found.overridden},
+        "warnings": diagnosis.warnings_of(result),
+        "error": result.error or _refusal(result),
+        "input_check": result.assessment and encode(result.assessment) | {"overridden": result.overridden},
     }
 
 
-def _refusal(found: Any) -> str | None:
+def _refusal(result: Any) -> str | None:
     """A picture that the gate refused has an error like a file that could not be read, unless a person went on."""
-    from pneumo import diagnosis
 
-    if not diagnosis.is_refused(found) or found.overridden:
+    from pneumo.inference import diagnosis
+
+    if not diagnosis.is_refused(result) or result.overridden:
         return None
-    return f"{diagnosis.no_answer(found)}. If it is one, --override-gate answers all the same"
+    return f"{diagnosis.no_result(result)}. If it is one, --override-gate answers all the same"
 
 
 def _print_predictions(rows: list[dict[str, Any]]) -> None:
@@ -506,22 +523,24 @@ def _print_predictions(rows: list[dict[str, Any]]) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from pneumo import diagnosis, figures, radiograph, runs
+    from pneumo import runs
+    from pneumo.images import overlays, radiograph
+    from pneumo.inference import batch, diagnosis
 
-    [path] = diagnosis.files_below([options.path])[:1] or [options.path]
+    [path] = batch.files_below([options.path])[:1] or [options.path]
     if options.path.is_dir():
         raise PneumoError(f"{options.path} is a folder; explain takes one file")
     run = runs.load(options.run, "classification")
-    [(_, found)] = diagnosis.diagnose_files(run, [path])
-    if found.error:
-        print(f"{path}: {found.error}", file=sys.stderr)
+    [(_, result)] = batch.diagnose_files(run, [path])
+    if result.error:
+        print(f"{path}: {result.error}", file=sys.stderr)
         return SOME_FAILED
-    heatmap = diagnosis.explain(run, found, options.method)[options.target]
-    runs.write(options.out, radiograph.encode_png(figures.overlay(found.radiograph.pixels, heatmap.values)))
+    heatmap = diagnosis.explain(run, result, options.method)[options.target]
+    runs.write(options.out, radiograph.encode_png(overlays.overlay(result.radiograph.pixels, heatmap.values)))
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
-    reason = diagnosis.no_answer(found)
+    reason = diagnosis.no_result(result)
     evidence += f"; no answer: {reason}" if reason else ""
-    print(f"{options.out}: probability of PNEUMONIA {chance(found.probability)}{evidence}")
+    print(f"{options.out}: probability of PNEUMONIA {chance(result.probability)}{evidence}")
     return FINE
 
 
@@ -529,13 +548,16 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from pneumo import generative, runs, sheets
+
+    from pneumo import runs
+    from pneumo.generators import sampling
+    from pneumo.images import sheets
 
     run = runs.load(options.run, "gan")
-    images = generative.samples(run, options.count, options.seed, options.wanted)
+    images = sampling.samples(run, options.count, options.seed, options.wanted)
     runs.write(options.out, sheets.png(sheets.grid(images)))
     print(
-        f"{options.out}: {len(images)} synthetic radiographs, {options.wanted or ' and '.join(generative.classes(run))}"
+        f"{options.out}: {len(images)} synthetic radiographs, {options.wanted or ' and '.join(sampling.classes(run))}"
     )
     return FINE
 
@@ -543,7 +565,9 @@ def _sample(options: argparse.Namespace) -> int:
 def _reconstruct(options: argparse.Namespace) -> int:
     import numpy as np
 
-    from pneumo import generative, radiograph, runs, sheets
+    from pneumo import runs
+    from pneumo.generators import reconstruction
+    from pneumo.images import radiograph, sheets
 
     run = runs.load(options.run, "reconstruction")
     try:
@@ -551,23 +575,24 @@ def _reconstruct(options: argparse.Namespace) -> int:
     except PneumoError as error:
         print(f"{options.path}: {error}", file=sys.stderr)
         return SOME_FAILED
-    found = generative.reconstruct(run, pixels)
-    error = (found.error * 255).round().clip(0, 255).astype(np.uint8)
-    sheet = sheets.grid(np.stack([found.original, found.found, error]), columns=3)
+    result = reconstruction.reconstruct(run, pixels)
+    error = (result.error * 255).round().clip(0, 255).astype(np.uint8)
+    sheet = sheets.grid(np.stack([result.original, result.result, error]), columns=3)
     runs.write(options.out, sheets.png(sheet))
-    print(f"{options.out}: original, reconstruction, error; PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}")
+    print(f"{options.out}: original, reconstruction, error; PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}")
     return FINE
 
 
 def _quality(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pneumo import quality, runs, training
+    from pneumo import runs, training
+    from pneumo.generators import quality
 
     if options.seeds < 1:
         raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
     gan = runs.load(options.run, "gan")
-    found = quality.measure(
+    result = quality.measure(
         gan,
         runs.load(options.encoder or quality.ENCODER, "classification"),
         runs.load(options.classifier, "classification"),
@@ -576,15 +601,15 @@ def _quality(options: argparse.Namespace) -> int:
         limit=options.images,
         progress=_bar("measuring", "step"),
     )
-    if options.crossed:
-        found = replace(found, crossed=training.crossed(gan, options.data, progress=_TrainingBar()))
+    if options.tstr:
+        result = replace(result, tstr=training.tstr(gan, options.data, progress=_TrainingBar()))
     if options.save:
-        quality.save(gan.folder, found)
+        quality.save(gan.folder, result)
     if options.json:
-        _print_json(found)
+        _print_json(result)
         return FINE
-    near, memory = found.distances, found.memory
-    print(f"{gan.card.name}: n = {near.n}, {found.seeds} seeds, features of {found.encoder}")
+    near, memory = result.distances, result.memory
+    print(f"{gan.card.name}: n = {near.n}, {result.seeds} seeds, features of {result.encoder}")
     for name in ("frechet", "kernel", "precision", "recall"):
         value, floor = getattr(near, name), getattr(near, f"{name}_floor")
         print(f"  {name:<10} {value.mean:8.3f}  ({value.low:.3f} to {value.high:.3f})  real against real {floor:.3f}")
@@ -595,11 +620,11 @@ def _quality(options: argparse.Namespace) -> int:
             f"  held-out {each.held_out:.{places}f} (95% {ends.low:.{places}f} to {ends.high:.{places}f})"
         )
     print(f"  nearer in pixels than 99% of the held-out ones: {memory.copies.mean:.2%}")
-    for each in found.asked:
+    for each in result.asked:
         print(
-            f"  {each.wanted}: {found.classifier} agrees with {each.agreed.mean:.1%} (n = {each.n}), median probability {each.probability.mean:.3f}"
+            f"  {each.wanted}: {result.classifier} agrees with {each.agreed.mean:.1%} (n = {each.n}), median probability {each.probability.mean:.3f}"
         )
-    for each in found.crossed:
+    for each in result.tstr:
         print(
             f"  trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}{_interval(each.ci95)}, n = {each.n}"
         )
@@ -614,12 +639,18 @@ def _interval(interval: Any) -> str:
 
 
 def _latent(options: argparse.Namespace) -> int:
-    from pneumo import latent, runs
+
+    from pneumo import runs
+    from pneumo.generators import latent, latent_measures
 
     run = runs.load(options.run, "reconstruction")
     if options.save and not options.data:
         raise PneumoError("--save needs --data SOURCE, the source the run was trained on")
-    space = latent.measure(run, options.data, _bar("measuring", "step")) if options.data else latent.read(run.folder)
+    space = (
+        latent_measures.measure(run, options.data, _bar("measuring", "step"))
+        if options.data
+        else latent.read(run.folder)
+    )
     if space is None:
         raise PneumoError(f"{run.card.name!r} was not measured yet; name its data with --data SOURCE --save")
     if options.save:
@@ -629,13 +660,13 @@ def _latent(options: argparse.Namespace) -> int:
         _print_json({name: value for name, value in encode(about).items() if name != "names"})
         return FINE
     print(f"{run.card.name}: code of {about.code_size:,} numbers for {about.input_size:,}, n = {about.n} held-out radiographs of {about.patients} patients")  # fmt: skip
-    for title, found in (("autoencoder", about.model), ("components", about.pca), ("JPEG", about.jpeg), ("gain over components", about.gain)):  # fmt: skip
-        if found:
-            print(f"  {title:<21} PSNR {_mean(found.psnr, 2)} dB   SSIM {_mean(found.ssim, 3)}")
+    for title, result in (("autoencoder", about.model), ("components", about.pca), ("JPEG", about.jpeg), ("gain over components", about.gain)):  # fmt: skip
+        if result:
+            print(f"  {title:<21} PSNR {_mean(result.psnr, 2)} dB   SSIM {_mean(result.ssim, 3)}")
     if about.class_auroc is not None:
         print(f"  error as a sign of PNEUMONIA: AUROC {about.class_auroc:.3f}")
-    for kind, odd in about.odd.items():
-        print(f"  error as a sign of {kind}: AUROC {odd.auroc:.3f} (n = {len(odd.errors)} and {about.n})")
+    for kind, ood in about.ood.items():
+        print(f"  error as a sign of {kind}: AUROC {ood.auroc:.3f} (n = {len(ood.errors)} and {about.n})")
     return FINE
 
 
@@ -646,26 +677,35 @@ def _mean(mean: Any, places: int) -> str:
 # --- gate -------------------------------------------------------------------------------------------------
 
 
-def _gate(options: argparse.Namespace) -> int:
+def _input_check(options: argparse.Namespace) -> int:
     from dataclasses import replace
 
-    from pneumo import gate, runs
+    from pneumo import runs
+    from pneumo.inference import input_check, input_check_fit
 
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source the encoder was trained on")
     if options.fit:
-        parts = [runs.load(options.encoder or gate.ENCODER), runs.load(options.autoencoder or gate.AUTOENCODER)]
-        guard = gate.fit(options.data, *parts, progress=_bar("fitting", "step"))
+        splits = [
+            runs.load(options.encoder or input_check_fit.ENCODER),
+            runs.load(options.autoencoder or input_check_fit.AUTOENCODER),
+        ]
+        guard = input_check_fit.fit(options.data, *splits, progress=_bar("fitting", "step"))
     else:
-        guard = gate.load()
+        guard = input_check.load()
     if guard is None:
-        raise PneumoError(f"no gate in {gate.folder()}; fit one: python -m pneumo gate --data SOURCE --fit --save")
+        raise PneumoError(
+            f"no gate in {input_check.folder()}; fit one: python -m pneumo gate --data SOURCE --fit --save"
+        )
     if options.data:
         guard = replace(
-            guard, about=replace(guard.about, measured=gate.measure(guard, options.data, _bar("measuring", "step")))
+            guard,
+            about=replace(
+                guard.about, measured=input_check_fit.measure(guard, options.data, _bar("measuring", "step"))
+            ),
         )
     if options.save:
-        gate.save(guard, gate.folder() if options.save == Path() else options.save)
+        input_check.save(guard, input_check.folder() if options.save == Path() else options.save)
     about = guard.about
     if options.json:
         _print_json({name: value for name, value in encode(about).items() if name != "validation"})
@@ -674,14 +714,14 @@ def _gate(options: argparse.Namespace) -> int:
     if about.measured is None:
         print("not measured; name the data with --data")
         return FINE
-    found = about.measured
-    print(f"  let in     {_share(found.accepted)}  internal test radiographs of {found.patients} patients")
-    print(f"    of them  {_share(found.unusual)}  with a warning")
-    print(f"  refused    {found.refused_mean:.1%} on average over {len(found.refused)} kinds of other pictures")
-    for kind, share in gate.kinds_of(found):
+    result = about.measured
+    print(f"  let in     {_share(result.accepted)}  internal test radiographs of {result.patients} patients")
+    print(f"    of them  {_share(result.unusual)}  with a warning")
+    print(f"  refused    {result.refused_mean:.1%} on average over {len(result.refused)} kinds of other pictures")
+    for kind, share in input_check.kinds_of(result):
         print(f"    {_share(share)}  {kind}" + (f" (parts of {share.bases})" if share.bases < share.n else ""))
-    print(f"  named      {_share(found.phantoms_named)}  phantoms")
-    for kind, share in found.others.items():
+    print(f"  named      {_share(result.phantoms_named)}  phantoms")
+    for kind, share in result.others.items():
         print(f"  let in     {_share(share)}  {kind}")
     return FINE
 
@@ -694,12 +734,15 @@ def _share(share: Any) -> str:
 
 
 def _card(options: argparse.Namespace) -> int:
-    from pneumo import gate, latent, modelcard, quality, runs
+    from pneumo import runs
+    from pneumo.generators import latent, quality
+    from pneumo.inference import input_check
+    from pneumo.runs import model_card
 
     folder = runs.resolve(options.run)
     card = runs.read_card(folder)
-    measured = [*quality.card_sections(folder), *latent.card_sections(folder), *gate.card_sections(card)]
-    text = modelcard.markdown(card, measured)
+    measured = [*quality.card_sections(folder), *latent.card_sections(folder), *input_check.card_sections(card)]
+    text = model_card.markdown(card, measured)
     if options.out:
         runs.write(options.out, text.encode())
     else:
@@ -711,6 +754,7 @@ def _card(options: argparse.Namespace) -> int:
 
 
 def _runs(options: argparse.Namespace) -> int:
+
     from pneumo import runs
 
     rows = [_run_row(runs.read_card(runs.resolve(name)), name) for name in runs.available()]
@@ -718,10 +762,10 @@ def _runs(options: argparse.Namespace) -> int:
         _print_json(rows)
         return FINE
     for row in rows:
-        found = row["metrics"].get("test") or next(iter(row["metrics"].values()), None)
+        result = row["metrics"].get("test") or next(iter(row["metrics"].values()), None)
         print(
             f"{row['name']:<24} {row['model']:<16} {row['parameters']:>10,} parameters  {row['image_size']} px  "
-            f"{_area(found) if found else row['task']}{'  (default)' if row['default'] else ''}"
+            f"{_area(result) if result else row['task']}{'  (default)' if row['default'] else ''}"
         )
     return FINE
 

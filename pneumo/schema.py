@@ -1,16 +1,12 @@
 """The nouns that pass between the floors: frozen dataclasses, no behaviour beyond checking themselves.
 
-Every class that is written to disk has `to_dict` and `from_dict` through `encode` and `decode` below,
-so an unknown or a missing key is found here and named.
+What is written to disk goes through `pneumo.codec`, which finds an unknown or a missing key and names it.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import sys
-import types
-import typing
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -40,6 +36,7 @@ NOT_NEGATIVE = (
     "kl_weight",
     "denoise",
 )
+Progress = Callable[[int, int], None]  # called with (done, total) while long work goes on
 POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
 
 
@@ -48,7 +45,7 @@ class PneumoError(ValueError):
 
 
 @dataclass(frozen=True)
-class Caution:
+class ImageWarning:
     """Something a reader of a radiograph should know: a stable code, and a sentence for people."""
 
     code: str
@@ -64,11 +61,11 @@ class Radiograph:
     """
 
     pixels: np.ndarray
-    cautions: tuple[Caution, ...] = ()
+    warnings: tuple[ImageWarning, ...] = ()
 
 
 @dataclass(frozen=True)
-class Admission:
+class Assessment:
     """What the gate says of a picture before a diagnosis.
 
     verdict: "radiograph", "unusual" (let in with a warning), "phantom" (let in and named), or "refused".
@@ -310,7 +307,7 @@ class Subgroup:
 
 
 @dataclass(frozen=True)
-class Crossed:
+class SyntheticTransfer:
     """AUROC with DeLong's interval of a classifier on n pictures; trained_on, tested_on: "generated" or "real".
 
     ci95: None where every picture was told right, and no interval can be estimated.
@@ -443,12 +440,12 @@ class Diagnosis:
     stability: Interval | None = None
     radiograph: Radiograph | None = None
     seen: np.ndarray | None = None
-    admission: Admission | None = None
+    assessment: Assessment | None = None
     overridden: bool = False
 
     @property
-    def cautions(self) -> tuple[Caution, ...]:
-        return self.radiograph.cautions if self.radiograph else ()
+    def warnings(self) -> tuple[ImageWarning, ...]:
+        return self.radiograph.warnings if self.radiograph else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -456,92 +453,14 @@ class Predictions:
     """predictions.csv by column; every array has one entry per image."""
 
     names: np.ndarray
-    parts: np.ndarray
+    splits: np.ndarray
     patients: np.ndarray
     labels: np.ndarray
     subtypes: np.ndarray
     logits: np.ndarray
     probabilities: np.ndarray
 
-    def part(self, name: str) -> Predictions:
+    def split(self, name: str) -> Predictions:
         """The images of one part: "validation" or "test"."""
-        chosen = self.parts == name
+        chosen = self.splits == name
         return Predictions(*(column[chosen] for column in vars(self).values()))
-
-
-def chance(probability: float) -> str:
-    """ "0.934"; never 0.000 or 1.000, which no model may claim. The one way a probability is written for people."""
-    return "<0.001" if probability < 0.0005 else ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
-
-
-def nearest(word: str, known: typing.Iterable[str]) -> str:
-    """', did you mean X?' for the closest known word, or an empty string."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
-
-
-def encode(value: Any) -> Any:
-    """Dataclasses, tuples and dicts as plain JSON values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, list | tuple):
-        return [encode(item) for item in value]
-    if isinstance(value, dict):
-        return {str(key): encode(item) for key, item in value.items()}
-    return value
-
-
-def decode(kind: Any, value: Any, where: str = "") -> Any:
-    """The reverse of `encode`: a value of type `kind` from plain JSON, checked.
-
-    Unknown keys, missing keys and wrong types raise PneumoError naming the place, e.g. "recipe.image.size".
-    """
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, value, where)
-    if kind is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in args:
-            return None
-        return decode(next(a for a in args if a is not type(None)), value, where)
-    if origin is Literal:
-        if value not in args:
-            hint = nearest(str(value), [str(a) for a in args])
-            raise PneumoError(f"{where} is {value!r}; expected one of {', '.join(map(repr, args))}{hint}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise PneumoError(f"{where} is {value!r}; expected a list")
-        return tuple(decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise PneumoError(f"{where} is {value!r}; expected an object")
-        return {key: decode(args[1], item, f"{where}.{key}") for key, item in value.items()}
-    return _decode_scalar(kind, value, where)
-
-
-def _decode_scalar(kind: type, value: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not abs(value) <= sys.float_info.max:  # JSON as Python reads it has NaN, Infinity and 1e999
-            raise PneumoError(f"{where} is {value!r}; expected a finite number")
-        return float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise PneumoError(f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}")
-    return value
-
-
-def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise PneumoError(f"{where or kind.__name__} is {value!r}; expected an object")
-    hints = typing.get_type_hints(kind)
-    prefix = f"{where}." if where else ""
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    for key in value:
-        if key not in known:
-            raise PneumoError(f"unknown key {prefix}{key}{nearest(key, known)}")
-    for name, f in known.items():
-        has_default = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
-        if name not in value and not has_default:
-            raise PneumoError(f"missing key {prefix}{name}")
-    return kind(**{key: decode(hints[key], item, f"{prefix}{key}") for key, item in value.items()})

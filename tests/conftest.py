@@ -8,9 +8,12 @@ import pytest
 import torch
 from hypothesis import settings
 
-from pneumo import diagnosis, evaluation, models, runs, training
+from pneumo import models, runs, training
+from pneumo.codec import decode, encode
+from pneumo.inference import examples
+from pneumo.metrics import calibration
 from pneumo.runs import Run
-from pneumo.schema import Recipe, decode, encode
+from pneumo.schema import Recipe
 
 SIZE = 32
 # A busy machine is no failure: what is slow is measured in benchmarks/.
@@ -43,9 +46,9 @@ def small_run(small_run_folder) -> Run:
 
 
 @pytest.fixture(scope="session")
-def examples() -> list[diagnosis.Example]:
+def examples() -> list[examples.Example]:
     """The built-in phantoms."""
-    return diagnosis.phantom_examples()
+    return examples.phantom_examples()
 
 
 @pytest.fixture
@@ -59,4 +62,4 @@ def scores() -> tuple[np.ndarray, np.ndarray]:
     """300 labels and probabilities of a good but not perfect model."""
     rng = np.random.default_rng(0)
     labels = (rng.random(300) < 0.6).astype(np.int64)
-    return labels, evaluation.calibrated(rng.normal(4 * labels - 2, 1.5), 1.0)
+    return labels, calibration.calibrated(rng.normal(4 * labels - 2, 1.5), 1.0)

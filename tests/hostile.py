@@ -314,7 +314,7 @@ def _wrong_kinds() -> list[tuple[str, bytes]]:
     return files + [(f"random-after-magic{i}", head + random.Random(i).randbytes(3000)) for i, head in enumerate(heads)]
 
 
-def _odd_pictures() -> list[tuple[str, bytes]]:
+def _ood_images() -> list[tuple[str, bytes]]:
     grey = picture()
     frames = [Image.fromarray(np.roll(grey, shift, 1)) for shift in (0, 9, 18)]
     many = {"save_all": True, "append_images": frames[1:], "duration": 50}
@@ -397,4 +397,4 @@ def _odd_pictures() -> list[tuple[str, bytes]]:
 
 def hostile_files() -> list[tuple[str, bytes]]:
     """Over 200 (name, bytes), the same at every call. Some are readable after all; none may do harm."""
-    return _wrong_kinds() + _odd_pictures() + _truncations() + _flipped() + _bombs()
+    return _wrong_kinds() + _ood_images() + _truncations() + _flipped() + _bombs()

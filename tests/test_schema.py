@@ -7,19 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pneumo import schema
-from pneumo.schema import (
-    AugmentSpec,
-    DataSpec,
-    ImageSpec,
-    Interval,
-    PneumoError,
-    Recipe,
-    RunCard,
-    decode,
-    encode,
-    nearest,
-)
+from pneumo import formatting
+from pneumo.codec import decode, encode
+from pneumo.formatting import nearest
+from pneumo.schema import AugmentSpec, DataSpec, ImageSpec, Interval, PneumoError, Recipe, RunCard
 
 PLAIN_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
@@ -131,4 +122,4 @@ def test_any_json_document_as_a_card_is_a_named_mistake(document):
     [(0.0, "<0.001"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.5, "0.500"), (0.9994, "0.999"), (1.0, ">0.999")],
 )
 def test_certainty_is_never_written(probability, written):
-    assert schema.chance(probability) == written
+    assert formatting.chance(probability) == written

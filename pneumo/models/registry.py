@@ -16,7 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pneumo.schema import ImageSpec, PneumoError, nearest
+from pneumo.formatting import nearest
+from pneumo.schema import ImageSpec, PneumoError
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.ensemble import make_ensemble
 from pneumo.training.session import Outcome, finish_processes, has_checkpoint, is_main_process, train
-from pneumo.training.synthetic import crossed
+from pneumo.training.synthetic import tstr
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Phase, Task
 from pneumo.training.trainer import Interrupted, Progress, Trainer
 
@@ -17,10 +17,10 @@ __all__ = [
     "Progress",
     "Task",
     "Trainer",
-    "crossed",
     "finish_processes",
     "has_checkpoint",
     "is_main_process",
     "make_ensemble",
     "train",
+    "tstr",
 ]

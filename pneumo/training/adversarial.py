@@ -9,7 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pneumo import models, runs, sheets, transforms
+from pneumo import models, runs
+from pneumo.images import sheets, transforms
 from pneumo.schema import Recipe
 from pneumo.training.tasks import Batch, Phase, Predict, Task, subset
 
@@ -29,25 +30,25 @@ class GanTask(Task):
     def __init__(
         self,
         recipe: Recipe,
-        squares: np.ndarray,
+        resized: np.ndarray,
         labels: np.ndarray,
-        parts: dict[str, np.ndarray],
+        splits: dict[str, np.ndarray],
         seed: int,
         start: dict[str, Tensor] | None = None,
     ) -> None:
-        self.recipe, self.squares, self.labels, self.parts = recipe, squares, labels, parts
+        self.recipe, self.resized, self.labels, self.splits = recipe, resized, labels, splits
         model = models.build(recipe.model, recipe.image, **recipe.model_args)
         self.z_size = model.z_size
         self.modules = {"generator": model.generator, "discriminator": model.discriminator}
         generator = torch.Generator().manual_seed(seed)
-        classes = sorted(set(labels[parts["train"]].tolist()))
-        self.watched = {part: subset(parts[part], WATCHED, seed) for part in ("train", "validation")}
+        classes = sorted(set(labels[splits["train"]].tolist()))
+        self.watched = {split: subset(splits[split], WATCHED, seed) for split in ("train", "validation")}
         self.watched_z = torch.randn(WATCHED, self.z_size, generator=generator)
         self.fixed_z = torch.randn(SNAPSHOT_SAMPLES, self.z_size, generator=generator)
         self.fixed_labels = torch.tensor(classes).repeat_interleave(SNAPSHOT_SAMPLES // len(classes))
 
     def __len__(self) -> int:
-        return len(self.parts["train"])
+        return len(self.splits["train"])
 
     def phases(self) -> tuple[Phase, ...]:
         return (
@@ -61,8 +62,8 @@ class GanTask(Task):
         )
 
     def fetch(self, indices: list[int]) -> Batch:
-        rows = self.parts["train"][indices]
-        return {"image": torch.from_numpy(self.squares[rows]), "label": torch.from_numpy(self.labels[rows])}
+        rows = self.splits["train"][indices]
+        return {"image": torch.from_numpy(self.resized[rows]), "label": torch.from_numpy(self.labels[rows])}
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         planes = transforms.augment(batch["image"], self.recipe.augment, generator)
@@ -71,7 +72,7 @@ class GanTask(Task):
     def sampling_weights(self) -> np.ndarray | None:
         if self.recipe.sampling == "shuffle":
             return None
-        labels = self.labels[self.parts["train"]]
+        labels = self.labels[self.splits["train"]]
         return (1 / np.maximum(np.bincount(labels, minlength=2), 1))[labels]
 
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -103,7 +104,7 @@ class GanTask(Task):
         with torch.autocast(images.device.type, enabled=False):
             verdict = self.modules["discriminator"](images, labels).sum()
             [slope] = torch.autograd.grad(verdict, images, create_graph=True)
-        return slope.square().sum((1, 2, 3)).mean()
+        return slope.resized_image().sum((1, 2, 3)).mean()
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         _learns(self.modules["discriminator"], False)  # its gradients would be computed and thrown away
@@ -133,9 +134,9 @@ class GanTask(Task):
         row: dict[str, float] = {}
         with torch.inference_mode():
             verdicts = {"generated": judge(fake, labels)}
-            for part, rows in self.watched.items():
-                images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
-                verdicts[part] = judge(images, torch.from_numpy(self.labels[rows]).to(device))
+            for split, rows in self.watched.items():
+                images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
+                verdicts[split] = judge(images, torch.from_numpy(self.labels[rows]).to(device))
         for name, logits in verdicts.items():
             real = logits.float().sigmoid()
             right = real < 0.5 if name == "generated" else real >= 0.5

@@ -14,7 +14,9 @@ import torch.nn.functional as F
 from sklearn.neighbors import NearestNeighbors
 from torch import Tensor, nn
 
-from pneumo import evaluation, models, transforms
+from pneumo import models
+from pneumo.images import transforms
+from pneumo.metrics import classification
 from pneumo.schema import Recipe
 from pneumo.training.tasks import EVALUATION_BATCH, Batch, Phase, Predict, Task, subset
 
@@ -30,27 +32,27 @@ class ContrastiveTask(Task):
     def __init__(
         self,
         recipe: Recipe,
-        squares: np.ndarray,
+        resized: np.ndarray,
         labels: np.ndarray,
-        parts: dict[str, np.ndarray],
+        splits: dict[str, np.ndarray],
         seed: int,
         start: dict[str, Tensor] | None = None,
     ) -> None:
-        self.recipe, self.squares, self.labels, self.parts = recipe, squares, labels, parts
+        self.recipe, self.resized, self.labels, self.splits = recipe, resized, labels, splits
         encoder = models.build(recipe.model, recipe.image, **recipe.model_args)
         if start:
             models.load_backbone(encoder, start)
         self.modules = {"encoder": encoder}
-        self.watched = subset(parts["train"], 2 * len(parts["validation"]), seed)
+        self.watched = subset(splits["train"], 2 * len(splits["validation"]), seed)
 
     def __len__(self) -> int:
-        return len(self.parts["train"])
+        return len(self.splits["train"])
 
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("encoder", self.modules["encoder"].parameters, self._loss),)
 
     def fetch(self, indices: list[int]) -> Batch:
-        return {"image": torch.from_numpy(self.squares[self.parts["train"][indices]])}
+        return {"image": torch.from_numpy(self.resized[self.splits["train"][indices]])}
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """(2B, C, S, S): first views, then second views in the same order."""
@@ -70,37 +72,37 @@ class ContrastiveTask(Task):
         """Contrastive loss and how often the nearest picture is the other view, on validation pictures; and the AUROC of
         20 nearest training neighbours, which alone looks at labels."""
         device = next(self.modules["encoder"].parameters()).device
-        losses, found = [], []
+        losses, result = [], []
         generator = torch.Generator().manual_seed(WATCHED_SEED)
-        validation = self.parts["validation"]
+        validation = self.splits["validation"]
         size = min(self.recipe.batch_size, len(validation))
         for rows in np.split(validation[: len(validation) // size * size], len(validation) // size):
-            images = self.prepare({"image": torch.from_numpy(self.squares[rows]).to(device)}, generator)["image"]
+            images = self.prepare({"image": torch.from_numpy(self.resized[rows]).to(device)}, generator)["image"]
             similarity = self._similarity(predict(lambda model, images=images: model(images)).float())
             partners = _partners(len(similarity), similarity.device)
             losses.append(F.cross_entropy(similarity, partners).item())
-            found.append((similarity.argmax(1) == partners).float().mean().item())
+            result.append((similarity.argmax(1) == partners).float().mean().item())
         return {
             "validation_loss": float(np.mean(losses)),
-            "validation_accuracy": float(np.mean(found)),
+            "validation_accuracy": float(np.mean(result)),
             "validation_neighbour_auroc": self._neighbour_auroc(predict, device),
         }
 
     def _neighbour_auroc(self, predict: Predict, device: torch.device) -> float:
         features = [
             F.normalize(predict(lambda model, rows=rows: self._features(model, rows, device))).numpy()
-            for rows in (self.watched, self.parts["validation"])
+            for rows in (self.watched, self.splits["validation"])
         ]
         count = min(NEIGHBOURS, len(self.watched))
         _, nearest = NearestNeighbors(n_neighbors=count).fit(features[0]).kneighbors(features[1])
-        area = evaluation.auroc(self.labels[self.parts["validation"]], self.labels[self.watched][nearest].mean(1))
+        area = classification.auroc(self.labels[self.splits["validation"]], self.labels[self.watched][nearest].mean(1))
         return math.nan if area is None else area
 
     def _features(self, model: nn.Module, indices: np.ndarray, device: torch.device) -> Tensor:
         """(len(indices), F) float32 features of the backbone, on the CPU, pictures unchanged."""
         out = []
         for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
-            images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
+            images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
             out.append(model.backbone(images).float().cpu())
         return torch.cat(out)
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from pneumo import data, evaluation, models, runs, transforms
+from pneumo import data, models, runs
+from pneumo.images import transforms
+from pneumo.metrics import calibration, classification, thresholds
 from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, Predictions, RunCard, WeightsInfo
 from pneumo.training.session import check_free, versions
 
@@ -30,28 +32,28 @@ def make_ensemble(
     _check_alike(members)
     first = members[0].card
     dataset = data.open_source(source)
-    parts = data.divide(dataset, first.recipe.data)
-    if data.split_digest(dataset, parts) != first.data.split_digest:
+    splits = data.split_patients(dataset, first.recipe.data)
+    if data.split_digest(dataset, splits) != first.data.split_digest:
         raise PneumoError(f"{source} is not the data set {first.name!r} was trained on (its split has another digest)")
     size = max(member.card.image.size for member in members)
     image = ImageSpec(size=size, mean=(0.0,), std=(1.0,), intensity=first.image.intensity)
     model = runs.ensemble_of(members)
-    squares = data.squares(dataset, image, progress)
-    names_of_parts = [part for part in ("validation", "test") if len(parts[part])]
-    rows = [(i, part) for part in names_of_parts for i in parts[part] if i not in squares.errors]
-    logits = _logits(model, squares.array, np.array([i for i, _ in rows]), image)
+    resized = data.resized(dataset, image, progress)
+    names_of_splits = [split for split in ("validation", "test") if len(splits[split])]
+    rows = [(i, split) for split in names_of_splits for i in splits[split] if i not in resized.errors]
+    logits = _logits(model, resized.array, np.array([i for i, _ in rows]), image)
     items = [dataset.items[i] for i, _ in rows]
     predictions = Predictions(
         names=np.array([item.name for item in items]),
-        parts=np.array([part for _, part in rows]),
+        splits=np.array([split for _, split in rows]),
         patients=np.array([item.patient for item in items]),
         labels=np.array([item.label for item in items], dtype=np.int64),
         subtypes=np.array([item.subtype for item in items]),
         logits=logits,
-        probabilities=evaluation.calibrated(logits),
+        probabilities=calibration.calibrated(logits),
     )
-    validation = predictions.part("validation")
-    points = evaluation.operating_points(validation.labels, validation.probabilities)
+    validation = predictions.split("validation")
+    points = thresholds.operating_points(validation.labels, validation.probabilities)
     digests = {member.card.name: member.card.weights.sha256 for member in members}
     card = replace(
         first,
@@ -62,10 +64,10 @@ def make_ensemble(
         recipe=replace(
             first.recipe, name="ensemble", summary=f"Mean of calibrated probabilities: {', '.join(digests)}."
         ),
-        metrics=evaluation.measure(predictions, points[0].threshold),
+        metrics=classification.measure(predictions, points[0].threshold),
         operating_points=points,
         default_point=points[0].name,
-        indeterminate=evaluation.indeterminate_band(validation.labels, validation.probabilities),
+        indeterminate=thresholds.indeterminate_band(validation.labels, validation.probabilities),
         temperature=1.0,
         bias=0.0,
         best_epoch=0,
@@ -103,11 +105,11 @@ def _check_alike(members: Sequence[runs.Run]) -> None:
                 )
 
 
-def _logits(model: torch.nn.Module, squares: np.ndarray, indices: np.ndarray, image: ImageSpec) -> np.ndarray:
+def _logits(model: torch.nn.Module, resized: np.ndarray, indices: np.ndarray, image: ImageSpec) -> np.ndarray:
     """(len(indices),) float64."""
-    found = []
+    result = []
     for start in range(0, len(indices), BATCH):
-        planes = transforms.normalise(torch.from_numpy(squares[indices[start : start + BATCH]]), image)
+        planes = transforms.normalise(torch.from_numpy(resized[indices[start : start + BATCH]]), image)
         with torch.inference_mode():
-            found.append(model(planes)[:, 0].double().numpy())
-    return np.concatenate(found)
+            result.append(model(planes)[:, 0].double().numpy())
+    return np.concatenate(result)

@@ -17,8 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from pneumo import evaluation, recipes, runs
-from pneumo.schema import PneumoError, Recipe, RunCard
+from pneumo import runs
+from pneumo.metrics import classification, thresholds
+from pneumo.schema import PneumoError, Predictions, Recipe, RunCard
+from pneumo.training import recipes
 from pneumo.training.session import train
 
 RESULTS_FILE = "results.csv"
@@ -49,14 +51,14 @@ def variations(
         recipe = replace(recipe, data=replace(recipe.data, folds=folds))
     if seeds:
         axes.append([("seed", str(recipe.seed + n)) for n in range(seeds)])
-    found = []
+    result = []
     for chosen in itertools.product(*axes):
         name = " ".join(f"{key.split('.')[-1]}={value}" for key, value in chosen).replace("/", "-")
         changed = recipes.override(recipe, [f"{key}={value}" for key, value in chosen])
-        found.append(Variation(name.replace(" ", "_"), dict(chosen), changed))
-    if len({each.name for each in found}) < len(found):
+        result.append(Variation(name.replace(" ", "_"), dict(chosen), changed))
+    if len({each.name for each in result}) < len(result):
         raise PneumoError("two trainings of this experiment would be the same; give every value once")
-    return found
+    return result
 
 
 def run_all(
@@ -85,11 +87,11 @@ def run_all(
 
 
 def _row(variation: Variation, card: RunCard) -> dict[str, Any]:
-    found = card.metrics.get("left_out") or card.metrics["validation"]
-    figures = {name: getattr(found, name) for name in FIGURES}
+    result = card.metrics.get("left_out") or card.metrics["validation"]
+    figures = {name: getattr(result, name) for name in FIGURES}
     return (
         variation.changes
-        | {"n": found.n, "patients": found.patients}
+        | {"n": result.n, "patients": result.patients}
         | figures
         | {
             "best_epoch": card.best_epoch,
@@ -110,25 +112,25 @@ def summarise(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _moments(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"trainings": len(members)}
+    result: dict[str, Any] = {"trainings": len(members)}
     for name in FIGURES:
         values = np.array([row[name] for row in members if row[name] is not None], dtype=float)
-        found[name] = float(values.mean()) if len(values) else None
-        found[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else None
-    return found
+        result[name] = float(values.mean()) if len(values) else None
+        result[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else None
+    return result
 
 
-def out_of_fold(folder: Path, planned: Sequence[Variation]) -> runs.Predictions:
+def out_of_fold(folder: Path, planned: Sequence[Variation]) -> Predictions:
     """Every patient outside the internal test, as the run saw them that did not train on them. Pooled over folds."""
-    parts = [runs.read_predictions(folder / variation.name).part("validation") for variation in planned]
-    columns: Iterator[tuple[np.ndarray, ...]] = zip(*(vars(part).values() for part in parts), strict=True)
-    return runs.Predictions(*(np.concatenate(column) for column in columns))
+    splits = [runs.read_predictions(folder / variation.name).split("validation") for variation in planned]
+    columns: Iterator[tuple[np.ndarray, ...]] = zip(*(vars(split).values() for split in splits), strict=True)
+    return Predictions(*(np.concatenate(column) for column in columns))
 
 
-def pooled(predictions: runs.Predictions) -> Any:
+def pooled(predictions: Predictions) -> Any:
     """Metrics of pooled out-of-fold predictions at the threshold of the best Youden index among them."""
-    point = evaluation.operating_points(predictions.labels, predictions.probabilities, "out-of-fold patients")[0]
-    return evaluation.evaluate(
+    point = thresholds.operating_points(predictions.labels, predictions.probabilities, "out-of-fold patients")[0]
+    return classification.evaluate(
         predictions.labels,
         predictions.probabilities,
         predictions.patients.tolist(),

@@ -10,7 +10,8 @@ import torch.nn.functional as F
 from sklearn.decomposition import PCA
 from torch import Tensor, nn
 
-from pneumo import models, transforms
+from pneumo import models
+from pneumo.images import transforms
 from pneumo.schema import Recipe
 from pneumo.training.tasks import EVALUATION_BATCH, Batch, Phase, Predict, Task, subset
 
@@ -23,42 +24,42 @@ class ReconstructionTask(Task):
     def __init__(
         self,
         recipe: Recipe,
-        squares: np.ndarray,
+        resized: np.ndarray,
         labels: np.ndarray,
-        parts: dict[str, np.ndarray],
+        splits: dict[str, np.ndarray],
         seed: int,
         start: dict[str, Tensor] | None = None,
     ) -> None:
-        self.recipe, self.squares, self.parts = recipe, squares, parts
+        self.recipe, self.resized, self.splits = recipe, resized, splits
         model = models.build(recipe.model, recipe.image, **recipe.model_args)
         if hasattr(model, "start_from_components"):
             model.start_from_components(*self._components(model))
         self.modules = {"autoencoder": model}
         self.measured = {
-            "train": subset(parts["train"], len(parts["validation"]), seed),
-            "validation": parts["validation"],
+            "train": subset(splits["train"], len(splits["validation"]), seed),
+            "validation": splits["validation"],
         }
 
     def _components(self, model: nn.Module) -> tuple[Tensor, Tensor, Tensor]:
         """Mean (D,), principal components (K, D) and deviations along them (K,) of the training pictures."""
         rows = []
-        for indices in np.array_split(self.parts["train"], max(1, len(self.parts["train"]) // EVALUATION_BATCH)):
-            images = transforms.normalise(torch.from_numpy(self.squares[indices]), self.recipe.image)
+        for indices in np.array_split(self.splits["train"], max(1, len(self.splits["train"]) // EVALUATION_BATCH)):
+            images = transforms.normalise(torch.from_numpy(self.resized[indices]), self.recipe.image)
             rows.append(model.small(images).numpy())
         small = np.concatenate(rows)
         count = min(model.code_size, *small.shape)
-        found = PCA(count, svd_solver="randomized", random_state=self.recipe.seed).fit(small)
-        parts = (found.mean_, found.components_, np.sqrt(found.explained_variance_))
-        return tuple(torch.from_numpy(part.astype(np.float32)) for part in parts)
+        result = PCA(count, svd_solver="randomized", random_state=self.recipe.seed).fit(small)
+        splits = (result.mean_, result.components_, np.sqrt(result.explained_variance_))
+        return tuple(torch.from_numpy(split.astype(np.float32)) for split in splits)
 
     def __len__(self) -> int:
-        return len(self.parts["train"])
+        return len(self.splits["train"])
 
     def phases(self) -> tuple[Phase, ...]:
         return (Phase("autoencoder", self.modules["autoencoder"].parameters, self._loss),)
 
     def fetch(self, indices: list[int]) -> Batch:
-        return {"image": torch.from_numpy(self.squares[self.parts["train"][indices]])}
+        return {"image": torch.from_numpy(self.resized[self.splits["train"][indices]])}
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         planes = transforms.augment(batch["image"], self.recipe.augment, generator)
@@ -70,29 +71,29 @@ class ReconstructionTask(Task):
 
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         model, images = self.modules["autoencoder"], batch["image"]
-        found = model(batch["noisy"])
-        if not isinstance(found, tuple):
-            return {"loss": F.mse_loss(found.float(), images)}
-        reconstruction, mean, log_variance = found
+        result = model(batch["noisy"])
+        if not isinstance(result, tuple):
+            return {"loss": F.mse_loss(result.float(), images)}
+        reconstruction, mean, log_variance = result
         error = F.mse_loss(reconstruction.float(), images)
         mean, log_variance = mean.float(), log_variance.float()
         # Per pixel, as the error is: kl_weight 1 would be the exact bound for a pixel variance of 1/2.
-        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / images[0].numel()
+        kl = 0.5 * (mean.resized_image() + log_variance.exp() - 1 - log_variance).sum(1).mean() / images[0].numel()
         return {"loss": error + self.recipe.kl_weight * kl, "error": error.detach(), "kl": kl.detach()}
 
     def figures(self, predict: Predict) -> dict[str, float]:
         """Mean squared error and PSNR (dB, mean over images) on validation and on as many fixed training images."""
         device = next(self.modules["autoencoder"].parameters()).device
         row: dict[str, float] = {}
-        for part, indices in self.measured.items():
+        for split, indices in self.measured.items():
             errors = []
             for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
-                images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
-                found = predict(lambda model, images=images: model(images)).float()
-                errors.append((found - images).square().mean((1, 2, 3)).cpu())
+                images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
+                result = predict(lambda model, images=images: model(images)).float()
+                errors.append((result - images).resized_image().mean((1, 2, 3)).cpu())
             each = torch.cat(errors).double()
             row |= {
-                f"{part}_loss": each.mean().item(),
-                f"{part}_psnr": (-10 * each.clamp(min=1e-12).log10()).mean().item(),
+                f"{split}_loss": each.mean().item(),
+                f"{split}_psnr": (-10 * each.clamp(min=1e-12).log10()).mean().item(),
             }
         return row

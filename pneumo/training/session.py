@@ -14,7 +14,9 @@ import torch
 from accelerate import PartialState
 from torch import Tensor
 
-from pneumo import data, evaluation, models, runs
+from pneumo import data, models, runs
+from pneumo.formatting import nearest
+from pneumo.metrics import calibration, classification, thresholds
 from pneumo.schema import (
     CLASS_NAMES,
     DataInfo,
@@ -25,7 +27,6 @@ from pneumo.schema import (
     Predictions,
     Recipe,
     RunCard,
-    nearest,
 )
 from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
@@ -91,24 +92,24 @@ def train(
     models.build(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
     start = _pretrained(recipe)
     dataset = data.open_source(recipe.data.source)
-    squares = data.squares(dataset, recipe.image, decoding)
-    parts = _readable(data.divide(dataset, recipe.data), squares.errors)
-    parts["train"] = data.take_labels(dataset, parts["train"], recipe.data.labels, recipe.seed)
+    resized = data.resized(dataset, recipe.image, decoding)
+    splits = _readable(data.split_patients(dataset, recipe.data), resized.errors)
+    splits["train"] = data.take_labels(dataset, splits["train"], recipe.data.labels, recipe.seed)
     if recipe.data.leave_out:
-        parts = data.leave_out(dataset, squares.array, parts, recipe.data.leave_out)
-    parts = data.only(dataset, parts, recipe.data.only)
-    _check_parts(dataset.labels, parts, recipe)
+        splits = data.leave_out(dataset, resized.array, splits, recipe.data.leave_out)
+    splits = data.only(dataset, splits, recipe.data.only)
+    _check_splits(dataset.labels, splits, recipe)
     torch.manual_seed(recipe.seed)
-    task = _task(recipe)(recipe, squares.array, dataset.labels, parts, recipe.seed, start)
+    task = _task(recipe)(recipe, resized.array, dataset.labels, splits, recipe.seed, start)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
     state = trainer.fit(resume=resume)
     if trainer.accelerator.is_main_process:
-        card = _save(recipe, folder, dataset, parts, task, trainer, state)
+        card = _save(recipe, folder, dataset, splits, task, trainer, state)
         _remove_checkpoints(folder)
     trainer.accelerator.wait_for_everyone()
     if not trainer.accelerator.is_main_process:
         card = runs.read_card(folder)
-    return Outcome(folder, card, {dataset.items[i].name: error for i, error in squares.errors.items()})
+    return Outcome(folder, card, {dataset.items[i].name: error for i, error in resized.errors.items()})
 
 
 def _remove_checkpoints(folder: Path) -> None:
@@ -140,10 +141,10 @@ def _pretrained(recipe: Recipe) -> dict[str, Tensor] | None:
     if recipe.pretrained == "imagenet":
         return models.imagenet_state(recipe.model)
     state = runs.load(recipe.pretrained).model.state_dict()
-    found = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    if not found:
+    result = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
+    if not result:
         raise PneumoError(f"run {recipe.pretrained!r} has no backbone to start from; choose a run of the same backbone")
-    return found
+    return result
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -163,19 +164,19 @@ def _check_folder(folder: Path, resume: bool) -> None:
         raise PneumoError(f"{folder} holds an unfinished training; add --resume to go on, or choose another --out")
 
 
-def _readable(parts: dict[str, np.ndarray], errors: dict[int, str]) -> dict[str, np.ndarray]:
-    return {part: indices[~np.isin(indices, list(errors))] for part, indices in parts.items()}
+def _readable(splits: dict[str, np.ndarray], errors: dict[int, str]) -> dict[str, np.ndarray]:
+    return {split: indices[~np.isin(indices, list(errors))] for split, indices in splits.items()}
 
 
-def _check_parts(labels: np.ndarray, parts: dict[str, np.ndarray], recipe: Recipe) -> None:
+def _check_splits(labels: np.ndarray, splits: dict[str, np.ndarray], recipe: Recipe) -> None:
     if recipe.data.only and recipe.task == "classification":
         raise PneumoError(f"data.only is {recipe.data.only!r}, but a classifier needs both classes; leave it empty")
     wanted = [recipe.data.only] if recipe.data.only else CLASS_NAMES
-    for part in ("train", "validation"):
-        missing = [name for name in wanted if not (labels[parts[part]] == CLASS_NAMES.index(name)).any()]
+    for split in ("train", "validation"):
+        missing = [name for name in wanted if not (labels[splits[split]] == CLASS_NAMES.index(name)).any()]
         if missing:
             raise PneumoError(
-                f"the {part} part has no {' and no '.join(missing)} images; give more patients of that class, "
+                f"the {split} part has no {' and no '.join(missing)} images; give more patients of that class, "
                 "or a larger data.validation"
             )
 
@@ -196,7 +197,7 @@ def _save(
     recipe: Recipe,
     folder: Path,
     dataset: data.DataSet,
-    parts: dict[str, np.ndarray],
+    splits: dict[str, np.ndarray],
     task: Task,
     trainer: Trainer,
     state: State,
@@ -206,8 +207,8 @@ def _save(
     blob = runs.serialise(task.assemble(trainer.best), recipe.storage)
     model.load_state_dict(runs.deserialise(blob))
     classifies = isinstance(task, ClassificationTask)
-    found = _findings(dataset, parts, task, model.eval()) if classifies else _Findings()
-    images, patients = data.count_parts(dataset, parts)
+    result = _findings(dataset, splits, task, model.eval()) if classifies else _Findings()
+    images, patients = data.count_splits(dataset, splits)
     card = RunCard(
         schema_version=runs.SCHEMA_VERSION,
         name=folder.name,
@@ -221,16 +222,16 @@ def _save(
             source=_public_source(recipe.data.source),
             counts=images,
             patients=patients,
-            split_digest=data.split_digest(dataset, parts),
+            split_digest=data.split_digest(dataset, splits),
             licence=dataset.licence,
             citation=dataset.citation,
         ),
-        metrics=found.metrics,
-        operating_points=found.points,
-        default_point=found.points[0].name if found.points else "",
-        indeterminate=found.band,
-        temperature=found.temperature,
-        bias=found.bias,
+        metrics=result.metrics,
+        operating_points=result.points,
+        default_point=result.points[0].name if result.points else "",
+        indeterminate=result.band,
+        temperature=result.temperature,
+        bias=result.bias,
         best_epoch=state.best_epoch,
         epochs_run=state.epoch - 1,
         seed=recipe.seed,
@@ -241,7 +242,7 @@ def _save(
         intended_use=INTENDED_USE,
         limits=limits_of(dataset, images, recipe.task),
     )
-    runs.save(folder, card, blob, state.history, found.predictions)
+    runs.save(folder, card, blob, state.history, result.predictions)
     return card
 
 
@@ -249,13 +250,13 @@ def limits_of(
     dataset: data.DataSet, images: dict[str, dict[str, int]], task: str = "classification"
 ) -> tuple[str, ...]:
     """What the card says against the run, from what it was trained on. images: counts by part and class."""
-    answers = TWO_ANSWERS if task == "classification" else GENERATED
+    results = TWO_ANSWERS if task == "classification" else GENERATED
     if dataset.source.startswith("phantom"):
-        return PHANTOM_LIMITS if task == "classification" else (*PHANTOM_LIMITS, answers)
+        return PHANTOM_LIMITS if task == "classification" else (*PHANTOM_LIMITS, results)
     normal, pneumonia = (images["train"][name] for name in CLASS_NAMES)
     share = f"The share of pneumonia among its training images ({pneumonia / (normal + pneumonia):.0%}) is that of a collected set, not of a ward."
     known = GUANGZHOU_LIMITS if dataset.citation == data.GUANGZHOU_CITATION else UNKNOWN_LIMITS
-    return (known[0], answers, *(known[1:] if task == "classification" else ()), share)
+    return (known[0], results, *(known[1:] if task == "classification" else ()), share)
 
 
 def versions() -> dict[str, str]:
@@ -264,28 +265,30 @@ def versions() -> dict[str, str]:
 
 
 def _findings(
-    dataset: data.DataSet, parts: dict[str, np.ndarray], task: ClassificationTask, model: torch.nn.Module
+    dataset: data.DataSet, splits: dict[str, np.ndarray], task: ClassificationTask, model: torch.nn.Module
 ) -> _Findings:
     """Validation and internal test in float32 on the CPU, as in service; calibration and thresholds from validation alone."""
-    names = [part for part in ("validation", "test", "left_out") if len(parts.get(part, ()))]
+    names = [split for split in ("validation", "test", "left_out") if len(splits.get(split, ()))]
     with torch.inference_mode():
-        logits = {part: task.logits(model, parts[part], torch.device("cpu")).double().numpy() for part in names}
-    temperature, bias = evaluation.fit_calibration(logits["validation"], dataset.labels[parts["validation"]])
-    rows = [(dataset.items[i], part) for part in names for i in parts[part]]
-    flat = np.concatenate([logits[part] for part in names])
+        logits = {split: task.logits(model, splits[split], torch.device("cpu")).double().numpy() for split in names}
+    temperature, bias = calibration.fit_calibration(logits["validation"], dataset.labels[splits["validation"]])
+    rows = [(dataset.items[i], split) for split in names for i in splits[split]]
+    flat = np.concatenate([logits[split] for split in names])
     predictions = Predictions(
         names=np.array([item.name for item, _ in rows]),
-        parts=np.array([part for _, part in rows]),
+        splits=np.array([split for _, split in rows]),
         patients=np.array([item.patient for item, _ in rows]),
         labels=np.array([item.label for item, _ in rows], dtype=np.int64),
         subtypes=np.array([item.subtype for item, _ in rows]),
         logits=flat,
-        probabilities=evaluation.calibrated(flat, temperature, bias),
+        probabilities=calibration.calibrated(flat, temperature, bias),
     )
-    validation = predictions.part("validation")
-    points = evaluation.operating_points(validation.labels, validation.probabilities)
-    band = evaluation.indeterminate_band(validation.labels, validation.probabilities)
-    return _Findings(predictions, evaluation.measure(predictions, points[0].threshold), points, band, temperature, bias)
+    validation = predictions.split("validation")
+    points = thresholds.operating_points(validation.labels, validation.probabilities)
+    band = thresholds.indeterminate_band(validation.labels, validation.probabilities)
+    return _Findings(
+        predictions, classification.measure(predictions, points[0].threshold), points, band, temperature, bias
+    )
 
 
 def published(recipe: Recipe) -> Recipe:

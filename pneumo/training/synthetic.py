@@ -10,8 +10,11 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import torch
 
-from pneumo import data, evaluation, generative, models, recipes, runs, significance
-from pneumo.schema import CLASS_NAMES, Crossed, PneumoError
+from pneumo import data, models, runs
+from pneumo.generators import sampling
+from pneumo.metrics import classification, significance
+from pneumo.schema import CLASS_NAMES, PneumoError, SyntheticTransfer
+from pneumo.training import recipes
 from pneumo.training.tasks import ClassificationTask
 from pneumo.training.trainer import Progress, Trainer
 
@@ -19,46 +22,46 @@ RECIPE, EPOCHS = "pneumonia_cnn", 8
 VALIDATION_SHARE = 0.15  # of the generated ones, to choose the epoch by
 
 
-def crossed(
+def tstr(
     gan: runs.Run, source: str, *, seed: int = 0, progress: Callable[[Progress], None] | None = None
-) -> tuple[Crossed, ...]:
+) -> tuple[SyntheticTransfer, ...]:
     """Generated to real, real to generated, and real to real for comparison.
 
     Real ones to learn from are the training part, to be tested on validation and internal test; weights are chosen on
     pictures of the kind that is learned from, never on those that are tested on.
     """
-    if generative.classes(gan) != CLASS_NAMES:
+    if sampling.classes(gan) != CLASS_NAMES:
         raise PneumoError(f"{gan.card.name!r} draws one class; a classifier needs both")
     dataset = data.open_source(source)
-    real = data.squares(dataset, gan.card.image).array
-    parts = data.divide(dataset, gan.card.recipe.data)
-    held_out = np.concatenate([parts["validation"], parts["test"]])
-    kinds = dataset.labels[parts["train"]]
-    made = generative.draw(gan, generative.start(gan, len(kinds), seed), torch.from_numpy(kinds))
+    real = data.resized(dataset, gan.card.image).array
+    splits = data.split_patients(dataset, gan.card.recipe.data)
+    held_out = np.concatenate([splits["validation"], splits["test"]])
+    kinds = dataset.labels[splits["train"]]
+    made = sampling.draw(gan, sampling.start(gan, len(kinds), seed), torch.from_numpy(kinds))
     asked = dataset.labels[held_out]
-    tested = generative.draw(gan, generative.start(gan, len(asked), seed + 1), torch.from_numpy(asked))
-    generated, plain = (made, kinds), (real[parts["train"]], kinds)
+    tested = sampling.draw(gan, sampling.start(gan, len(asked), seed + 1), torch.from_numpy(asked))
+    generated, plain = (made, kinds), (real[splits["train"]], kinds)
     tests = {"real": (real[held_out], asked), "generated": (tested, asked)}
-    found = []
-    for trained_on, (squares, labels), tested_ons in (
+    result = []
+    for trained_on, (resized, labels), tested_ons in (
         ("generated", generated, ("real",)),
         ("real", plain, ("generated", "real")),
     ):
-        task = _learn(gan, squares, labels, seed, progress)
+        task = _learn(gan, resized, labels, seed, progress)
         for tested_on in tested_ons:
-            found.append(_score(task, trained_on, tested_on, len(labels), *tests[tested_on]))
-    return tuple(found)
+            result.append(_score(task, trained_on, tested_on, len(labels), *tests[tested_on]))
+    return tuple(result)
 
 
 def _learn(
-    gan: runs.Run, squares: np.ndarray, labels: np.ndarray, seed: int, progress: Callable[[Progress], None] | None
+    gan: runs.Run, resized: np.ndarray, labels: np.ndarray, seed: int, progress: Callable[[Progress], None] | None
 ) -> ClassificationTask:
     recipe = recipes.get(RECIPE)
     recipe = replace(recipe, image=replace(recipe.image, size=gan.card.image.size), epochs=EPOCHS, seed=seed)
     order = np.random.default_rng(seed).permutation(len(labels))
     cut = int(VALIDATION_SHARE * len(labels))
     torch.manual_seed(seed)
-    task = ClassificationTask(recipe, squares, labels, {"train": order[cut:], "validation": order[:cut]}, seed)
+    task = ClassificationTask(recipe, resized, labels, {"train": order[cut:], "validation": order[:cut]}, seed)
     with TemporaryDirectory() as folder:
         trainer = Trainer(task, recipe, Path(folder), progress=progress)
         trainer.fit()
@@ -69,10 +72,12 @@ def _learn(
 
 
 def _score(
-    task: ClassificationTask, trained_on: str, tested_on: str, count: int, squares: np.ndarray, labels: np.ndarray
-) -> Crossed:
-    task.squares = squares
+    task: ClassificationTask, trained_on: str, tested_on: str, count: int, resized: np.ndarray, labels: np.ndarray
+) -> SyntheticTransfer:
+    task.resized = resized
     with torch.inference_mode():
         logits = task.logits(task.modules["classifier"], np.arange(len(labels)), torch.device("cpu")).double().numpy()
-    area = evaluation.auroc(labels, logits)
-    return Crossed(trained_on, tested_on, count, len(labels), area, significance.delong_interval(labels, logits))
+    area = classification.auroc(labels, logits)
+    return SyntheticTransfer(
+        trained_on, tested_on, count, len(labels), area, significance.delong_interval(labels, logits)
+    )

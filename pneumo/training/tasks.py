@@ -17,7 +17,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pneumo import evaluation, models, transforms
+from pneumo import models
+from pneumo.images import transforms
+from pneumo.metrics import calibration, classification
 from pneumo.schema import AugmentSpec, Recipe
 
 EVALUATION_BATCH = 256  # no gradients are kept, so eight times the usual batch fits anywhere
@@ -94,14 +96,14 @@ class ClassificationTask(Task):
     def __init__(
         self,
         recipe: Recipe,
-        squares: np.ndarray,
+        resized: np.ndarray,
         labels: np.ndarray,
-        parts: dict[str, np.ndarray],
+        splits: dict[str, np.ndarray],
         seed: int,
         start: dict[str, Tensor] | None = None,
     ) -> None:
-        self.recipe, self.squares, self.labels, self.parts = recipe, squares, labels, parts
-        self.train_labels = labels[parts["train"]]
+        self.recipe, self.resized, self.labels, self.splits = recipe, resized, labels, splits
+        self.train_labels = labels[splits["train"]]
         model = models.build(recipe.model, recipe.image, **recipe.model_args)
         if start:
             models.load_backbone(model, start)
@@ -109,8 +111,8 @@ class ClassificationTask(Task):
             _start_at_prior(model, self.train_labels)
         self.modules = {"classifier": model}
         self.measured = {
-            "train": subset(parts["train"], len(parts["validation"]), seed),
-            "validation": parts["validation"],
+            "train": subset(splits["train"], len(splits["validation"]), seed),
+            "validation": splits["validation"],
         }
         self.class_weights = self._class_weights()
 
@@ -130,8 +132,8 @@ class ClassificationTask(Task):
         return (Phase("classifier", self.modules["classifier"].parameters, self._loss),)
 
     def fetch(self, indices: list[int]) -> Batch:
-        rows = self.parts["train"][indices]
-        return {"image": torch.from_numpy(self.squares[rows]), "label": torch.from_numpy(self.labels[rows])}
+        rows = self.splits["train"][indices]
+        return {"image": torch.from_numpy(self.resized[rows]), "label": torch.from_numpy(self.labels[rows])}
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         planes = transforms.augment(batch["image"], self.recipe.augment, generator)
@@ -157,7 +159,7 @@ class ClassificationTask(Task):
         """(len(indices),) float32 logits on the CPU."""
         out = []
         for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
-            images = transforms.normalise(torch.from_numpy(self.squares[rows]).to(device), self.recipe.image)
+            images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
             out.append(models.positive_logit(model(images)).float().cpu())
         return torch.cat(out)
 
@@ -165,30 +167,30 @@ class ClassificationTask(Task):
         """Loss, accuracy, precision, recall, specificity, F1 and AUROC, without augmentation, on validation and on as
         many fixed training images; at probability 0.5. The loss is unsmoothed."""
         row: dict[str, float] = {}
-        for part, indices in self.measured.items():
-            logits = self._measure(part, predict)
+        for split, indices in self.measured.items():
+            logits = self._measure(split, predict)
             labels = self.labels[indices]
             loss = float(self.loss(logits, torch.from_numpy(labels)))
-            row |= {f"{part}_{key}": value for key, value in _row(loss, labels, logits.numpy()).items()}
+            row |= {f"{split}_{key}": value for key, value in _row(loss, labels, logits.numpy()).items()}
         return row
 
-    def _measure(self, part: str, predict: Predict) -> Tensor:
+    def _measure(self, split: str, predict: Predict) -> Tensor:
         device = next(self.modules["classifier"].parameters()).device
-        return predict(lambda model: self.logits(model, self.measured[part], device))
+        return predict(lambda model: self.logits(model, self.measured[split], device))
 
 
 def _row(loss: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
-    probabilities = evaluation.calibrated(logits, 1.0)
-    found = evaluation.rates(evaluation.confusion(labels, probabilities, 0.5))
-    found = {key: math.nan if value is None else value for key, value in found.items()}
-    area = evaluation.auroc(labels, probabilities)
+    probabilities = calibration.calibrated(logits, 1.0)
+    result = classification.rates(classification.confusion(labels, probabilities, 0.5))
+    result = {key: math.nan if value is None else value for key, value in result.items()}
+    area = classification.auroc(labels, probabilities)
     return {
         "loss": loss,
-        "accuracy": found["accuracy"],
-        "precision": found["precision"],
-        "recall": found["sensitivity"],
-        "specificity": found["specificity"],
-        "f1": found["f1"],
+        "accuracy": result["accuracy"],
+        "precision": result["precision"],
+        "recall": result["sensitivity"],
+        "specificity": result["specificity"],
+        "f1": result["f1"],
         "auroc": math.nan if area is None else area,
     }
 
@@ -221,15 +223,15 @@ class FrozenBackboneTask(ClassificationTask):
         self.modules = {"head": self.whole.head}
         generator = torch.Generator().manual_seed(self.recipe.seed)
         copies = COPIES if self.recipe.augment != AugmentSpec() else 0
-        self.features = [self._features(self.parts["train"], generator if n else None) for n in range(1 + copies)]
-        self.measured_features = {part: self._features(rows) for part, rows in self.measured.items()}
+        self.features = [self._features(self.splits["train"], generator if n else None) for n in range(1 + copies)]
+        self.measured_features = {split: self._features(rows) for split, rows in self.measured.items()}
 
     def _features(self, indices: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
         """(len(indices), F) float32; of changed pictures where a generator is given."""
         bf16 = use_bf16(self.recipe.precision, torch.device("cpu"))
         out = []
         for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
-            planes = torch.from_numpy(self.squares[rows])
+            planes = torch.from_numpy(self.resized[rows])
             if generator:
                 planes = transforms.augment(planes, self.recipe.augment, generator)
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
@@ -253,9 +255,9 @@ class FrozenBackboneTask(ClassificationTask):
         logits = models.positive_logit(self.modules["head"](batch["features"])).float()
         return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
 
-    def _measure(self, part: str, predict: Predict) -> Tensor:
+    def _measure(self, split: str, predict: Predict) -> Tensor:
         device = next(self.modules["head"].parameters()).device
-        features = self.measured_features[part].to(device)
+        features = self.measured_features[split].to(device)
         return predict(lambda head: models.positive_logit(head(features)).float().cpu())
 
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:

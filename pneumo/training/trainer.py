@@ -38,7 +38,8 @@ from torch.optim.lr_scheduler import (
 from torch.utils.data import DataLoader, Dataset
 
 from pneumo import runs
-from pneumo.schema import PneumoError, Recipe, encode
+from pneumo.codec import encode
+from pneumo.schema import PneumoError, Recipe
 from pneumo.training.tasks import Batch, Task, use_bf16
 
 CHECKPOINT_FILE = "checkpoint.safetensors"
@@ -229,7 +230,7 @@ class Trainer:
             derive(recipe.seed, state.epoch, state.step, "augment", self.accelerator.process_index)
         )
         batch = self.task.prepare(raw, generator)
-        found: dict[str, float] = {}
+        result: dict[str, float] = {}
         for phase, optimiser, schedule in zip(self.phases, self.optimisers, self.schedules, strict=True):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
                 losses = phase.loss(batch)
@@ -240,12 +241,12 @@ class Trainer:
             optimiser.step()
             if recipe.schedule in STEP_SCHEDULES:
                 schedule.step()
-            found |= {f"{phase.name}.{name}": value.item() for name, value in losses.items()}
+            result |= {f"{phase.name}.{name}": value.item() for name, value in losses.items()}
         if self.average:
             self.average.update(self._kept())
-        for name, value in found.items():
+        for name, value in result.items():
             state.sums[name] = state.sums.get(name, 0.0) + value
-        return found
+        return result
 
     def _finish_epoch(self) -> None:
         """Figures, history, best weights, schedule, checkpoint; then on to the next epoch."""
@@ -270,8 +271,8 @@ class Trainer:
 
     def _figures(self) -> dict[str, float]:
         """The main process measures and tells the others, so that all decide alike on best epoch, schedule and stopping."""
-        found = [self.task.figures(self._predict) if self.accelerator.is_main_process else None]
-        return broadcast_object_list(found)[0]
+        result = [self.task.figures(self._predict) if self.accelerator.is_main_process else None]
+        return broadcast_object_list(result)[0]
 
     def _anyone_stops(self) -> bool:
         """Whether any process was asked to stop; all must stop after the same step."""

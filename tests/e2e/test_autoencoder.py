@@ -6,7 +6,8 @@ import re
 import numpy as np
 import pytest
 
-from pneumo import latent, runs, training
+from pneumo import runs, training
+from pneumo.generators import latent, latent_measures
 from tests.e2e.test_browser import CHROMIUM, address, page, playwright  # noqa: F401
 from tests.training.test_generators import small
 
@@ -26,7 +27,7 @@ def weights(tmp_path_factory):
     (folder / default).symlink_to(runs.weights_folder() / default)
     (folder / "DEFAULT").write_text(default)
     training.train(small("vae_8", "image.size=64", "epochs=1", f"data.source={SOURCE}"), folder / "vae_8")
-    latent.save(folder / "vae_8", latent.measure(runs.load(str(folder / "vae_8")), SOURCE))
+    latent.save(folder / "vae_8", latent_measures.measure(runs.load(str(folder / "vae_8")), SOURCE))
     patch.setenv("PNEUMO_WEIGHTS", str(folder))
     patch.delenv("PNEUMO_DATA", raising=False)
     yield folder
@@ -70,10 +71,12 @@ def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):  # n
     for corner in ((split, top), (split, bottom), (left, bottom), (left, top + 2)):
         page.mouse.move(*corner, steps=6)
     page.mouse.up()
-    sick = int(space.labels[inside].sum())
+    positive = int(space.labels[inside].sum())
     chosen = page.locator("p", has_text=re.compile(r"^\d+ chosen"))
     chosen.wait_for()
-    assert chosen.inner_text().startswith(f"{inside.sum()} chosen: {inside.sum() - sick} NORMAL, {sick} PNEUMONIA")
+    assert chosen.inner_text().startswith(
+        f"{inside.sum()} chosen: {inside.sum() - positive} NORMAL, {positive} PNEUMONIA"
+    )
     shown = min(32, int(inside.sum()))
     page.wait_for_function(
         f"document.querySelectorAll('[data-testid=stImage] img, [data-testid=stImageContainer] img').length === {shown}"

@@ -13,8 +13,10 @@ import urllib.request
 
 import pytest
 
-from pages import _ui
-from pneumo import diagnosis, evaluation, runs
+from pages import shared
+from pneumo import runs
+from pneumo.inference import diagnosis, examples
+from pneumo.metrics import classification
 
 playwright = pytest.importorskip("playwright.sync_api")
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -86,14 +88,14 @@ def _is_error(message) -> bool:
 
 
 def test_from_the_door_to_the_download(page, tmp_path):
-    example = diagnosis.phantom_examples()[0]
+    example = examples.phantom_examples()[0]
     (tmp_path / "mine.png").write_bytes(example.data)
     expected = diagnosis.diagnose(runs.load(), example.data, "mine.png").probability
 
     page.get_by_text("Open Diagnose").click()
     page.get_by_text("Nothing uploaded yet").wait_for()
     page.locator('input[type="file"]').first.set_input_files(str(tmp_path / "mine.png"))
-    page.get_by_text(f"Probability of pneumonia {_ui.chance(expected)}").wait_for()
+    page.get_by_text(f"Probability of pneumonia {shared.chance(expected)}").wait_for()
 
     label = page.locator('[data-testid="stMarkdownContainer"] span', has_text=re.compile("^[●▲] "))
     before = label.first.inner_text()
@@ -173,7 +175,7 @@ CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
 def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
     """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
-    found = runs.read_predictions(runs.resolve(run)).part("test")
+    result = runs.read_predictions(runs.resolve(run)).part("test")
     page.get_by_text("Open Results").click()
     slider = page.locator(".st-key-evidence-threshold input[type=range]")
     slider.wait_for()
@@ -181,7 +183,7 @@ def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
     page.wait_for_timeout(3000)  # the rest of the page is still being drawn
     took = []
     for key, threshold in (("Home", 0.0), ("End", 1.0)) * 4 + (("Home", 0.0),):
-        counts = evaluation.confusion(found.labels, found.probabilities, threshold)
+        counts = classification.confusion(result.labels, result.probabilities, threshold)
         page.evaluate(TIMED, [counts["tn"], counts["fp"]])
         slider.press(key)
         page.wait_for_function("window.followedAfter !== null")

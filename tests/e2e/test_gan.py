@@ -4,7 +4,8 @@ import re
 
 import pytest
 
-from pneumo import game, generative, runs
+from pneumo import runs
+from pneumo.generators import game, sampling
 from tests.e2e.test_browser import CHROMIUM, address, page, playwright  # noqa: F401
 
 pytestmark = [
@@ -19,7 +20,7 @@ def open_tab(page, tab):  # noqa: F811
 
 
 def test_the_scrubber_moves_samples_and_curves_and_plays(page):  # noqa: F811
-    epochs = list(generative.snapshots(runs.load("conv_gan")))
+    epochs = list(sampling.snapshots(runs.load("conv_gan")))
     open_tab(page, "Training")
     page.get_by_text(f"samples after {epochs[-1]} epochs").wait_for()
     thumb = page.locator(".st-key-gan-epoch").get_by_role("slider")

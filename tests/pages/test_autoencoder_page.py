@@ -10,7 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from streamlit.testing.v1 import AppTest
 
-from pneumo import generative, latent, phantom, radiograph, runs, training
+from pneumo import runs, training
+from pneumo.generators import latent, latent_measures, reconstruction
+from pneumo.images import phantom, radiograph
 from tests.hostile import hostile_files
 from tests.training.test_generators import small
 
@@ -34,7 +36,7 @@ def made(tmp_path_factory):
     for name, changes in MADE.items():
         recipe = small(name, "image.size=32", "epochs=1", f"data.source={SOURCE}", *changes)
         training.train(recipe, folder / name)
-        latent.save(folder / name, latent.measure(runs.load(str(folder / name)), SOURCE))
+        latent.save(folder / name, latent_measures.measure(runs.load(str(folder / name)), SOURCE))
     return folder
 
 
@@ -57,7 +59,7 @@ def own_weights(made, tmp_path, monkeypatch):
 
 def open_page(section: str = SECTIONS[0]) -> AppTest:
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
-    app = go(app.switch_page("pages/autoencoder.py").run(), section)
+    app = go(app.switch_page("pages/generators/autoencoder.py").run(), section)
     assert not app.exception
     return app
 
@@ -79,7 +81,7 @@ def test_without_an_autoencoder_the_page_says_how_to_make_one(own_weights):
     for name in MADE:
         shutil.rmtree(own_weights / name)
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
-    app = app.switch_page("pages/autoencoder.py").run()
+    app = app.switch_page("pages/generators/autoencoder.py").run()
     assert not app.exception and "python -m pneumo train bottleneck_32" in words(app)
 
 
@@ -112,15 +114,15 @@ def test_reconstructions_are_those_of_the_command(weights):
     pixels = phantom.draw(5, 0, 1).pixels
     app = upload(open_page(), "mine.png", radiograph.encode_png(pixels))
     for name in MADE:
-        found = generative.reconstruct(runs.load(name), pixels)
-        assert f"PSNR {found.psnr:.1f} dB, SSIM {found.ssim:.3f}" in words(app)
+        result = reconstruction.reconstruct(runs.load(name), pixels)
+        assert f"PSNR {result.psnr:.1f} dB, SSIM {result.ssim:.3f}" in words(app)
     assert "1,024 numbers" not in words(app) and "4,096 numbers, PNEUMONIA only" in words(app)
 
 
 def test_an_upload_outlasts_another_section_and_another_page_until_it_is_forgotten(weights):
     app = upload(open_page(), "mine.png", radiograph.encode_png(phantom.draw(5, 0, 1).pixels))
     assert "mine.png" in words(go(app, "Denoise"))
-    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert app.selectbox(key="autoencoder.picture").disabled and "mine.png" in words(app)
     app.button(key="autoencoder.forget").click().run()
     assert not app.exception and "mine.png" not in words(app)
@@ -153,8 +155,8 @@ def test_code_sizes_show_n_and_what_was_measured(weights):
 
 def test_jpeg_is_said_to_be_nearer_than_those_it_is_nearer_than(weights):
     told = words(open_page("Code size")).split("JPEG is nearer in PSNR than ")[1].split(". It knows")[0]
-    found = {name: latent.read(weights / name).about for name in ("bottleneck_8", "vae_8")}
-    ahead = [name for name, about in found.items() if about.jpeg.psnr.value > about.model.psnr.value]
+    result = {name: latent.read(weights / name).about for name in ("bottleneck_8", "vae_8")}
+    ahead = [name for name, about in result.items() if about.jpeg.psnr.value > about.model.psnr.value]
     assert told == (", ".join(ahead) or "none")
 
 
@@ -162,7 +164,7 @@ def test_sliders_outlast_another_page_and_go_back_to_0(weights):
     app = open_page("Move through the code")
     app.selectbox(key="autoencoder.code").set_value("vae_8").run()
     app.slider(key="autoencoder.direction.0").set_value(1.5).run()
-    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert app.slider(key="autoencoder.direction.0").value == 1.5
     assert app.selectbox(key="autoencoder.code").value == "vae_8"
     app.button(key="autoencoder.reset").click().run()
@@ -183,10 +185,10 @@ def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
     space = latent.read(weights / name)
     assert "Nothing chosen" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(7).run()
-    near = np.argsort(np.square(space.map - space.map[7]).sum(1))[:16]
-    sick = int(space.labels[near].sum())
-    assert f"**16 chosen**: {16 - sick} NORMAL, {sick} PNEUMONIA" in words(app)
-    app.switch_page("pages/home.py").run().switch_page("pages/autoencoder.py").run()
+    near = np.argsort(np.resized_image(space.map - space.map[7]).sum(1))[:16]
+    positive = int(space.labels[near].sum())
+    assert f"**16 chosen**: {16 - positive} NORMAL, {positive} PNEUMONIA" in words(app)
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert not app.exception and "**16 chosen**" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(None).run()
     assert "Nothing chosen" in words(app)
@@ -209,7 +211,7 @@ def test_odd_pictures_follow_the_threshold(weights, name):
         assert not app.exception
         limit = np.quantile(space.errors, share / 100)
         assert f"**{int((space.errors > limit).sum())} radiographs above it**" in words(app)
-        below = sum(error <= limit for odd in space.about.odd.values() for error in odd.errors)
+        below = sum(error <= limit for ood in space.about.ood.values() for error in ood.errors)
         assert f"**{below} odd pictures below the threshold**" in words(app)
     table = app.dataframe[-1].value.set_index("model")
     assert table.loc["conv_autoencoder", "learned from"] == "PNEUMONIA"
@@ -220,7 +222,7 @@ def test_odd_pictures_follow_the_threshold(weights, name):
 def test_what_lies_on_disk_is_what_was_measured(weights, name):
     """Sliders that are read back move the picture as those that were measured: no array is written in another order."""
     run = runs.load(name)
-    measured, read = latent.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
+    measured, read = latent_measures.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
     assert measured.keys() == read.keys()
     assert all(np.array_equal(measured[key], read[key]) for key in read)
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from pneumo import modelcard, runs
+from pneumo import runs
+from pneumo.runs import model_card
 from tests.pages.test_pages import open_page, texts
 
-PAGE = "pages/cards.py"
+PAGE = "pages/evidence/model_cards.py"
 
 
 @pytest.mark.parametrize("name", runs.available())
@@ -17,7 +18,7 @@ def test_every_run_has_a_readable_page(name):
     shown = {metric.label: metric.value for metric in app.metric}
     assert shown.get("AUROC") == (f"{card.metrics['test'].auroc:.3f}" if card.metrics else None)
     written = texts(app.markdown)
-    assert all(section.text in written for section in modelcard.sections(card))
+    assert all(section.text in written for section in model_card.sections(card))
     assert ("The gate before it" in texts(app.subheader)) == (card.task == "classification")
     assert "Results" in [header.value for header in app.subheader]
     assert "not a medical device" in written

@@ -6,19 +6,20 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from pages import _ui
-from pneumo import radiograph, survey
+from pages import shared
+from pneumo.images import radiograph
+from pneumo.inference import dataset_audit
 from pneumo.schema import AugmentSpec
 from tests.pages.test_pages import open_page, texts
 
-PAGE = "pages/data.py"
+PAGE = "pages/evidence/data.py"
 
 
 @pytest.fixture(autouse=True)
 def few_phantoms(monkeypatch):
     """Enough to see everything, and quick."""
-    monkeypatch.setattr(survey, "PHANTOMS", "phantom:24")
-    monkeypatch.delenv(survey.SOURCE_VARIABLE, raising=False)
+    monkeypatch.setattr(dataset_audit, "PHANTOMS", "phantom:24")
+    monkeypatch.delenv(dataset_audit.SOURCE_VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -27,8 +28,8 @@ def folder(tmp_path):
     rng = np.random.default_rng(0)
     for n in range(8):
         blob = radiograph.encode_png(rng.integers(0, 255, (40, 50 + n), dtype=np.uint8))
-        for part in ("train", "test") if n == 0 else ("train",):
-            where = tmp_path / part / ("NORMAL", "PNEUMONIA")[n % 2]
+        for split in ("train", "test") if n == 0 else ("train",):
+            where = tmp_path / split / ("NORMAL", "PNEUMONIA")[n % 2]
             where.mkdir(parents=True, exist_ok=True)
             (where / f"patient{n}.png").write_bytes(blob)
     (tmp_path / "train" / "NORMAL" / "bad.png").write_bytes(b"nonsense")
@@ -50,13 +51,13 @@ def test_phantoms_at_first_sight():
 
 
 def test_a_named_folder_comes_first(folder, monkeypatch):
-    monkeypatch.setenv(survey.SOURCE_VARIABLE, str(folder))
+    monkeypatch.setenv(dataset_audit.SOURCE_VARIABLE, str(folder))
     app = open_page(PAGE)
     assert not app.exception
     shown = metrics(app)
     assert (shown["Images"], shown["Duplicates"], shown["Unreadable"]) == ("10", "1", "1")
     assert str(folder) not in texts(app.markdown) + texts(app.caption)
-    assert app.dataframe[1].value["parts"].tolist() == ["test, train"]
+    assert app.dataframe[1].value["splits"].tolist() == ["test, train"]
     app.get("button_group")[0].set_value("as the source has it").run()
     assert not app.exception
 
@@ -64,7 +65,7 @@ def test_a_named_folder_comes_first(folder, monkeypatch):
 def test_nobody_types_a_folder_on_an_open_server():
     app = open_page(PAGE)
     assert not [box for box in app.text_input if box.key == "data.typed"]
-    assert survey.SOURCE_VARIABLE in texts(app.caption)
+    assert dataset_audit.SOURCE_VARIABLE in texts(app.caption)
 
 
 @pytest.fixture
@@ -81,7 +82,7 @@ def test_on_ones_own_machine_a_folder_is_typed(folder, own_machine):
     assert metrics(app)["Images"] == "10"
     app.text_input(key="data.typed").set_value("/no/such/folder").run()
     assert not app.exception
-    assert _ui.plain("no folder '/no/such/folder'") in texts(app.error)
+    assert shared.plain("no folder '/no/such/folder'") in texts(app.error)
 
 
 def test_behind_a_proxy_nobody_types(own_machine, monkeypatch):
@@ -103,7 +104,7 @@ def test_other_samples_and_other_changes(monkeypatch):
 def test_there_is_a_slider_for_every_change_and_each_recipe_sets_its_own():
     app = open_page(PAGE)
     names = {f.name for f in dataclasses.fields(AugmentSpec)}
-    for recipe in survey.recipe_table().values():
+    for recipe in dataset_audit.recipe_table().values():
         app.selectbox(key="data.recipe").set_value(recipe.name).run()
         assert not app.exception
         shown = {s.key.rsplit(".", 1)[1]: s.value for s in app.slider if s.key.startswith("data.augment.")}

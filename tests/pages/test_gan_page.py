@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo import diagnosis, game, generative, phantom, quality, radiograph, runs, training
-from pneumo.schema import Crossed, Interval, PneumoError
+from pneumo import runs, training
+from pneumo.generators import game, memorisation, quality, sampling
+from pneumo.images import phantom, radiograph
+from pneumo.inference import examples
+from pneumo.schema import Interval, PneumoError, SyntheticTransfer
 from tests.training.test_generators import small
 
 
@@ -34,7 +37,7 @@ def weights(tmp_path, monkeypatch, made):
 
 def open_page() -> AppTest:
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).run()
-    app = app.switch_page("pages/gan.py").run()
+    app = app.switch_page("pages/generators/gan.py").run()
     assert not app.exception
     return app
 
@@ -61,7 +64,7 @@ def test_samples_follow_class_and_seed_and_outlast_another_page(weights):
     assert "16 samples of PNEUMONIA" in words(app)
     for key in ("gan.truncation", "gan.direction.0"):
         app.slider(key=key).set_value(0.5).run()
-    app.switch_page("pages/home.py").run().switch_page("pages/gan.py").run()
+    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/gan.py").run()
     assert not app.exception
     assert (app.number_input(key="gan.seed").value, app.slider(key="gan.truncation").value) == (1, 0.5)
 
@@ -126,23 +129,23 @@ def test_nearest_training_pictures_where_the_data_are_at_hand(weights, tmp_path,
 
 def test_quality_is_shown_where_it_was_measured(weights):
     assert "Not measured yet: `python -m pneumo quality tiny_gan" in words(open_page())
-    near = quality.Range(1.0, 0.9, 1.1)
-    found = quality.Quality(
+    near = memorisation.Range(1.0, 0.9, 1.1)
+    result = quality.Quality(
         runs.read_card(weights / "tiny_gan").weights.sha256,
         "resnet18_frozen",
         "resnet18_fine_tuned",
         3,
         quality.Distances(100, near, 0.2, near, 0.1, near, near, 0.9, 0.9),
-        quality.Memory(
+        memorisation.Memory(
             100,
-            quality.Near(quality.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
-            quality.Near(near, 2.0, Interval(1.9, 2.1)),
+            memorisation.Near(memorisation.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
+            memorisation.Near(near, 2.0, Interval(1.9, 2.1)),
             near,
         ),
         (quality.Asked("NORMAL", 50, near, near),),
-        (Crossed("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
+        (SyntheticTransfer("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
     )
-    quality.save(weights / "tiny_gan", found)
+    quality.save(weights / "tiny_gan", result)
     app = open_page()
     table = app.dataframe[0].value
     assert table["real against real"].tolist() == ["0.2", "0.1", "0.900", "0.900"]
@@ -151,7 +154,7 @@ def test_quality_is_shown_where_it_was_measured(weights):
     assert memory["generated"].tolist() == ["0.1100 (0.1000 to 0.1200)", "1.00 (0.90 to 1.10)"]
     assert memory["held-out"].tolist() == ["0.1000 (0.0900 to 0.1300)", "2.00 (1.90 to 2.10)"]
     assert app.dataframe[-1].value["AUROC"].tolist() == ["0.910 (0.850 to 0.950)"]
-    quality.save(weights / "tiny_gan", replace(found, weights_sha256="other"))
+    quality.save(weights / "tiny_gan", replace(result, weights_sha256="other"))
     assert "Not measured yet" in words(open_page())
 
 
@@ -178,7 +181,7 @@ def test_the_game_to_its_end_and_again(weights):
 def test_the_game_with_radiographs_of_the_hub(weights, monkeypatch):
     drawn = phantom.draw_set(2 * game.PAIRS, size_px=96, seed=5)
     fetched = [
-        diagnosis.Example(f"{n}.png", radiograph.encode_png(each.pixels), each.label, synthetic=False)
+        examples.Example(f"{n}.png", radiograph.encode_png(each.pixels), each.label, synthetic=False)
         for n, each in enumerate(drawn)
     ]
 
@@ -186,12 +189,12 @@ def test_the_game_with_radiographs_of_the_hub(weights, monkeypatch):
         raise PneumoError("the hub did not answer")
 
     app = open_page()
-    monkeypatch.setattr(diagnosis, "hub_examples", refuse)
+    monkeypatch.setattr(examples, "hub_examples", refuse)
     app.button(key="gan.fetch").click().run()
     assert [warning.value for warning in app.warning] == ["No radiographs: the hub did not answer"]
     assert "Pair 1 of 10" in words(app), "the game goes on with phantoms"
 
-    monkeypatch.setattr(diagnosis, "hub_examples", lambda count: fetched[:count])
+    monkeypatch.setattr(examples, "hub_examples", lambda count: fetched[:count])
     app.button(key="gan.fetch").click().run()
     assert not app.exception and "phantoms" not in words(app)
     assert "Each picture is a radiograph or generated" in words(app)
@@ -201,5 +204,5 @@ def test_what_is_shown_is_what_the_command_draws(weights):
     """The page's samples are `sample --class NORMAL --seed 0`."""
     run = runs.load("tiny_gan")
     assert np.array_equal(
-        generative.samples(run, 16, 0, "NORMAL"), generative.samples(runs.load("tiny_gan"), 16, 0, "NORMAL")
+        sampling.samples(run, 16, 0, "NORMAL"), sampling.samples(runs.load("tiny_gan"), 16, 0, "NORMAL")
     )

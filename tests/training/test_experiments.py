@@ -5,9 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from pneumo import cli, data, diagnosis, explanation, recipes, runs, training
+from pneumo import cli, data, runs, training
+from pneumo.inference import comparison, diagnosis, explanation
 from pneumo.schema import DataSpec, PneumoError, Recipe
-from pneumo.training import experiments
+from pneumo.training import experiments, recipes
 
 SOURCE = "phantom:100"
 RECIPE = recipes.override(
@@ -16,11 +17,11 @@ RECIPE = recipes.override(
 
 
 def test_variations_are_every_combination():
-    found = experiments.variations(RECIPE, folds=2, seeds=3, sweep={"learning_rate": ["0.1", "0.01"]})
-    assert len(found) == len({each.name for each in found}) == 12
-    assert found[0].name == "learning_rate=0.1_fold=0_seed=42"
-    assert {each.recipe.seed for each in found} == {42, 43, 44}
-    assert {(each.recipe.data.folds, each.recipe.data.fold) for each in found} == {(2, 0), (2, 1)}
+    result = experiments.variations(RECIPE, folds=2, seeds=3, sweep={"learning_rate": ["0.1", "0.01"]})
+    assert len(result) == len({each.name for each in result}) == 12
+    assert result[0].name == "learning_rate=0.1_fold=0_seed=42"
+    assert {each.recipe.seed for each in result} == {42, 43, 44}
+    assert {(each.recipe.data.folds, each.recipe.data.fold) for each in result} == {(2, 0), (2, 1)}
 
 
 def test_mistakes_are_named_before_any_training():
@@ -36,8 +37,8 @@ def test_folds_give_a_table_and_every_patient_once(tmp_path):
     with (tmp_path / experiments.RESULTS_FILE).open() as file:
         assert [row["data.fold"] for row in csv.DictReader(file)] == ["0", "1"]
     pooled = experiments.out_of_fold(tmp_path, planned)
-    parts = data.divide(data.open_source(SOURCE), DataSpec())
-    assert len(set(pooled.names)) == len(pooled.names) == len(parts["train"]) + len(parts["validation"])
+    splits = data.split_patients(data.open_source(SOURCE), DataSpec())
+    assert len(set(pooled.names)) == len(pooled.names) == len(splits["train"]) + len(splits["validation"])
     assert experiments.pooled(pooled).n == len(pooled.names)
     [summary] = experiments.summarise(rows)
     assert summary["trainings"] == 2
@@ -68,9 +69,9 @@ def test_an_ensemble_is_measured_like_a_run_and_diagnoses(members, examples):
     assert list(card.members) == ["one", "two"]
     both = runs.load(str(members / "both"))
     single = [runs.load(name) for name in names]
-    found = diagnosis.diagnose(both, examples[0].data, "a.png").probability
+    result = diagnosis.diagnose(both, examples[0].data, "a.png").probability
     mean = np.mean([diagnosis.diagnose(run, examples[0].data, "a.png").probability for run in single])
-    assert found == pytest.approx(mean, abs=1e-5)
+    assert result == pytest.approx(mean, abs=1e-5)
     theirs = [runs.read_predictions(members / name) for name in ("one", "two")]
     ours = runs.read_predictions(members / "both")
     assert (ours.names == theirs[0].names).all()
@@ -88,7 +89,7 @@ def test_an_ensembles_heatmap_is_the_mean_of_its_members(members, examples):
     assert 0 <= heat.min() <= heat.max() <= 1
     assert diagnosis.heatmap_layers(both) == ({explanation.MEMBERS: (2, 2)}, explanation.MEMBERS)
     with pytest.raises(PneumoError, match="is an ensemble"):
-        diagnosis.check_heatmap(both, seen, "PNEUMONIA")
+        comparison.check_heatmap(both, seen, "PNEUMONIA")
 
 
 def test_an_ensemble_refuses_what_does_not_belong_together(members, small_run_folder, tmp_path):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo import recipes, runs, sheets, training
+from pneumo import runs, training
+from pneumo.images import sheets
 from pneumo.schema import PneumoError
+from pneumo.training import recipes
 from pneumo.training.adversarial import GanTask, differentiable_augment
 from pneumo.training.reconstruction import ReconstructionTask
 
@@ -37,20 +39,20 @@ def test_stopped_in_mid_epoch_and_resumed_gives_the_same_weights(tmp_path, name)
     stop = threading.Event()
     with pytest.raises(training.Interrupted):
         training.train(recipe, tmp_path / "parts", progress=stop_at, stop=stop)
-    parts = training.train(recipe, tmp_path / "parts", resume=True)
-    assert parts.card.weights.sha256 == whole.card.weights.sha256
+    splits = training.train(recipe, tmp_path / "parts", resume=True)
+    assert splits.card.weights.sha256 == whole.card.weights.sha256
     assert seen
 
 
 def test_a_gan_leaves_snapshots_losses_and_verdicts(tmp_path):
     training.train(small("conv_gan", "image.size=32", "snapshot_epochs=[0,1]"), tmp_path / "gan")
-    found = sorted(path.name for path in (tmp_path / "gan" / "snapshots").iterdir())
-    assert found == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png"]
+    result = sorted(path.name for path in (tmp_path / "gan" / "snapshots").iterdir())
+    assert result == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png"]
     history = runs.read_history(tmp_path / "gan")
     assert {"step_discriminator.loss", "step_generator.loss", "generated_right", "validation_right", "spread"} <= set(
         history[-1]
     )
-    assert all(0 <= row[f"{part}_right"] <= 1 for row in history for part in ("generated", "train", "validation"))
+    assert all(0 <= row[f"{split}_right"] <= 1 for row in history for split in ("generated", "train", "validation"))
     card = runs.read_card(tmp_path / "gan")
     assert card.metrics == {} and card.task == "gan" and card.best_epoch == 2
 
@@ -66,9 +68,9 @@ def test_a_classifier_of_one_class_is_refused(tmp_path):
 
 
 def test_only_the_phase_at_work_changes_its_network():
-    squares = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
-    labels, parts = np.arange(40) % 2, {"train": np.arange(30), "validation": np.arange(30, 40)}
-    task = GanTask(small("conv_gan", "image.size=16"), squares, labels, parts, 0)
+    resized = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    labels, splits = np.arange(40) % 2, {"train": np.arange(30), "validation": np.arange(30, 40)}
+    task = GanTask(small("conv_gan", "image.size=16"), resized, labels, splits, 0)
     batch = task.prepare(task.fetch(list(range(16))), torch.Generator().manual_seed(0))
     judge, artist = task.modules["discriminator"], task.modules["generator"]
     for phase, moved, still in zip(task.phases(), (judge, artist), (artist, judge), strict=True):
@@ -90,9 +92,9 @@ def test_differentiable_augment_changes_every_picture_and_passes_gradients():
 
 
 def test_the_noise_of_a_denoiser_is_on_the_input_alone():
-    squares = np.full((20, 16, 16), 128, dtype=np.uint8)
-    parts = {"train": np.arange(16), "validation": np.arange(16, 20)}
-    task = ReconstructionTask(small("denoiser", "image.size=16"), squares, np.zeros(20, np.int64), parts, 0)
+    resized = np.full((20, 16, 16), 128, dtype=np.uint8)
+    splits = {"train": np.arange(16), "validation": np.arange(16, 20)}
+    task = ReconstructionTask(small("denoiser", "image.size=16"), resized, np.zeros(20, np.int64), splits, 0)
     batch = task.prepare(task.fetch([0, 1]), torch.Generator().manual_seed(0))
     assert batch["image"].std() == 0
     assert 0.1 < batch["noisy"].std() < 0.2 and 0 <= batch["noisy"].min() <= batch["noisy"].max() <= 1

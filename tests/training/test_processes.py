@@ -8,9 +8,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pneumo import recipes, runs
+from pneumo import runs
 from pneumo.schema import PneumoError, Recipe
-from pneumo.training import Trainer
+from pneumo.training import Trainer, recipes
 from tests.training.test_trainer import make_task
 
 RECIPE = ["simple_cnn", "--data", "phantom:96", "image.size=32", "epochs=2", "batch_size=16", "precision=float32"]
@@ -36,11 +36,11 @@ def launch(folder, processes: int, *changes: str) -> subprocess.CompletedProcess
 
 def test_two_processes_give_the_run_of_one(tmp_path):
     """Without augmentation, dropout and batch norm even the weights agree, but for the order of sums."""
-    found = {n: launch(tmp_path / str(n), n, *PLAIN, *STEADY) for n in (1, 2)}
-    for done in found.values():
+    result = {n: launch(tmp_path / str(n), n, *PLAIN, *STEADY) for n in (1, 2)}
+    for done in result.values():
         assert done.returncode == 0, done.stderr[-2000:]
-    assert found[2].stdout.count("best epoch") == 1  # one of them speaks
-    assert "Traceback" not in found[2].stderr
+    assert result[2].stdout.count("best epoch") == 1  # one of them speaks
+    assert "Traceback" not in result[2].stderr
     one, two = (load_file(tmp_path / str(n) / runs.WEIGHTS_FILE) for n in (1, 2))
     for key in one:
         torch.testing.assert_close(one[key], two[key], atol=2e-4, rtol=2e-3)

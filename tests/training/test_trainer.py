@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from pneumo import recipes, runs
+from pneumo import runs
 from pneumo.schema import ImageSpec, PneumoError, Recipe
-from pneumo.training import ClassificationTask, Interrupted, Phase, Task, Trainer
+from pneumo.training import ClassificationTask, Interrupted, Phase, Task, Trainer, recipes
 from pneumo.training.trainer import CHECKPOINT_FILE, EpochBatches
 
 SIZE = 16
@@ -44,11 +44,11 @@ def make_task(recipe: Recipe = RECIPE, count: int = 56) -> ClassificationTask:
     """A learnable toy: PNEUMONIA is brighter in the middle."""
     rng = np.random.default_rng(0)
     labels = (np.arange(count) % 3 > 0).astype(np.int64)
-    squares = rng.integers(0, 120, (count, SIZE, SIZE), dtype=np.uint8)
-    squares[labels == 1, 4:12, 4:12] += 90
-    parts = {"train": np.arange(0, count - 16), "validation": np.arange(count - 16, count)}
+    resized = rng.integers(0, 120, (count, SIZE, SIZE), dtype=np.uint8)
+    resized[labels == 1, 4:12, 4:12] += 90
+    splits = {"train": np.arange(0, count - 16), "validation": np.arange(count - 16, count)}
     torch.manual_seed(recipe.seed)
-    return ClassificationTask(recipe, squares, labels, parts, recipe.seed)
+    return ClassificationTask(recipe, resized, labels, splits, recipe.seed)
 
 
 def train(folder, recipe: Recipe = RECIPE, resume: bool = False, **options) -> Trainer:
@@ -67,8 +67,8 @@ def test_history_starts_before_training_and_has_every_figure(tmp_path):
     history = train(tmp_path).state.history
     assert [row["epoch"] for row in history] == [0, 1, 2, 3]
     wanted = {"loss", "accuracy", "precision", "recall", "specificity", "f1", "auroc"}
-    for part in ("train", "validation"):
-        assert {f"{part}_{name}" for name in wanted} <= history[0].keys()
+    for split in ("train", "validation"):
+        assert {f"{split}_{name}" for name in wanted} <= history[0].keys()
 
 
 def test_it_learns(tmp_path):
@@ -373,7 +373,8 @@ def test_image_spec_of_the_task_is_the_recipes():
 
 
 def test_a_card_names_a_folder_without_its_place_on_the_disk(tmp_path):
-    from pneumo import radiograph, training
+    from pneumo import training
+    from pneumo.images import radiograph
 
     folder = tmp_path / "secret" / "pictures"
     for n in range(40):

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from pneumo import models, recipes, runs, training
+from pneumo import models, runs, training
 from pneumo.schema import AugmentSpec, ImageSpec, PneumoError, Recipe
-from pneumo.training import ContrastiveTask, FrozenBackboneTask, Trainer
+from pneumo.training import ContrastiveTask, FrozenBackboneTask, Trainer, recipes
 
 IMAGE = ImageSpec(size=32)
 
@@ -44,10 +44,10 @@ def test_pretraining_leaves_a_run_without_diagnosis(encoder):
 def test_contrastive_loss_by_hand(encoder):
     """Two pictures, codes at right angles, partners equal: each view has one at 1/T and two at 0."""
     recipe = recipes.get("resnet18_encoder")
-    squares = np.zeros((4, 32, 32), np.uint8)
+    resized = np.zeros((4, 32, 32), np.uint8)
     recipe = dataclasses.replace(recipe, image=IMAGE, contrastive_temperature=0.5)
     task = ContrastiveTask(
-        recipe, squares, np.array([0, 1, 0, 1]), {"train": np.arange(4), "validation": np.arange(4)}, 0
+        recipe, resized, np.array([0, 1, 0, 1]), {"train": np.arange(4), "validation": np.arange(4)}, 0
     )
     codes = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 0.0], [0.0, 1.0]])
     task.modules["encoder"] = lambda image: codes
@@ -57,8 +57,8 @@ def test_contrastive_loss_by_hand(encoder):
 
 def test_two_views_differ_and_stand_in_order():
     recipe = dataclasses.replace(recipes.get("resnet18_encoder"), image=IMAGE)
-    squares = np.random.default_rng(0).integers(0, 255, (6, 32, 32), dtype=np.uint8)
-    task = ContrastiveTask(recipe, squares, np.arange(6) % 2, {"train": np.arange(6), "validation": np.arange(6)}, 0)
+    resized = np.random.default_rng(0).integers(0, 255, (6, 32, 32), dtype=np.uint8)
+    task = ContrastiveTask(recipe, resized, np.arange(6) % 2, {"train": np.arange(6), "validation": np.arange(6)}, 0)
     views = task.prepare(task.fetch([0, 1, 2]), torch.Generator().manual_seed(0))["image"]
     assert views.shape == (6, 1, 32, 32)
     assert not torch.equal(views[:3], views[3:])
@@ -82,10 +82,10 @@ def test_a_frozen_run_keeps_the_encoders_backbone_bit_for_bit(encoder, tmp_path)
 def test_what_may_move_moves(tmp_path, trainable):
     recipe = recipes.override(Recipe(model="resnet18", image=IMAGE), ["epochs=1", "batch_size=8", "precision=float32"])
     recipe = dataclasses.replace(recipe, model_args={"trainable": trainable})
-    squares = np.random.default_rng(0).integers(0, 255, (24, 32, 32), dtype=np.uint8)
-    parts = {"train": np.arange(16), "validation": np.arange(16, 24)}
+    resized = np.random.default_rng(0).integers(0, 255, (24, 32, 32), dtype=np.uint8)
+    splits = {"train": np.arange(16), "validation": np.arange(16, 24)}
     start = models.build("resnet18", IMAGE).backbone.state_dict()
-    task = training.ClassificationTask(recipe, squares, np.arange(24) % 2, parts, 0, start)
+    task = training.ClassificationTask(recipe, resized, np.arange(24) % 2, splits, 0, start)
     Trainer(task, recipe, tmp_path).fit()
     ours = task.modules["classifier"].backbone.state_dict()
     same = {key for key in start if torch.equal(ours[key], start[key])}
@@ -95,11 +95,11 @@ def test_what_may_move_moves(tmp_path, trainable):
 
 def test_cached_features_are_the_models_own():
     recipe = recipes.override(Recipe(model="resnet18", image=IMAGE), ["model_args.trainable=head", "precision=float32"])
-    squares = np.random.default_rng(0).integers(0, 255, (24, 32, 32), dtype=np.uint8)
-    parts = {"train": np.arange(16), "validation": np.arange(16, 24)}
+    resized = np.random.default_rng(0).integers(0, 255, (24, 32, 32), dtype=np.uint8)
+    splits = {"train": np.arange(16), "validation": np.arange(16, 24)}
     torch.manual_seed(0)
-    task = FrozenBackboneTask(recipe, squares, np.arange(24) % 2, parts, 0)
-    images = torch.from_numpy(squares[:16]).float().div(255).sub(0.5).div(0.5)[:, None]
+    task = FrozenBackboneTask(recipe, resized, np.arange(24) % 2, splits, 0)
+    images = torch.from_numpy(resized[:16]).float().div(255).sub(0.5).div(0.5)[:, None]
     with torch.inference_mode():
         torch.testing.assert_close(task.features[0], task.whole.backbone(images), atol=1e-4, rtol=1e-4)
     assert len(task.features) == 1  # no augmentation, one copy
@@ -111,15 +111,15 @@ def test_a_frozen_backbone_trains_its_head_and_resumes(tmp_path):
         Recipe(model="resnet18", image=IMAGE, augment=AugmentSpec(flip=0.5)),
         ["model_args.trainable=head", "precision=float32", "epochs=30", "learning_rate=.05", "batch_size=8"],
     )
-    squares = np.random.default_rng(0).integers(0, 120, (48, 32, 32), dtype=np.uint8)
+    resized = np.random.default_rng(0).integers(0, 120, (48, 32, 32), dtype=np.uint8)
     labels = np.arange(48) % 2
-    squares[labels == 1, 8:24, 8:24] += 100
-    parts = {"train": np.arange(32), "validation": np.arange(32, 48)}
+    resized[labels == 1, 8:24, 8:24] += 100
+    splits = {"train": np.arange(32), "validation": np.arange(32, 48)}
 
     def fit(epochs: int, folder, resume: bool = False) -> Trainer:
         torch.manual_seed(0)
         changed = dataclasses.replace(recipe, epochs=epochs)
-        trainer = Trainer(FrozenBackboneTask(changed, squares, labels, parts, 0), changed, folder)
+        trainer = Trainer(FrozenBackboneTask(changed, resized, labels, splits, 0), changed, folder)
         trainer.fit(resume=resume)
         return trainer
 
@@ -130,8 +130,8 @@ def test_a_frozen_backbone_trains_its_head_and_resumes(tmp_path):
 def test_the_prior_bias_is_the_log_odds(tmp_path):
     recipe = dataclasses.replace(Recipe(model="simple_cnn", image=IMAGE), initial_bias="prior")
     labels = np.array([1] * 30 + [0] * 10)
-    parts = {"train": np.arange(40), "validation": np.arange(40)}
-    task = training.ClassificationTask(recipe, np.zeros((40, 32, 32), np.uint8), labels, parts, 0)
+    splits = {"train": np.arange(40), "validation": np.arange(40)}
+    task = training.ClassificationTask(recipe, np.zeros((40, 32, 32), np.uint8), labels, splits, 0)
     assert task.modules["classifier"][-1].bias.item() == pytest.approx(np.log(3))
 
 

@@ -1,0 +1,54 @@
+"""What pages share: cached access to runs, session state, and the wording of numbers."""
+
+from pages.shared.runs import (
+    classifiers,
+    default_run,
+    generated_examples,
+    knows_phantoms,
+    load_card,
+    load_history,
+    load_input_check,
+    load_predictions,
+    load_robustness,
+    load_run,
+    load_validation,
+    phantom_examples,
+    pick_card,
+    pick_run,
+    the_input_check,
+)
+from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
+from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, percent, plain
+from pneumo.formatting import chance
+
+__all__ = [
+    "DISCLAIMER",
+    "KEPT",
+    "OVERRIDDEN",
+    "SYMBOLS",
+    "SharedCache",
+    "chance",
+    "class_count",
+    "classifiers",
+    "default_run",
+    "generated_examples",
+    "keep",
+    "keep_all",
+    "kept_for_run",
+    "knows_phantoms",
+    "label_html",
+    "load_card",
+    "load_history",
+    "load_input_check",
+    "load_predictions",
+    "load_robustness",
+    "load_run",
+    "load_validation",
+    "overridden",
+    "percent",
+    "phantom_examples",
+    "pick_card",
+    "pick_run",
+    "plain",
+    "the_input_check",
+]

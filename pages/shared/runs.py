@@ -1,0 +1,151 @@
+"""Cached access to the runs in weights/, and the selectors over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+from pages.shared.state import keep, kept_for_run
+from pages.shared.wording import plain
+from pneumo import runs
+from pneumo.inference import evaluation, examples, input_check, robustness
+from pneumo.inference.input_check import InputCheck
+from pneumo.inference.robustness import Robustness
+from pneumo.runs import Run
+from pneumo.schema import PneumoError, Predictions, RunCard
+
+
+@kept_for_run(show_spinner="Loading the model ...")
+def load_run(folder: str) -> Run:
+    """A run shared by all sessions; its lock keeps them apart."""
+    return runs.load(folder)
+
+
+@st.cache_resource(show_spinner="Loading the gate ...")
+def load_input_check(folder: str) -> InputCheck | None:
+    """The gate before a diagnosis, shared by all sessions; None where the weights folder has none."""
+    return input_check.load(Path(folder))
+
+
+def the_input_check() -> InputCheck | None:
+    """The gate of the weights folder; where it cannot be used the page says so and goes on without."""
+    try:
+        return load_input_check(str(input_check.folder()))
+    except PneumoError as error:
+        st.warning(
+            f"Whether a picture is a chest radiograph is not asked: {plain(str(error))}", icon=":material/door_open:"
+        )
+        return None
+
+
+@kept_for_run()
+def load_validation(folder: str) -> Predictions:
+    """What the run said of its own validation patients."""
+    return evaluation.validation_predictions(load_run(folder))
+
+
+@kept_for_run()
+def load_predictions(folder: str) -> Predictions:
+    """What the run said of its validation and its internal test patients."""
+    return runs.read_predictions(Path(folder))
+
+
+@kept_for_run()
+def load_card(folder: str) -> RunCard:
+    """A run's card; the model itself stays on the disk."""
+    return runs.read_card(Path(folder))
+
+
+@kept_for_run()
+def load_history(folder: str) -> list[dict[str, float]]:
+    """A run's figures epoch by epoch."""
+    return runs.read_history(Path(folder))
+
+
+def load_robustness(name: str) -> Robustness | None:
+    """What a run loses under stress, where that was measured; a small file that may come while the app is open."""
+    return robustness.read(runs.resolve(name))
+
+
+@st.cache_resource(show_spinner="Drawing the example phantoms ...")
+def phantom_examples() -> list[examples.Example]:
+    """The built-in examples, the same for everyone."""
+    return examples.phantom_examples()
+
+
+def generated_examples() -> list[examples.Example]:
+    """Samples of the finest GAN, the same for everyone; none where there is none that can be used."""
+    return _generated_examples(str(runs.weights_folder()))
+
+
+@st.cache_resource(show_spinner="Drawing synthetic radiographs ...")
+def _generated_examples(folder: str) -> list[examples.Example]:
+    """folder: the cache's key."""
+    try:
+        return examples.generated_examples()
+    except PneumoError:
+        return []
+
+
+def knows_phantoms(name: str) -> bool:
+    """Whether a run was trained on phantoms."""
+    return load_card(name).data.source.startswith("phantom")
+
+
+def _is_classifier(name: str) -> bool:
+    return load_card(name).task == "classification"
+
+
+def classifiers() -> list[str]:
+    """Names of the classification runs, the default one first; stops the page where there is none."""
+    try:
+        default = runs.default_name()
+        names = sorted(filter(_is_classifier, runs.available()), key=lambda name: (name != default, name))
+        if not names:
+            raise PneumoError(f"no classification run in {runs.weights_folder()}; train one, or restore the folder")
+        return names
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
+
+
+def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
+    """A selector over the runs in weights/; stops the page where there is none to use.
+
+    The default run comes first; for phantoms, a run that was trained on them, where there is one.
+    """
+    try:
+        names, default = runs.available("classification"), runs.default_name()
+        names.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
+        if names:
+            keep(key, names[0], names)
+        name = st.selectbox(
+            "Model", names, key=key, help="Trained runs in the weights folder; the first is the default."
+        )
+        return load_run(name)
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
+
+
+def pick_card(key: str) -> RunCard:
+    """A selector over the cards of all runs, whatever their task, the default one first; stops the page where there is none."""
+    try:
+        names, default = runs.available(), runs.default_name()
+        names.sort(key=lambda name: (name != default, name))
+        if names:
+            keep(key, names[0], names)
+        return load_card(st.selectbox("Model", names, key=key, help="Trained runs in the weights folder."))
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()
+
+
+def default_run() -> Run:
+    """The default run; stops the page where it cannot be used."""
+    try:
+        return load_run(runs.default_name())
+    except PneumoError as error:
+        st.error(f"No model can be used: {error}")
+        st.stop()

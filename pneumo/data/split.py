@@ -1,0 +1,101 @@
+"""How patients are divided into training, validation and internal test sets."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+import numpy as np
+
+from pneumo.data.dataset import SPLITS, DataSet, Item
+from pneumo.schema import CLASS_NAMES, DataSpec
+
+# --- patients ---------------------------------------------------------------------------------------------
+
+
+def split_patients(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
+    """Indices (int64, ascending) for training, validation and the internal test, whole patients each.
+
+    Patients who share an identical picture stay together. Within each stratum (NORMAL, bacterial, viral)
+    patients are ordered by a hash of their name and split_seed, so a patient's place depends on no
+    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test part is not
+    touched: neither its patients nor anything identical to its pictures is trained on.
+    """
+    own_test = {key for item in dataset.items if item.split == "test" for key in (item.digest, item.patient)}
+    usable = [i for i, item in enumerate(dataset.items) if not {item.digest, item.patient} & own_test]
+    groups = _patient_groups(dataset.items, usable)
+    strata: dict[tuple[int, str], list[list[int]]] = defaultdict(list)
+    for members in groups:
+        label = max(dataset.items[i].label for i in members)
+        subtype = min(dataset.items[i].subtype for i in members if dataset.items[i].label == label)
+        strata[label, subtype].append(members)
+    splits: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for members_list in strata.values():
+        members_list.sort(key=lambda members: _draw(spec.split_seed, min(dataset.items[i].patient for i in members)))
+        n_test = round(spec.test * len(members_list))
+        n_validation = round(spec.validation * len(members_list))
+        for rank, members in enumerate(members_list):
+            split = "test" if rank < n_test else "validation" if rank < n_test + n_validation else "train"
+            if spec.folds and rank >= n_test:
+                split = "validation" if (rank - n_test) % spec.folds == spec.fold else "train"
+            splits[split].extend(members)
+    return {split: np.array(sorted(indices), dtype=np.int64) for split, indices in splits.items()}
+
+
+def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """The images of a share of the patients among `indices`, of each class alike, at least one patient a class."""
+    if share >= 1:
+        return indices
+    kept: set[str] = set()
+    for label in range(len(CLASS_NAMES)):
+        patients = {dataset.items[i].patient for i in indices if dataset.items[i].label == label}
+        drawn = sorted(patients, key=lambda patient: _draw(seed, f"labels/{patient}"))
+        kept.update(drawn[: max(1, round(share * len(drawn)))])
+    return np.array([i for i in indices if dataset.items[i].patient in kept], dtype=np.int64)
+
+
+def only(dataset: DataSet, splits: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
+    """The parts with the images of one class alone; unchanged where `name` is empty."""
+    if not name:
+        return splits
+    return {split: indices[dataset.labels[indices] == CLASS_NAMES.index(name)] for split, indices in splits.items()}
+
+
+def _patient_groups(items: tuple[Item, ...], usable: list[int]) -> list[list[int]]:
+    """Indices of patients joined by identical pictures: connected components over patients and digests."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    keys = {
+        key: n for n, key in enumerate(dict.fromkeys(k for i in usable for k in (items[i].patient, items[i].digest)))
+    }
+    edges = np.array([(keys[items[i].patient], keys[items[i].digest]) for i in usable]).reshape(-1, 2)
+    graph = coo_array((np.ones(len(edges)), (edges[:, 0], edges[:, 1])), shape=(len(keys), len(keys)))
+    _, component = connected_components(graph, directed=False)
+    groups: dict[int, list[int]] = defaultdict(list)
+    for i in usable:
+        groups[component[keys[items[i].patient]]].append(i)
+    return sorted((sorted(group) for group in groups.values()), key=lambda group: group[0])
+
+
+def _draw(seed: int, patient: str) -> str:
+    return hashlib.sha256(f"{seed}/{patient}".encode()).hexdigest()
+
+
+def split_digest(dataset: DataSet, splits: dict[str, np.ndarray]) -> str:
+    """sha256 over which picture is in which part: equal digests, equal splits."""
+    lines = sorted(f"{split} {dataset.items[i].digest}" for split, indices in splits.items() for i in indices)
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def class_counts(items: tuple[Item, ...], indices: Iterable[int]) -> dict[str, int]:
+    labels = Counter(items[i].label for i in indices)
+    return {name: labels[label] for label, name in enumerate(CLASS_NAMES)}
+
+
+def count_splits(dataset: DataSet, splits: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
+    """Images per part and class, and patients per part."""
+    images = {split: class_counts(dataset.items, indices) for split, indices in splits.items()}
+    patients = {split: len({dataset.items[i].patient for i in indices}) for split, indices in splits.items()}
+    return images, patients

@@ -1,0 +1,143 @@
+"""Does a GAN copy? Distances of its samples to the nearest training radiographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.neighbors import NearestNeighbors
+
+from pneumo import data, runs
+from pneumo.metrics import classification
+from pneumo.runs import features
+from pneumo.schema import Interval, PneumoError, Progress
+
+
+@dataclass(frozen=True)
+class Range:
+    """A figure over several seeds: mean, smallest and largest."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Near:
+    """Median distance to the nearest training picture: of generated and of held-out radiographs (patients resampled)."""
+
+    generated: Range
+    held_out: float
+    held_out_ci95: Interval
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Whether a generator has learned pictures by heart; n samples and held-out radiographs.
+
+    pixel: root mean square difference of grey levels, 0..1, at the generator's size. feature: Euclidean.
+    copies: share of the generated nearer to a training picture than all but one in a hundred of the held-out ones.
+    """
+
+    n: int
+    pixel: Near
+    feature: Near
+    copies: Range
+
+
+def training_data(
+    gan: runs.Run, source: str, progress: Progress | None = None
+) -> tuple[data.DataSet, np.ndarray, dict[str, np.ndarray]]:
+    """The data of a GAN, squares (N, S, S) uint8 of all of it, and the rows of each part."""
+    dataset = data.open_source(source)
+    resized = data.resized(dataset, gan.card.image, progress)
+    splits = data.split_patients(dataset, gan.card.recipe.data)
+    splits = {split: rows[~np.isin(rows, list(resized.errors))] for split, rows in splits.items()}
+    splits = data.only(dataset, splits, gan.card.recipe.data.only)
+    if data.split_digest(dataset, splits) != gan.card.data.split_digest:
+        raise PneumoError(f"{source} is not the data {gan.card.name!r} was trained on; name that source")
+    return dataset, resized.array, splits
+
+
+Views = tuple[np.ndarray, np.ndarray]  # the same pictures as squares (N, S, S) uint8 and as features (N, F)
+
+
+def measure_memory(trained: Views, held_out: Views, made: Sequence[Views], patients: Sequence[str]) -> Memory:
+    """made: one pair of views for every seed; patients: of the held-out pictures."""
+    pixel, typical = _near(
+        *(_flat(each[0]) for each in (trained, held_out)), [_flat(each[0]) for each in made], patients
+    )
+    feature, _ = _near(trained[1], held_out[1], [each[1] for each in made], patients)
+    rare = np.quantile(typical[-1], 0.01)
+    return Memory(len(held_out[0]), pixel, feature, range_of([float((each < rare).mean()) for each in typical[:-1]]))
+
+
+def _flat(resized: np.ndarray) -> np.ndarray:
+    """(N, S * S) float32, so that a Euclidean distance is a root mean square difference of grey levels 0..1."""
+    flat = resized.reshape(len(resized), -1).astype(np.float32)
+    return flat / (255 * np.sqrt(flat.shape[1]))
+
+
+def _near(
+    trained: np.ndarray, held_out: np.ndarray, made: Sequence[np.ndarray], patients: Sequence[str]
+) -> tuple[Near, list[np.ndarray]]:
+    """The figures, and the distances behind them: of each seed's samples, of the held-out ones last."""
+    distances = [nearest(trained, each)[0] for each in (*made, held_out)]
+    drawn = [np.median(distances[-1][rows]) for rows in classification.patient_draws(patients, seed=0)]
+    ends = Interval(*(float(end) for end in np.percentile(drawn, [2.5, 97.5])))
+    medians = [float(np.median(each)) for each in distances]
+    return Near(range_of(medians[:-1]), medians[-1], ends), distances
+
+
+def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Distances and indices of the nearest rows of `known` (N, F) for each of `asked` (M, F): (M,), or (M, count)."""
+    distances, indices = NearestNeighbors(n_neighbors=count).fit(known).kneighbors(asked)
+    return (distances[:, 0], indices[:, 0]) if count == 1 else (distances, indices)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """The training pictures of a GAN: names, squares (N, S, S) uint8, and features (N, F) once they were computed."""
+
+    names: tuple[str, ...]
+    resized: np.ndarray
+    features: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbour:
+    """A training picture near a sample. square: (S, S) uint8. distance: as in `Memory`."""
+
+    name: str
+    resized_image: np.ndarray
+    distance: float
+
+
+def training_images(gan: runs.Run, source: str, progress: Progress | None = None) -> Known:
+    """What a GAN learned from, where its data are at hand. PneumoError where they are other data."""
+    dataset, resized, splits = training_data(gan, source, progress)
+    return Known(tuple(dataset.items[i].name for i in splits["train"]), resized[splits["train"]])
+
+
+def with_features(known: Known, encoder: runs.Run, progress: Progress | None = None) -> Known:
+    """The same with the features of an encoder: a minute on one core for four thousand pictures."""
+    report, result = progress or (lambda done, total: None), []
+    for start in range(0, len(known.resized), features.BATCH):
+        result.append(features.of_images(encoder, known.resized[start : start + features.BATCH]))
+        report(min(start + features.BATCH, len(known.resized)), len(known.resized))
+    return replace(known, features=np.concatenate(result))
+
+
+def neighbours(known: Known, image: np.ndarray, count: int, encoder: runs.Run | None = None) -> list[Neighbour]:
+    """The nearest training pictures of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
+    if encoder is None:
+        flat = [each.reshape(-1, image.size).astype(np.float32) / 255 for each in (known.resized, image)]
+        distances = np.sqrt(np.resized_image(flat[0] - flat[1]).mean(1))
+    else:
+        distances = np.linalg.norm(known.features - features.of_images(encoder, image[None]), axis=1)
+    return [Neighbour(known.names[n], known.resized[n], float(distances[n])) for n in np.argsort(distances)[:count]]
+
+
+def range_of(values: Sequence[float]) -> Range:
+    return Range(float(np.mean(values)), float(min(values)), float(max(values)))

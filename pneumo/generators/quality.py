@@ -1,0 +1,293 @@
+"""How good a generator's radiographs are, in figures that need no Inception network.
+
+Everything is measured in the feature space of a run of ours, and always beside what real radiographs of the same number
+give against real ones: the floor. Held-out radiographs are the run's validation and internal test patients.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.neighbors import NearestNeighbors
+from torch import Tensor, nn
+from torchmetrics.image.fid import FrechetInceptionDistance
+from torchmetrics.image.kid import KernelInceptionDistance
+
+from pneumo import models, runs
+from pneumo.codec import decode, encode
+from pneumo.generators import sampling
+from pneumo.generators.memorisation import Memory, Range, measure_memory, range_of, training_data
+from pneumo.images import transforms
+from pneumo.metrics import calibration
+from pneumo.runs import features
+from pneumo.runs.model_card import Section
+from pneumo.schema import CLASS_NAMES, PneumoError, Progress, SyntheticTransfer
+
+FILE, ENCODER = "quality.json", "resnet18_frozen"  # whose features are compared where nothing else is said
+NEIGHBOURS = 3  # of improved precision and recall, as published
+KID_SUBSETS, KID_SIZE = 50, 200
+FEW = 50  # with fewer pictures a distance between distributions says nothing
+
+
+@dataclass(frozen=True)
+class Distances:
+    """Generated against held-out radiographs, and training against held-out ones (the floor), n of each.
+
+    frechet: Heusel et al. 2017. kernel: Binkowski et al. 2018, times 1,000. precision: share of the generated that lie among
+    the real; recall: share of the real that lie among the generated (Kynkaanniemi et al. 2019).
+    """
+
+    n: int
+    frechet: Range
+    frechet_floor: float
+    kernel: Range
+    kernel_floor: float
+    precision: Range
+    recall: Range
+    precision_floor: float
+    recall_floor: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a classifier makes of samples of one class: its median probability of PNEUMONIA and the share it agrees with."""
+
+    wanted: str
+    n: int
+    probability: Range
+    agreed: Range
+
+
+@dataclass(frozen=True)
+class Quality:
+    """quality.json: everything measured of one GAN."""
+
+    weights_sha256: str
+    encoder: str
+    classifier: str
+    seeds: int
+    distances: Distances
+    memory: Memory
+    asked: tuple[Asked, ...]
+    tstr: tuple[SyntheticTransfer, ...] = ()
+
+
+def measure(
+    gan: runs.Run,
+    encoder: runs.Run,
+    classifier: runs.Run,
+    source: str,
+    *,
+    seeds: int = 3,
+    limit: int = 0,
+    progress: Progress | None = None,
+) -> Quality:
+    """All figures. source: the data the GAN was trained on; limit: at most so many pictures of each kind, 0 for all."""
+    if encoder.members:
+        raise PneumoError(f"{encoder.card.name!r} is an ensemble and has no features; choose a single run")
+    trained, held_out, kinds, patients = _real(gan, source, limit)
+    report = progress or (lambda done, total: None)
+    steps = 3 + seeds
+    real, floor = (features.of_images(encoder, each) for each in (held_out, trained[: len(held_out)]))
+    report(1, steps)
+    samples = []
+    for seed in range(seeds):
+        samples.append(_as_many(gan, kinds, seed))
+        report(2 + seed, steps)
+    sample_features = [features.of_images(encoder, each) for each in samples]
+    known = features.of_images(encoder, trained)
+    report(steps - 1, steps)
+    pairs = [precision_recall(real, each) for each in sample_features]
+    at_best = precision_recall(real, floor)
+    distances = Distances(
+        n=len(real),
+        frechet=range_of([frechet(real, each) for each in sample_features]),
+        frechet_floor=frechet(real, floor),
+        kernel=range_of([kernel(real, each) for each in sample_features]),
+        kernel_floor=kernel(real, floor),
+        precision=range_of([each[0] for each in pairs]),
+        recall=range_of([each[1] for each in pairs]),
+        precision_floor=at_best[0],
+        recall_floor=at_best[1],
+    )
+    result = Quality(
+        weights_sha256=gan.card.weights.sha256,
+        encoder=encoder.card.name,
+        classifier=classifier.card.name,
+        seeds=seeds,
+        distances=distances,
+        memory=measure_memory(
+            (trained, known), (held_out, real), list(zip(samples, sample_features, strict=True)), patients
+        ),
+        asked=_asked(gan, classifier, samples, kinds),
+    )
+    report(steps, steps)
+    return result
+
+
+def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
+    """Training and held-out squares (N, S, S) uint8 at the GAN's size, the held-out ones' classes and patients."""
+    dataset, resized, splits = training_data(gan, source)
+    chosen = []
+    rng = np.random.default_rng(0)
+    for names in (("train",), ("validation", "test")):
+        rows = np.concatenate([splits[name] for name in names])
+        chosen.append(rng.permutation(rows)[: limit or None])
+    if min(map(len, chosen)) < FEW:
+        raise PneumoError(f"{source} has {min(map(len, chosen))} pictures to compare with; {FEW} are the least")
+    train, held_out = chosen
+    patients = [dataset.items[row].patient for row in held_out]
+    return resized[train], resized[held_out], dataset.labels[held_out], patients
+
+
+def _as_many(gan: runs.Run, kinds: np.ndarray, seed: int) -> np.ndarray:
+    """As many samples of each class as there are held-out radiographs of it."""
+    z = sampling.start(gan, len(kinds), seed)
+    return sampling.draw(gan, z, torch.from_numpy(kinds))
+
+
+def frechet(one: np.ndarray, other: np.ndarray) -> float:
+    """Frechet distance of two sets of features (N, F)."""
+    metric = FrechetInceptionDistance(feature=_Ready(one.shape[1]))
+    metric.set_dtype(torch.float64)
+    metric.update(torch.from_numpy(one), real=True)
+    metric.update(torch.from_numpy(other), real=False)
+    return float(metric.compute())
+
+
+def kernel(one: np.ndarray, other: np.ndarray) -> float:
+    """Kernel distance of two sets of features (N, F), times 1,000; subsets drawn with a fixed seed."""
+    size = min(KID_SIZE, len(one), len(other))
+    with warnings.catch_warnings():  # that it keeps all features is meant
+        warnings.simplefilter("ignore", UserWarning)
+        metric = KernelInceptionDistance(feature=_Ready(one.shape[1]), subsets=KID_SUBSETS, subset_size=size)
+    metric.update(torch.from_numpy(one), real=True)
+    metric.update(torch.from_numpy(other), real=False)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return 1000 * float(metric.compute()[0])
+
+
+class _Ready(nn.Module):
+    """Stands where torchmetrics expects a network: the features are computed already."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.num_features = size
+
+    def forward(self, result: Tensor) -> Tensor:
+        return result
+
+
+def precision_recall(real: np.ndarray, made: np.ndarray) -> tuple[float, float]:
+    """Improved precision and recall of two sets of features (N, F)."""
+    return _share_within(made, real), _share_within(real, made)
+
+
+def _share_within(points: np.ndarray, cloud: np.ndarray) -> float:
+    """Share of the points that lie within some ball around a member of the cloud, up to its third neighbour."""
+    count = min(NEIGHBOURS + 1, len(cloud))
+    radii = NearestNeighbors(n_neighbors=count).fit(cloud).kneighbors(cloud)[0][:, -1]
+    inside = np.zeros(len(points), dtype=bool)
+    lengths = (cloud.astype(np.float64) ** 2).sum(1)
+    for rows in np.array_split(np.arange(len(points)), max(1, len(points) // 256)):
+        split = points[rows].astype(np.float64)
+        squared = (split**2).sum(1)[:, None] + lengths - 2 * split @ cloud.T.astype(np.float64)
+        inside[rows] = (squared <= radii**2).any(1)
+    return float(inside.mean())
+
+
+def _asked(gan: runs.Run, classifier: runs.Run, made: Sequence[np.ndarray], kinds: np.ndarray) -> tuple[Asked, ...]:
+    """made: squares (N, S, S) of every seed; kinds: (N,) the class each was asked to be."""
+    card, result = classifier.card, []
+    chances = [_probabilities(classifier, each) for each in made]
+    for name in sampling.classes(gan):
+        mine = [each[kinds == CLASS_NAMES.index(name)] for each in chances]
+        positive = [(each >= card.point().threshold).mean() for each in mine]
+        agreed = [share if name == CLASS_NAMES[1] else 1 - share for share in positive]
+        result.append(Asked(name, len(mine[0]), range_of([np.median(each) for each in mine]), range_of(agreed)))
+    return tuple(result)
+
+
+def _probabilities(classifier: runs.Run, images: np.ndarray) -> np.ndarray:
+    """(N,) float64, calibrated probability of PNEUMONIA."""
+    card = classifier.card
+    resized = np.stack([transforms.resize(each, card.image) for each in images])
+    with classifier.lock, torch.inference_mode():
+        logits = [
+            classifier.model(transforms.normalise(torch.from_numpy(split), card.image))
+            for split in np.array_split(resized, max(1, len(resized) // 128))
+        ]
+    plain = models.positive_logit(torch.cat(logits)).double().numpy()
+    return calibration.calibrated(plain, card.temperature, card.bias)
+
+
+def save(folder: Path, result: Quality) -> None:
+    """Writes quality.json into a run's folder."""
+    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
+
+
+def read(folder: Path) -> Quality | None:
+    """quality.json of a run, or None where it was not measured or belongs to other weights."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    try:
+        result = decode(Quality, json.loads(path.read_bytes()))
+    except (ValueError, RecursionError) as error:
+        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
+    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+
+
+# --- for people -------------------------------------------------------------------------------------------
+
+MEASURES = (  # title, field of Distances, what is better, decimals
+    ("Frechet distance", "frechet", "low", 1),
+    ("Kernel distance, times 1,000", "kernel", "low", 1),
+    ("Precision: generated among real", "precision", "high", 3),
+    ("Recall: real among generated", "recall", "high", 3),
+)
+
+
+def card_sections(folder: Path) -> list[Section]:
+    """What a GAN's card says of its samples; nothing where none were measured."""
+    result = read(folder)
+    if result is None:
+        return []
+    near, memory = result.distances, result.memory
+    rows = [
+        f"| {title} | {told(getattr(near, name), places)} | {getattr(near, f'{name}_floor'):.{places}f} |"
+        for title, name, _, places in MEASURES
+    ]
+    rows += [
+        f"| Nearest training picture, {where} | {told(each.generated, places)} | {each.held_out:.{places}f} "
+        f"(95% {each.held_out_ci95.low:.{places}f} to {each.held_out_ci95.high:.{places}f}) |"
+        for where, each, places in (("pixels", memory.pixel, 4), ("features", memory.feature, 2))
+    ]
+    lines = [
+        f"{each.wanted}: {result.classifier} agrees with {each.agreed.mean:.1%} of n = {each.n:,}."
+        for each in result.asked
+    ]
+    lines += [
+        f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}"
+        + (f" ({each.ci95.low:.3f} to {each.ci95.high:.3f})" if each.ci95 else "")
+        + f", n = {each.n:,}."
+        for each in result.tstr
+    ]
+    text = (
+        f"n = {near.n:,} samples and as many held-out radiographs (validation and internal test), in the features of {result.encoder}; mean, lowest and highest of {result.seeds} seeds. "
+        "One training. Distances in another network's features cannot be compared with these.\n\n"
+        "| | generated | real against real, or held-out |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n\n"
+    )
+    return [Section("Results", text + "\n".join(f"- {line}" for line in lines))]
+
+
+def told(value: Range, places: int) -> str:
+    """Mean, and in brackets the lowest and the highest of the seeds."""
+    return f"{value.mean:.{places}f} ({value.low:.{places}f} to {value.high:.{places}f})"

@@ -1,0 +1,89 @@
+"""A radiograph through an autoencoder: code, reconstruction, error."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from pneumo.generators.sampling import BATCH, check_task
+from pneumo.images import transforms
+from pneumo.runs import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Reconstruction:
+    """What an autoencoder made of a radiograph.
+
+    original, found: (S, S) uint8. error: (S, S) float32, absolute, 0..1. psnr in dB, ssim up to 1 (Wang et al. 2004).
+    """
+
+    original: np.ndarray
+    result: np.ndarray
+    error: np.ndarray
+    psnr: float
+    ssim: float
+
+
+def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
+    """A radiograph through an autoencoder. pixels: (H, W) uint8."""
+    check_task(run, "reconstruction")
+    resized_image = transforms.resize(pixels, run.card.image)
+    with run.lock, torch.inference_mode():
+        result = run.model(transforms.normalise(torch.from_numpy(resized_image.copy())[None], run.card.image))[0].mean(
+            0
+        )
+    return compare(resized_image, result.clamp(0, 1).numpy())
+
+
+def compare(resized_image: np.ndarray, result: np.ndarray) -> Reconstruction:
+    """square: (S, S) uint8; found: (S, S) float32 in 0..1."""
+    wanted = resized_image.astype(np.float32) / 255
+    error = np.abs(result - wanted)
+    mean_square = float((error.astype(np.float64) ** 2).mean())
+    psnr = float(-10 * np.log10(max(mean_square, 1e-12)))
+    pair = [torch.from_numpy(each.astype(np.float64))[None, None] for each in (result, wanted)]
+    ssim = float(structural_similarity_index_measure(*pair, data_range=1.0))
+    return Reconstruction(resized_image, (result * 255).round().astype(np.uint8), error, psnr, ssim)
+
+
+def resized_image(run: Run, pixels: np.ndarray) -> np.ndarray:
+    """(S, S) uint8: a picture (H, W) uint8 as the run sees it."""
+    return transforms.resize(pixels, run.card.image)
+
+
+def changed(pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """A picture (H, W) uint8 in ways in which no radiograph should come, by what was done to it."""
+    return {
+        "inverted": 255 - pixels,
+        "turned by 90 degrees": np.rot90(pixels),
+        "upside down": pixels[::-1],
+        "halves exchanged": np.roll(pixels, pixels.shape[1] // 2, axis=1),
+    }
+
+
+def code_size(run: Run) -> int:
+    """How many numbers an autoencoder's code has."""
+    check_task(run, "reconstruction")
+    return run.model.code_size
+
+
+def codes(run: Run, resized: np.ndarray) -> np.ndarray:
+    """(N, code) float32. squares: (N, S, S) uint8 of the run's size."""
+    check_task(run, "reconstruction")
+    out = []
+    with run.lock, torch.inference_mode():
+        for part in np.array_split(resized, max(1, len(resized) // BATCH)):
+            images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(part)), run.card.image)
+            out.append(run.model.encode(images).flatten(1))
+    return torch.cat(out).numpy()
+
+
+def decode(run: Run, result: np.ndarray) -> np.ndarray:
+    """(N, S, S) uint8 from codes (N, code) float32; for networks whose code is a row of numbers."""
+    check_task(run, "reconstruction")
+    with run.lock, torch.inference_mode():
+        images = run.model.decode(torch.from_numpy(np.ascontiguousarray(result, dtype=np.float32)))
+    return (images.mean(1).clamp(0, 1) * 255).round().byte().numpy()

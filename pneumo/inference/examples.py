@@ -1,0 +1,73 @@
+"""The built-in examples: phantoms, generated radiographs, and real cases from the hub."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pneumo import data, runs
+from pneumo.generators import sampling
+from pneumo.images import phantom, radiograph, sheets
+from pneumo.schema import CLASS_NAMES
+
+EXAMPLE_PATIENTS = ((3, 1), (11, 0), (24, 1), (8, 0))  # (patient, label) of the built-in phantoms
+EXAMPLE_SIZE_PX = 448
+IMAGES_SEED = 11
+GENERATED_SEED = 5
+
+
+@dataclass(frozen=True)
+class Example:
+    """A picture to try the model on.
+
+    label: what it is known to show, or what was asked for. synthetic: a phantom, or `generated` by a GAN.
+    lesion: (H, W) bool, known for phantoms.
+    """
+
+    name: str
+    data: bytes
+    label: int
+    synthetic: bool
+    generated: bool = False
+    lesion: np.ndarray | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def label_name(self) -> str:
+        return CLASS_NAMES[self.label]
+
+
+def phantom_examples() -> list[Example]:
+    """The built-in examples: always there, always the same, marked synthetic."""
+    drawn = [phantom.draw(patient, 0, label, size_px=EXAMPLE_SIZE_PX, seed=7) for patient, label in EXAMPLE_PATIENTS]
+    return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, lesion=p.lesion) for p in drawn]
+
+
+def generated_examples() -> list[Example]:
+    """Two samples of each class by the finest GAN that knows both; none where there is no such GAN."""
+    cards = [runs.read_card(runs.resolve(name)) for name in runs.available("gan")]
+    both = [card for card in cards if not card.recipe.data.only]
+    if not both:
+        return []
+    gan = runs.load(max(both, key=lambda card: (card.image.size, card.weights.parameters)).name)
+    return [
+        Example(f"generated_{name}_{n}.png", sheets.png(image), label, synthetic=True, generated=True)
+        for label, name in enumerate(CLASS_NAMES)
+        for n, image in enumerate(sampling.samples(gan, 2, GENERATED_SEED, name))
+    ]
+
+
+def phantom_images(count: int) -> list[np.ndarray]:
+    """(H, W) uint8 each: phantoms of both classes that no run was trained on."""
+    return [each.pixels for each in phantom.draw_set(count, seed=IMAGES_SEED, prevalence=0.5)]
+
+
+def read_pixels(blob: bytes, name: str) -> np.ndarray:
+    """(H, W) uint8: a file's pixels alone. RadiographError with the reason where it cannot be read."""
+    return radiograph.read(blob, name).pixels
+
+
+def hub_examples(count: int = 4) -> list[Example]:
+    """Real cases streamed from the hub's official test part. PneumoError without a network."""
+    rows = data.stream_hub(count=count)
+    return [Example(name, blob, label, synthetic=False) for name, blob, label in rows]

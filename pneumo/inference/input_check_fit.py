@@ -1,0 +1,196 @@
+"""Fitting the input check to a data set, and measuring it on images that set none of its thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+from safetensors.numpy import save as save_arrays
+from sklearn.covariance import LedoitWolf
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+
+from pneumo import data, runs
+from pneumo.generators import sampling
+from pneumo.images import ood_samples, phantom
+from pneumo.inference.input_check import (
+    SCHEMA_VERSION,
+    SCORES,
+    About,
+    InputCheck,
+    Limit,
+    Measured,
+    Share,
+    mahalanobis,
+    scores_for,
+    scores_of,
+    unexplained,
+    verdicts_of,
+)
+from pneumo.metrics import significance
+from pneumo.runs import features
+from pneumo.schema import CLASS_NAMES, PneumoError, Progress, RunCard
+
+ENCODER, AUTOENCODER = "resnet18_frozen", "bottleneck_32"
+ACCEPTED = (
+    0.99  # of validation radiographs: 98% is asked of other patients, and one point is kept for their being others
+)
+TYPICAL = 0.95  # of validation radiographs; between the two a picture is let through with a warning
+PHANTOMS = 900  # two thirds for their distribution, the others for its limit
+PHANTOM_QUANTILE, PHANTOM_MARGIN = 0.99, 1.15  # validation radiographs lie 1.3 times the quantile away, or farther
+PHANTOM_SEED = 1000  # not that of the built-in examples or of the tests
+TURNED = 800  # training radiographs that are also shown turned, flipped and cropped
+LEAST_VARIANCE = 1e-5  # of the largest
+
+
+# --- fitting ----------------------------------------------------------------------------------------------
+
+
+def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progress | None = None) -> InputCheck:
+    """A gate for the radiographs of a source: distributions from its training part, thresholds from its validation part.
+
+    Both runs must have been trained on the same split of it.
+    """
+    report, steps = progress or (lambda done, total: None), 5
+    dataset, splits = _open(source, encoder.card)
+    if autoencoder.card.data.split_digest != encoder.card.data.split_digest:
+        raise PneumoError(f"{autoencoder.card.name!r} and {encoder.card.name!r} were not trained on the same split; choose runs that were")  # fmt: skip
+    resized = data.resized(dataset, encoder.card.image).array
+    seen = {split: features.of_resized(encoder, resized[splits[split]]) for split in ("train", "validation")}
+    report(1, steps)
+    turned = _turned(encoder, resized[splits["train"]])
+    report(2, steps)
+    drawn = features.of_images(encoder, _phantoms(PHANTOMS, PHANTOM_SEED))
+    report(3, steps)
+    centre, whiten = _distribution(seen["train"])
+    phantom_centre, phantom_whiten = _distribution(drawn[: PHANTOMS * 2 // 3])
+    weight, offset = _position(seen["train"], turned)
+    arrays = {
+        "centre": centre,
+        "whiten": whiten,
+        "phantom_centre": phantom_centre,
+        "phantom_whiten": phantom_whiten,
+        "position_weight": weight,
+        "position_offset": offset,
+    }
+    of_autoencoder = data.resized(dataset, autoencoder.card.image).array[splits["validation"]]
+    scores = scores_of(arrays, seen["validation"], unexplained(autoencoder, of_autoencoder))
+    report(4, steps)
+    to_phantoms = mahalanobis(arrays, drawn[PHANTOMS * 2 // 3 :], "phantom_")
+    about = About(
+        schema_version=SCHEMA_VERSION,
+        encoder=encoder.card.name,
+        encoder_sha256=encoder.card.weights.sha256,
+        autoencoder=autoencoder.card.name,
+        autoencoder_sha256=autoencoder.card.weights.sha256,
+        arrays_sha256=runs.digest(save_arrays(arrays)),
+        split_digest=encoder.card.data.split_digest,
+        n_train=len(splits["train"]),
+        n_validation=len(splits["validation"]),
+        limits={name: Limit(*(_limit(scores, name, share) for share in (TYPICAL, ACCEPTED))) for name in SCORES},
+        phantom_limit=PHANTOM_MARGIN * float(np.quantile(to_phantoms, PHANTOM_QUANTILE)),
+        validation={name: tuple(round(float(v), 4) for v in np.sort(values)) for name, values in scores.items()},
+    )
+    report(steps, steps)
+    return InputCheck(about, arrays, encoder, autoencoder)
+
+
+def _open(source: str, card: RunCard) -> tuple[data.DataSet, dict[str, np.ndarray]]:
+    dataset = data.open_source(source)
+    spec = replace(card.recipe.data, only="", labels=1.0, leave_out="")
+    unreadable = list(data.resized(dataset, card.image).errors)
+    splits = {split: rows[~np.isin(rows, unreadable)] for split, rows in data.split_patients(dataset, spec).items()}
+    if data.split_digest(dataset, splits) != card.data.split_digest:
+        raise PneumoError(f"{source} is not the data {card.name!r} was trained on; name that source")
+    return dataset, splits
+
+
+def _turned(encoder: runs.Run, resized: np.ndarray) -> np.ndarray:
+    """(4 * count, F): features of some training radiographs turned, flipped and cropped."""
+    chosen = np.random.default_rng(0).permutation(len(resized))[:TURNED]
+    return features.of_images(encoder, [each.pixels for each in ood_samples.transformed(list(resized[chosen]), seed=1)])
+
+
+def _phantoms(count: int, seed: int) -> list[np.ndarray]:
+    return [each.pixels for each in phantom.draw_set(count, seed=seed, prevalence=0.5)]
+
+
+def _distribution(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Centre (F,) and whitening (F, F), so that a row's length after it is its Mahalanobis distance."""
+    result = LedoitWolf().fit(seen.astype(np.float64))
+    variances, axes = np.linalg.eigh(result.covariance_)
+    # Phantoms vary along fewer axes than there are features: what never varied must not weigh without limit.
+    variances = variances.clip(min=LEAST_VARIANCE * variances.max())
+    # In the order of rows, or safetensors would write the transpose under the same shape.
+    return result.location_.astype(np.float32), np.ascontiguousarray(axes / np.sqrt(variances), dtype=np.float32)
+
+
+def _position(upright: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (F,) and offset (1,) of a linear probe that tells upright whole radiographs from turned and cropped ones."""
+    scaler = StandardScaler().fit(upright)
+    rows, kinds = np.concatenate([upright, turned]), np.repeat([0, 1], [len(upright), len(turned)])
+    probe = LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced").fit(scaler.transform(rows), kinds)
+    weight = probe.coef_[0] / scaler.scale_
+    return weight.astype(np.float32), (probe.intercept_ - weight @ scaler.mean_).astype(np.float32)
+
+
+def _limit(scores: Mapping[str, np.ndarray], name: str, share: float) -> float:
+    """The limit of one figure at the quantile, the same for all figures, at which `share` passes them all."""
+    for quantile in np.linspace(share, 1, 201):
+        limits = {key: np.quantile(values, quantile) for key, values in scores.items()}
+        if np.all([values <= limits[key] for key, values in scores.items()], axis=0).mean() >= share:
+            return float(limits[name])
+    raise AssertionError("at the largest values every picture passes")
+
+
+# --- testing ----------------------------------------------------------------------------------------------
+
+
+def measure(check: InputCheck, source: str, progress: Progress | None = None) -> Measured:
+    """The gate's two rates: on the internal test radiographs of the source, and on pictures that are none."""
+    dataset, splits = _open(source, check.encoder.card)
+    if not len(splits.get("test", ())):
+        raise PneumoError(f"{source} leaves no test part; nothing is left that the gate has not seen")
+    images = [dataset.read(index) for index in splits["test"]]
+    patients = len({dataset.items[index].patient for index in splits["test"]})
+    ood: dict[str, list[ood_samples.OodSample]] = {}
+    for each in (*ood_samples.photographs(), *ood_samples.drawn(), *ood_samples.transformed(images)):
+        ood.setdefault(each.kind, []).append(each)
+    report, steps, done = progress or (lambda done, total: None), len(ood) + 3, 1
+    verdicts = _verdicts(check, images)
+    report(done, steps)
+    refused = {}
+    for kind, result in ood.items():
+        outcome = _verdicts(check, [each.pixels for each in result])
+        refused[kind] = share(outcome == "refused", len({each.base for each in result}))
+        done += 1
+        report(done, steps)
+    named = _verdicts(check, _phantoms(200, PHANTOM_SEED + 1))
+    report(done + 1, steps)
+    others = {"mirrored": [np.ascontiguousarray(each[:, ::-1]) for each in images], "inverted": [255 - each for each in images]}  # fmt: skip
+    for name in runs.available("gan"):
+        gan = runs.load(name)
+        if sampling.classes(gan) == CLASS_NAMES:
+            others[f"generated by {name}"] = list(sampling.samples(gan, 200, 0))
+    let_in = {kind: share(_verdicts(check, result) != "refused") for kind, result in others.items()}
+    report(steps, steps)
+    return Measured(
+        accepted=share(verdicts != "refused"),
+        patients=patients,
+        unusual=share(verdicts == "unusual"),
+        refused=refused,
+        phantoms_named=share(named == "phantom"),
+        others=let_in,
+    )
+
+
+def _verdicts(check: InputCheck, images: Sequence[np.ndarray]) -> np.ndarray:
+    """(N,) str. The cautions of the reader play no part: pictures here are grey arrays."""
+    return verdicts_of(check, *scores_for(check, images))
+
+
+def share(hits: np.ndarray, bases: int = 0) -> Share:
+    """hits: (N,) bool."""
+    count, n = int(hits.sum()), len(hits)
+    return Share(count, n, significance.wilson(count, n), bases or n)

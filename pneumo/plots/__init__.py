@@ -1,0 +1,47 @@
+"""Plotly figures from plain data, one module a subject. No file is opened and no model runs here."""
+
+from pneumo.plots.classification import (
+    CELL_TITLES,
+    CELLS,
+    confusion_cells,
+    decision_curves,
+    people,
+    precision_recall_curves,
+    reliability_curves,
+    roc_curves,
+)
+from pneumo.plots.dataset import class_bars, class_histogram, image_sizes, level_curves
+from pneumo.plots.diagnosis import input_check_histogram, probability_bar, probability_histogram
+from pneumo.plots.generators import anomaly_histogram, code_against_input, code_sizes
+from pneumo.plots.heatmaps import deletion_insertion, randomisation
+from pneumo.plots.lessons import numbers
+from pneumo.plots.robustness import robustness_map
+from pneumo.plots.training import gan_training, histories, label_efficiency
+
+__all__ = [
+    "CELLS",
+    "CELL_TITLES",
+    "anomaly_histogram",
+    "class_bars",
+    "class_histogram",
+    "code_against_input",
+    "code_sizes",
+    "confusion_cells",
+    "decision_curves",
+    "deletion_insertion",
+    "gan_training",
+    "histories",
+    "image_sizes",
+    "input_check_histogram",
+    "label_efficiency",
+    "level_curves",
+    "numbers",
+    "people",
+    "precision_recall_curves",
+    "probability_bar",
+    "probability_histogram",
+    "randomisation",
+    "reliability_curves",
+    "robustness_map",
+    "roc_curves",
+]

@@ -1,0 +1,151 @@
+"""Plots of one result: probability, threshold, and how it lies among known radiographs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pneumo.formatting import chance
+from pneumo.palette import COLOURS
+from pneumo.plots.style import MARGIN
+from pneumo.schema import CLASS_NAMES, Interval
+
+HISTOGRAM_BINS = 25
+
+
+def probability_bar(probability: float, threshold: float, band: Interval | None, stability: Interval) -> go.Figure:
+    """One probability on a line from 0 to 1, with threshold, indeterminate band and spread under small changes."""
+    figure = go.Figure()
+    if band:
+        figure.add_vrect(x0=band.low, x1=band.high, fillcolor=COLOURS["band"], opacity=0.25, line_width=0)
+    for x0, x1, name in ((0, threshold, "NORMAL"), (threshold, 1, "PNEUMONIA")):
+        figure.add_shape(type="line", x0=x0, x1=x1, y0=0, y1=0, line={"color": COLOURS[name], "width": 5})
+    figure.add_trace(
+        go.Scatter(
+            x=[stability.low, stability.high],
+            y=[0, 0],
+            mode="lines",
+            line={"color": "rgba(128,128,128,.9)", "width": 13},
+            name="under small changes",
+            hovertemplate="under small changes: %{x:.3f}<extra></extra>",
+        )
+    )
+    figure.add_vline(x=threshold, line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"})
+    figure.add_trace(
+        go.Scatter(
+            x=[probability],
+            y=[0],
+            mode="markers",
+            marker={
+                "symbol": "diamond",
+                "size": 17,
+                "color": COLOURS[CLASS_NAMES[int(probability >= threshold)]],
+                "line": {"width": 2, "color": "white"},
+            },
+            cliponaxis=False,
+            hovertext=[chance(probability)],
+            hovertemplate="probability %{hovertext}<extra></extra>",
+        )
+    )
+    figure.update_layout(height=96, margin={"l": 8, "r": 8, "t": 4, "b": 28}, showlegend=False, dragmode=False)
+    figure.update_xaxes(
+        range=[-0.02, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1], fixedrange=True, zeroline=False, showgrid=False
+    )
+    figure.update_yaxes(visible=False, range=[-1, 1], fixedrange=True)
+    return figure
+
+
+def probability_histogram(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float, marks: Sequence[float] = ()
+) -> go.Figure:
+    """How the probabilities of each class are distributed, with the threshold and, as lines, the files on the page."""
+    figure = go.Figure()
+    edges = np.linspace(0, 1, HISTOGRAM_BINS + 1)
+    for label, name in enumerate(CLASS_NAMES):
+        count, _ = np.histogram(probabilities[labels == label], edges)
+        figure.add_trace(
+            go.Bar(
+                x=(edges[1:] + edges[:-1]) / 2,
+                y=count,
+                width=1 / HISTOGRAM_BINS,
+                name=name,
+                marker={"color": COLOURS[name], "pattern": {"shape": ["", "/"][label]}},
+                opacity=0.75,
+                hovertemplate=f"{name}: %{{y}} images<extra></extra>",
+            )
+        )
+    figure.add_vline(
+        x=threshold,
+        line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"},
+        annotation={
+            "text": f"threshold {threshold:.3f}",
+            "yanchor": "bottom",
+            "y": 1,
+            "xanchor": "left" if threshold < 0.5 else "right",  # towards the middle, where there is room
+        },
+    )
+    if marks:
+        figure.add_trace(
+            go.Scatter(
+                x=list(marks),
+                y=[1] * len(marks),
+                mode="markers",
+                marker={"symbol": "diamond", "size": 13, "color": "white", "line": {"width": 2, "color": "black"}},
+                name="files on this page",
+                cliponaxis=False,
+                hovertext=[chance(mark) for mark in marks],
+                hovertemplate="probability %{hovertext}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        barmode="overlay",
+        height=250,
+        margin=MARGIN,
+        legend={"orientation": "h", "y": -0.35},
+        yaxis={"title": "images (log scale)", "type": "log", "rangemode": "tozero"},
+        xaxis={"title": "probability of pneumonia", "range": [-0.02, 1.02]},  # room for half a mark at 0 and 1
+    )
+    return figure
+
+
+def input_check_histogram(
+    known: Sequence[float], typical: float, refused: float, value: float, title: str
+) -> go.Figure:
+    """A figure of the gate: its distribution among validation radiographs, both limits, and where a picture lies."""
+    low, high = min(known), max(known)
+    edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
+    count, _ = np.histogram(known, edges)
+    figure = go.Figure(
+        go.Bar(
+            x=(edges[1:] + edges[:-1]) / 2,
+            y=count,
+            width=(high - low) / HISTOGRAM_BINS,
+            marker={"color": COLOURS["validation"]},
+            opacity=0.75,
+            hovertemplate="%{x:.3g}: %{y} validation radiographs<extra></extra>",
+        )
+    )
+    for limit, dash in ((typical, "dot"), (refused, "dash")):
+        figure.add_vline(x=limit, line={"color": COLOURS["threshold"], "width": 2, "dash": dash})
+    mark = {"symbol": "diamond", "size": 14, "color": "white", "line": {"width": 2, "color": "black"}}
+    figure.add_trace(
+        go.Scatter(
+            x=[value],
+            y=[0],
+            mode="markers",
+            marker=mark,
+            cliponaxis=False,
+            hovertemplate="this picture: %{x:.3g}<extra></extra>",
+        )
+    )
+    room = 0.04 * (max(high, value) - min(low, value))
+    figure.update_layout(
+        height=210,
+        margin=MARGIN | {"t": 8},
+        showlegend=False,
+        xaxis={"title": title, "range": [min(low, value) - room, max(high, value) + room], "fixedrange": True},
+        yaxis={"title": "radiographs", "fixedrange": True},
+    )
+    return figure

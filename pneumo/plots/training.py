@@ -1,0 +1,134 @@
+"""Plots of trainings, epoch by epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from pneumo.plots.style import GUIDE, MARGIN, style
+
+
+def histories(
+    result: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[str, int], name: str, log_scale: bool
+) -> go.Figure:
+    """One figure of the history for several runs: validation as a line, training dotted, the kept epoch as a star."""
+    figure = go.Figure()
+    for number, (run, rows) in enumerate(result.items()):
+        epochs = [row["epoch"] for row in rows]
+        colour = style(number)["color"]
+        for part, dash, width in (("train", "dot", 1.5), ("validation", "solid", 2.5)):
+            key = f"{part}_{name}"
+            if any(key in row for row in rows):
+                hover = f"{run}, {part}, epoch %{{x}}: %{{y:.4f}}<extra></extra>"
+                line = {"color": colour, "dash": dash, "width": width}
+                values = [row.get(key) for row in rows]
+                figure.add_trace(
+                    go.Scatter(x=epochs, y=values, name=f"{run}, {part}", mode="lines", line=line, hovertemplate=hover)
+                )
+        kept = [row for row in rows if row["epoch"] == best[run] and f"validation_{name}" in row]
+        if kept:
+            marker = {"symbol": "star", "size": 15, "color": colour, "line": {"width": 1, "color": "white"}}
+            figure.add_trace(
+                go.Scatter(
+                    x=[best[run]],
+                    y=[kept[0][f"validation_{name}"]],
+                    mode="markers",
+                    marker=marker,
+                    showlegend=False,
+                    hovertemplate=f"{run}: epoch %{{x}} was kept, %{{y:.4f}}<extra></extra>",
+                )
+            )
+    figure.update_layout(
+        height=380,
+        margin=MARGIN,
+        xaxis={"title": "epoch (0: before training; star: kept)"},
+        yaxis={"title": name, "type": "log" if log_scale else "linear"},
+        legend={"orientation": "h", "y": -0.25},
+    )
+    return figure
+
+
+def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
+    """Both losses; what the discriminator gives each kind of picture; how far samples differ; a line at the epoch."""
+    panels = (
+        ("loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
+        (
+            "probability of real",
+            {"train_real": "training", "validation_real": "held-out", "generated_real": "generated"},
+        ),
+        ("spread", {"spread": "spread of samples"}),
+    )
+    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[2, 2, 1])
+    epochs = [row["epoch"] for row in rows]
+    number = 0
+    for panel, (title, lines) in enumerate(panels, 1):
+        for key, name in lines.items():
+            figure.add_trace(
+                go.Scatter(
+                    x=epochs,
+                    y=[row.get(key) for row in rows],
+                    name=name,
+                    mode="lines",
+                    line=style(number) | {"width": 2},
+                    hovertemplate=f"{name}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
+                ),
+                row=panel,
+                col=1,
+            )
+            number += 1
+        figure.update_yaxes(title_text=title, row=panel, col=1)
+    figure.update_yaxes(range=[0, 1], row=2, col=1)
+    figure.update_yaxes(rangemode="tozero", row=3, col=1)
+    figure.add_vline(epoch, line={"dash": "dash", "color": GUIDE})
+    figure.update_xaxes(title_text="epoch", row=len(panels), col=1)
+    figure.update_layout(height=520, margin=MARGIN, legend={"orientation": "h", "y": -0.15})
+    return figure
+
+
+def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AUROC") -> go.Figure:
+    """AUROC against the share of labelled patients: mean over seeds as a line, each training as a dot.
+
+    rows: arm (e.g. "scratch"), labels (share), auroc.
+    """
+    figure = go.Figure()
+    for number, arm in enumerate(dict.fromkeys(str(row["arm"]) for row in rows)):
+        mine = [row for row in rows if row["arm"] == arm]
+        shares = sorted({float(row["labels"]) for row in mine})
+        means = [float(np.mean([row["auroc"] for row in mine if row["labels"] == share])) for share in shares]
+        line = style(number) | {"width": 2.5}
+        figure.add_trace(
+            go.Scatter(
+                x=shares,
+                y=means,
+                mode="lines",
+                line=line,
+                name=arm,
+                hovertemplate=f"{arm}: mean %{{y:.4f}}<extra></extra>",
+            )
+        )
+        figure.add_trace(
+            go.Scatter(
+                x=[row["labels"] for row in mine],
+                y=[row["auroc"] for row in mine],
+                mode="markers",
+                marker={"color": style(number)["color"], "size": 8, "opacity": 0.7},
+                showlegend=False,
+                hovertemplate=f"{arm}, %{{x:.0%}} of the labels: %{{y:.4f}}<extra></extra>",
+            )
+        )
+    figure.update_layout(
+        height=380,
+        margin=MARGIN,
+        xaxis={
+            "title": "share of training patients with a label",
+            "type": "log",
+            "tickformat": ".0%",
+            "tickvals": [0.01, 0.05, 0.25, 1],
+        },
+        yaxis={"title": title},
+        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
+    )
+    return figure

@@ -1,0 +1,301 @@
+"""The facade: one way through for uploads and data sets, labels, tables, downloads."""
+
+import csv
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from pneumo import data
+from pneumo.images import radiograph, transforms
+from pneumo.inference import batch, comparison, diagnosis, evaluation, examples
+from pneumo.metrics import calibration
+from pneumo.schema import Interval, PneumoError
+from tests.hostile import hostile_files
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, examples):
+    """NORMAL/ and PNEUMONIA/ with the built-in phantoms, and one file that is no picture."""
+    root = tmp_path_factory.mktemp("set")
+    for example in examples:
+        (root / example.label_name).mkdir(exist_ok=True)
+        (root / example.label_name / example.name).write_bytes(example.data)
+    (root / "NORMAL" / "broken.png").write_bytes(b"not a picture")
+    return root
+
+
+def test_dataset_row_and_upload_give_the_same_bits_and_probability(folder, small_run):
+    dataset = data.open_source(str(folder))
+    resized = data.resized(dataset, small_run.card.image)
+    for index, item in enumerate(dataset.items):
+        if index in resized.errors:
+            continue
+        upload = diagnosis.diagnose(small_run, (folder / item.name).read_bytes(), "upload.png")
+        np.testing.assert_array_equal(resized.array[index], upload.seen)
+        row = transforms.normalise(diagnosis._as_batch(resized.array[index]), small_run.card.image)[0]
+        served = transforms.preprocess(upload.radiograph.pixels, small_run.card.image)
+        assert row.equal(served)
+        again = diagnosis.diagnose_radiograph(small_run, radiograph.read((folder / item.name).read_bytes()), "row")
+        assert again.probability == upload.probability
+        logits = evaluation._logits(small_run, resized.array, np.array([index]))
+        batch = calibration.calibrated(logits, small_run.card.temperature, small_run.card.bias)
+        assert batch[0] == upload.probability
+
+
+def test_png_and_dicom_of_the_same_pixels_give_the_same_probability(small_run, examples):
+    pixels = radiograph.read(examples[0].data).pixels
+    result = [diagnosis.diagnose(small_run, blob, name) for blob, name in (
+        (radiograph.encode_png(pixels), "a.png"), (as_dicom(pixels), "a.dcm"))]  # fmt: skip
+    assert result[0].error is None is result[1].error
+    np.testing.assert_array_equal(result[0].radiograph.pixels, result[1].radiograph.pixels)
+    assert result[0].probability == result[1].probability
+
+
+def as_dicom(pixels: np.ndarray) -> bytes:
+    from pydicom.dataset import FileDataset, FileMetaDataset
+    from pydicom.uid import DigitalXRayImageStorageForPresentation, ExplicitVRLittleEndian
+
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = DigitalXRayImageStorageForPresentation
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    file = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    file.Rows, file.Columns = pixels.shape
+    file.SamplesPerPixel, file.PhotometricInterpretation = 1, "MONOCHROME2"
+    file.BitsAllocated, file.BitsStored, file.HighBit, file.PixelRepresentation = 8, 8, 7, 0
+    file.PatientName = "Do^Not^Keep"
+    file.PixelData = pixels.tobytes()
+    buffer = io.BytesIO()
+    file.save_as(buffer, enforce_file_format=True)
+    return buffer.getvalue()
+
+
+def test_a_diagnosis_is_complete(small_run, examples):
+    result = diagnosis.diagnose(small_run, examples[0].data, "x.png", synthetic=True)
+    assert 0 < result.probability < 1
+    assert result.stability.low <= result.probability <= result.stability.high
+    assert result.seen.shape == (32, 32)
+    assert [warning.code for warning in result.warnings] == ["synthetic"]
+
+
+def test_small_changes_of_the_picture_are_small():
+    resized_image = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
+    changed = transforms.variants(resized_image).numpy()
+    assert changed.shape == (8, 64, 64)
+    assert 0 <= changed.min() <= changed.max() <= 1
+    np.testing.assert_allclose(changed[0], resized_image[:, ::-1] / 255, atol=1e-6)
+    assert all(np.abs(other - resized_image / 255).mean() < 0.06 for other in changed[1:])
+
+
+def test_a_refused_file_has_its_error_and_nothing_else(small_run):
+    result = diagnosis.diagnose(small_run, b"<html>", "x.html")
+    assert result.error
+    assert (result.probability, result.radiograph, result.warnings) == (None, None, ())
+    with pytest.raises(PneumoError, match=r"x\.html was refused"):
+        diagnosis.explain(small_run, result)
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_label_is_pneumonia_at_or_above_the_threshold(probability, threshold):
+    assert (diagnosis.label_of(probability, threshold) == "PNEUMONIA") == (probability >= threshold)
+
+
+def test_indeterminate_includes_both_ends():
+    band = Interval(0.4, 0.6)
+    assert [diagnosis.is_indeterminate(band, p) for p in (0.39, 0.4, 0.6, 0.61)] == [False, True, True, False]
+
+
+def test_examples_are_the_same_every_time_and_have_both_classes(examples):
+    assert [e.data for e in examples] == [e.data for e in examples.phantom_examples()]
+    assert {e.label for e in examples} == {0, 1}
+    assert all(e.synthetic for e in examples)
+
+
+def test_evaluate_counts_every_readable_image(folder, small_run):
+    result = evaluation.evaluate(small_run, str(folder), threshold=0.5)
+    assert result.metrics.n == 4
+    assert list(result.unreadable) == ["NORMAL/broken.png"]
+    by_hand = [
+        diagnosis.diagnose(small_run, (folder / name).read_bytes(), name).probability >= 0.5
+        for name in (item.name for item in data.open_source(str(folder)).items)
+        if "broken" not in name
+    ]
+    assert result.metrics.confusion["fp"] + result.metrics.confusion["tp"] == sum(by_hand)
+
+
+def test_evaluate_takes_the_test_part_where_there_is_one(tmp_path, small_run, examples):
+    for split, some in (("train", examples[:2]), ("test", examples[2:3])):
+        for example in some:
+            path = tmp_path / split / example.label_name / example.name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(example.data)
+    result = evaluation.evaluate(small_run, str(tmp_path))
+    assert (result.metrics.n, result.split) == (1, "its test part")
+    assert result.metrics.auroc is None
+
+
+def test_internal_test_can_be_read_again_and_gives_the_cards_figures(small_run):
+    result = evaluation.evaluate(small_run, "phantom:120", split="test")
+    card = small_run.card.metrics["test"]
+    assert result.metrics.confusion == card.confusion
+    assert result.metrics.auroc == pytest.approx(card.auroc)
+    with pytest.raises(PneumoError, match="another digest"):
+        evaluation.evaluate(small_run, "phantom:90", split="test")
+
+
+def test_files_below_lists_everything_and_refuses_what_is_not_there(tmp_path):
+    for name in ("b.png", "a.txt", "deep/c.dcm", ".hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert [p.name for p in batch.files_below([tmp_path])] == ["a.txt", "b.png", "c.dcm"]
+    with pytest.raises(PneumoError, match="no file or folder"):
+        batch.files_below([tmp_path / "nothing"])
+
+
+def test_table_csv_keeps_the_columns_and_defuses_formulas(small_run, examples):
+    results = [
+        diagnosis.diagnose(small_run, examples[0].data, "=HYPERLINK(1).png"),
+        diagnosis.diagnose(small_run, b"", "empty.png"),
+    ]
+    rows = batch.table(small_run, results, 0.5)
+    blob = batch.table_csv(rows)
+    assert blob.startswith(b"\xef\xbb\xbf")
+    good, bad = csv.DictReader(io.StringIO(blob.decode("utf-8-sig")))
+    assert list(good) == [
+        "file",
+        "probability",
+        "label",
+        "threshold",
+        "model",
+        "weights_sha256",
+        "input_check",
+        "warnings",
+        "error",
+    ]
+    assert good["file"] == "'=HYPERLINK(1).png"
+    assert float(good["probability"]) == pytest.approx(results[0].probability, abs=1e-6)
+    assert good["weights_sha256"] == small_run.card.weights.sha256
+    assert (bad["probability"], bad["label"]) == ("", "")
+    assert bad["error"]
+
+
+def test_overlays_zip_has_one_safe_png_per_file(small_run, examples):
+    results = [diagnosis.diagnose(small_run, e.data, "../../etc/x y.png") for e in examples[:2]]
+    blob = batch.overlays_zip((r, diagnosis.explain(small_run, r)) for r in results)
+    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
+        assert archive.namelist() == ["001-x_y.png", "002-x_y.png"]
+        assert Image.open(archive.open("001-x_y.png")).size == (448, 448)
+
+
+def test_hostile_files_never_raise(small_run):
+    results = [diagnosis.diagnose(small_run, blob, name) for name, blob in hostile_files()]
+    assert len(results) >= 200
+    assert all((r.error is None) != (r.probability is None) for r in results)
+    assert sum(r.error is not None for r in results) > 100
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "words"),
+    [
+        ([("a", 0.9, 0.5), ("b", 0.8, 0.5)], []),
+        ([("a", 0.55, 0.5), ("b", 0.45, 0.5)], ["a: PNEUMONIA; b: NORMAL."]),
+        ([("a", 0.5, 0.4), ("b", 0.5, 0.6)], ["a: PNEUMONIA; b: NORMAL."]),
+        ([("a", 0.95, 0.5), ("b", 0.6, 0.5)], ["The probabilities of a and b lie 0.35 apart."]),
+        ([("a", 0.9, 0.5), ("b", 0.1, 0.5), ("c", 0.7, 0.5)],
+         ["a and c: PNEUMONIA; b: NORMAL.", "The probabilities of a and b lie 0.80 apart."]),
+    ],
+)  # fmt: skip
+def test_runs_disagree_by_label_at_their_own_threshold_or_by_probability(verdicts, words):
+    assert comparison.disagreement([comparison.Verdict(*each) for each in verdicts]) == words
+
+
+def test_a_heatmap_is_checked_against_the_lesion_where_there_is_one(small_run, examples):
+    positive, healthy = examples[:2]
+    diagnosed = diagnosis.diagnose(small_run, positive.data, positive.name)
+    steps = []
+    result = comparison.check_heatmap(
+        small_run, diagnosed, "PNEUMONIA", lesion=positive.lesion, progress=lambda *done: steps.append(done)
+    )
+    assert result.pointing.area == pytest.approx(positive.lesion.mean())
+    assert steps == [(n, 7) for n in range(1, 8)]
+    assert result.curves.deletion[0] == pytest.approx(diagnosed.probability)
+    assert result.baseline.deletion[0] == pytest.approx(diagnosed.probability)
+    again = comparison.check_heatmap(small_run, diagnosed, "PNEUMONIA", lesion=positive.lesion)
+    assert [s.similarity for s in again.stages] == [s.similarity for s in result.stages]
+    assert comparison.check_heatmap(small_run, diagnosed, "NORMAL", lesion=positive.lesion).pointing is None
+    assert comparison.check_heatmap(small_run, diagnosed, "PNEUMONIA", lesion=healthy.lesion).pointing is None
+
+
+def test_examples_know_their_lesion(examples):
+    for example in examples:
+        assert example.lesion.any() == (example.label == 1)
+
+
+def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
+    """A folder of a picture and its mirror image: with the flip both have the same logit, and mirroring changes nothing."""
+    dataset = data.open_source("phantom:8")
+    for index, item in enumerate(dataset.items):
+        folder = tmp_path / ("NORMAL", "PNEUMONIA")[item.label]
+        folder.mkdir(exist_ok=True)
+        (folder / f"{index}.png").write_bytes(radiograph.encode_png(dataset.read(index)))
+    mirrored = tmp_path / "mirrored"
+    for path in tmp_path.glob("*/*.png"):
+        place = mirrored / path.relative_to(tmp_path)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(radiograph.encode_png(radiograph.read(path.read_bytes()).pixels[:, ::-1].copy()))
+    both = [evaluation.evaluate(small_run, str(folder), flip=True).metrics for folder in (tmp_path, mirrored)]
+    plain = evaluation.evaluate(small_run, str(tmp_path)).metrics
+    assert both[0].brier == pytest.approx(both[1].brier, abs=1e-9)
+    assert both[0].brier != pytest.approx(plain.brier, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("pixels", "reason"),
+    [
+        (np.zeros((200, 200), np.uint8), "nearly uniform picture"),
+        (np.full((200, 200), 90, np.uint8), "nearly uniform picture"),
+        (np.tile(np.arange(200, dtype=np.uint8), (60, 4)), "extreme proportions"),
+        (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), None),
+    ],
+)
+def test_what_cannot_be_a_chest_gets_no_answer_and_keeps_its_probability(pixels, reason, small_run):
+    result = diagnosis.diagnose(small_run, radiograph.encode_png(pixels), "x.png")
+    assert 0 <= result.probability <= 1
+    assert diagnosis.no_result(result) == reason
+    for threshold, label in ((0.0, "PNEUMONIA"), (1.1, "NORMAL")):
+        assert diagnosis.label_for(result, threshold) == (None if reason else label)
+    [row] = batch.table(small_run, [result], 0.0)
+    assert row["label"] == (None if reason else "PNEUMONIA")
+    assert row["note"].startswith(f"No answer: {reason}.") == bool(reason)
+    assert row["warnings"].startswith(f"No answer: {reason}.") == bool(reason)
+    assert row["probability"] == result.probability
+
+
+def test_a_refused_file_has_no_answer_either(small_run):
+    refused = diagnosis.diagnose(small_run, b"", "x.png")
+    assert (diagnosis.label_for(refused, 0.0), diagnosis.no_result(refused)) == (None, None)
+    [row] = batch.table(small_run, [refused], 0.5)
+    assert (row["note"], row["error"]) == ("Not read.", refused.error)
+
+
+def test_every_caution_has_its_note():
+    """A bare code says nothing to a reader, and a sentence of its length no table can show."""
+    codes = {*radiograph._CAUTIONS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
+    assert codes == batch.NOTES.keys()
+    assert diagnosis.NO_RESULT.keys() <= codes
+    assert all(note.endswith(".") and len(note) < 35 for note in batch.NOTES.values())
+
+
+def test_generated_examples_are_marked_and_stay_out_where_there_is_no_gan(tmp_path, monkeypatch, small_run):
+    result = examples.generated_examples()
+    assert [example.label for example in result] == [0, 0, 1, 1] and all(example.generated for example in result)
+    assert all(b"Not a radiograph of a person" in example.data for example in result)
+    told = diagnosis.diagnose(small_run, result[0].data, result[0].name, synthetic=True, generated=True)
+    assert told.warnings[0].code == "generated" and "not a radiograph of a person" in told.warnings[0].message
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    assert examples.generated_examples() == []

@@ -1,0 +1,90 @@
+"""The gate on Diagnose and Compare, through AppTest."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from pneumo import runs
+from pneumo.generators import sampling
+from pneumo.images import ood_samples, radiograph
+from pneumo.inference import input_check
+from tests.pages.test_pages import leave_and_come_back, open_page, phantoms, texts, upload
+
+PAGE = "pages/clinic/diagnose.py"
+
+
+@pytest.fixture(scope="module")
+def photograph() -> bytes:
+    return radiograph.encode_png(next(ood_samples.photographs()).pixels)
+
+
+@pytest.fixture(scope="module")
+def generated() -> bytes:
+    """A stand-in for a radiograph that the gate lets in."""
+    guard = input_check.load()
+    for pixels in sampling.samples(runs.load("conv_gan"), 20, 3):
+        if input_check.assess(guard, radiograph.read(radiograph.encode_png(pixels))).verdict == "radiograph":
+            return radiograph.encode_png(np.kron(pixels, np.ones((3, 3), np.uint8)))
+    raise AssertionError("no sample is let in without a warning")
+
+
+def override(app):
+    return next(box for box in app.checkbox if box.key.startswith("diagnose.override."))
+
+
+def test_a_photograph_is_refused_with_its_reason_and_the_choice_against_it_is_recorded(photograph, generated):
+    app = upload(open_page(PAGE), ("cat.png", photograph), ("chest.png", generated))
+    assert not app.exception
+    assert "not taken for a frontal chest radiograph" in texts(app.error)
+    assert app.dataframe[0].value["label"].tolist()[0] == ""
+    override(app).check().run()
+    assert not app.exception and not app.error
+    assert app.dataframe[0].value["label"].tolist()[0] in ("NORMAL", "PNEUMONIA")
+    assert "Answered against the gate." in app.dataframe[0].value["note"].tolist()[0]
+    assert "Answered by choice" in texts(app.warning)
+    app = leave_and_come_back(app, PAGE)
+    assert override(app).value is True
+    override(app).uncheck().run()
+    assert app.dataframe[0].value["label"].tolist()[0] == ""
+
+
+def test_a_radiograph_is_let_in_and_its_place_is_shown(generated):
+    app = upload(open_page(PAGE), ("chest.png", generated))
+    assert not app.exception and not app.error and not app.checkbox
+    place = next(box for box in app.expander if "Is it a chest radiograph" in box.label)
+    assert f"{input_check.load().about.n_validation} validation radiographs" in texts(place.caption)
+    assert len(place.get("plotly_chart")) == len(input_check.SCORES)
+
+
+def test_phantoms_are_named_as_phantoms_when_uploaded():
+    app = upload(open_page(PAGE), *phantoms(1))
+    assert "drawn by pneumo, not like a radiograph of a person" in texts(app.warning)
+
+
+def test_without_a_gate_the_page_goes_on(tmp_path, monkeypatch, generated):
+    name = runs.default_name()
+    shutil.copytree(runs.weights_folder() / name, tmp_path / name)
+    (tmp_path / "DEFAULT").write_text(name)
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    app = upload(open_page(PAGE), ("chest.png", generated))
+    assert not app.exception
+    assert not [box for box in app.expander if "Is it a chest radiograph" in box.label]
+
+
+def test_a_spoiled_gate_is_a_warning_and_no_end(tmp_path, monkeypatch, generated):
+    for name in (runs.default_name(), input_check.FOLDER):
+        shutil.copytree(runs.weights_folder() / name, tmp_path / name)
+    (tmp_path / "DEFAULT").write_text(runs.default_name())
+    (tmp_path / input_check.FOLDER / input_check.ARRAYS_FILE).write_bytes(b"no")
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    app = upload(open_page(PAGE), ("chest.png", generated))
+    assert not app.exception
+    assert "is not asked" in texts(app.warning) and len(app.dataframe) == 1
+
+
+def test_compare_gives_a_refused_picture_no_agreement(photograph):
+    app = open_page("pages/clinic/compare.py")
+    app.file_uploader(key="compare.upload").set_value(("cat.png", photograph, "image/png")).run()
+    assert not app.exception
+    assert "not taken for a frontal chest radiograph" in texts(app.error)
