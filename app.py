@@ -4,11 +4,13 @@ from pathlib import Path
 
 import streamlit as st
 
+from pages.startup import lifespan
+
 st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
 st.html(Path(__file__).parent / "pages" / "shared" / "style.css")
 
 PAGES = {
-    "": [st.Page("pages/home/home.py", title="Home", icon=":material/home:", default=True)],
+    "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
     "Clinic": [
         st.Page("pages/clinic/diagnose.py", title="Diagnose", icon=":material/pulmonology:", url_path="diagnose"),
         st.Page("pages/clinic/compare.py", title="Compare", icon=":material/compare:", url_path="compare"),
@@ -29,9 +31,9 @@ PAGES = {
     ],
 }
 
-# Streamlit takes a folder named pages for its old kind of app until st.navigation has run once in the process. Started as an
-# ASGI app it imports this file before the first visitor comes, who may come by a link to any page.
+# The server imports this file as an ASGI app once before it runs it for visitors. Without that, Streamlit would take the
+# folder pages/ for its old kind of app until st.navigation had run, and a first visitor by a link would find no page.
 if __name__ != "__main__":
-    app = st.App(__file__)
+    app = st.App(__file__, lifespan=lifespan)
 
 st.navigation(PAGES).run()

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pneumo.codec import encode
-from pneumo.formatting import chance
+from pneumo.formatting import probability
 from pneumo.schema import HEATMAP_METHODS, Metrics, PneumoError
 
 FINE, SOME_FAILED, USAGE = 0, 1, 2
@@ -516,7 +516,9 @@ def _print_predictions(rows: list[dict[str, Any]]) -> None:
             print(f"{row['path']}: {'refused' if row['gate'] else 'not read'}: {row['error']}")
             continue
         label = row["label"] or "no answer"
-        print(f"{row['path']}: {label} (probability {chance(row['probability'])}, threshold {row['threshold']:.3f})")
+        print(
+            f"{row['path']}: {label} (probability {probability(row['probability'])}, threshold {row['threshold']:.3f})"
+        )
         for warning in row["warnings"]:
             print(f"  note: {warning}")
     print("For teaching and demonstration; not a medical device.", file=sys.stderr)
@@ -540,7 +542,7 @@ def _explain(options: argparse.Namespace) -> int:
     evidence = "" if heatmap.has_evidence else f"; no positive evidence for {options.target}"
     reason = diagnosis.no_result(result)
     evidence += f"; no answer: {reason}" if reason else ""
-    print(f"{options.out}: probability of PNEUMONIA {chance(result.probability)}{evidence}")
+    print(f"{options.out}: probability of PNEUMONIA {probability(result.probability)}{evidence}")
     return FINE
 
 

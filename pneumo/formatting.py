@@ -1,14 +1,48 @@
-"""How numbers and hints are written for people, everywhere the same."""
+"""How numbers, names and hints are written for people, everywhere the same."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+
+from pneumo.schema import Interval
+
+NOT_DEFINED = "–"
 
 
-def chance(probability: float) -> str:
-    """ "0.934"; never 0.000 or 1.000, which no model may claim. The one way a probability is written for people."""
-    return "<0.001" if probability < 0.0005 else ">0.999" if probability >= 0.9995 else f"{probability:.3f}"
+def probability(value: float) -> str:
+    """ "0.934"; never 0.000 or 1.000, which no model may claim."""
+    return "<0.001" if value < 0.0005 else ">0.999" if value >= 0.9995 else f"{value:.3f}"
+
+
+def rate(value: float | None, digits: int = 1) -> str:
+    """A share as a percentage: "93.4%"; a dash where it is not defined."""
+    return NOT_DEFINED if value is None else f"{value:.{digits}%}"
+
+
+def score(value: float | None, places: int = 3) -> str:
+    """What is no share of anything (AUROC, calibration error, correlation): "0.997"; a dash where it is not defined."""
+    return NOT_DEFINED if value is None else f"{value:.{places}f}"
+
+
+def span(interval: Interval | None, write: Callable[[float], str] = rate) -> str:
+    """ "90.3% to 95.5%"; empty where there is no interval. write: how each end is written, e.g. `rate` or `score`."""
+    return "" if interval is None else f"{write(interval.low)} to {write(interval.high)}"
+
+
+def with_interval(value: float | None, interval: Interval | None, write: Callable[[float | None], str] = rate) -> str:
+    """ "93.4% (90.3% to 95.5%)"; the value alone where it has no interval."""
+    return write(value) + (f" ({span(interval, write)})" if interval and value is not None else "")
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """ "1 file", "1,300 files". plural: where an s does not make it."""
+    return f"{n:,} {noun if n == 1 else plural or noun + 's'}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """ "A", "A and B", "A, B and C"."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -122,4 +122,4 @@ def test_any_json_document_as_a_card_is_a_named_mistake(document):
     [(0.0, "<0.001"), (0.0004, "<0.001"), (0.0005, "0.001"), (0.5, "0.500"), (0.9994, "0.999"), (1.0, ">0.999")],
 )
 def test_certainty_is_never_written(probability, written):
-    assert formatting.chance(probability) == written
+    assert formatting.probability(probability) == written

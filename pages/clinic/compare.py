@@ -184,7 +184,7 @@ def show_run(file: Example, run: Run, result: Diagnosis, view: View) -> str:
     label = diagnosis.label_for(result, threshold)
     st.markdown(shared.label_html(label) if label else "**No answer**", unsafe_allow_html=True)
     st.markdown(
-        f"**Probability of pneumonia {shared.plain(shared.chance(result.probability))}**, threshold {threshold:.3f} "
+        f"**Probability of pneumonia {shared.plain(shared.probability(result.probability))}**, threshold {threshold:.3f} "
         f"({run.card.point().title})"
     )
     image = st.empty()

@@ -322,7 +322,7 @@ def show_table(run: Run, files: list[Example], results: list[Diagnosis], thresho
     shown["label"] = shown["label"].fillna("")
     picked = st.dataframe(
         # As text the column would be sorted by its letters: the numbers stay, and are only written by the rule.
-        shown.style.format({"probability": lambda value: "" if pd.isna(value) else shared.chance(value)}),
+        shown.style.format({"probability": lambda value: "" if pd.isna(value) else shared.probability(value)}),
         key="diagnose.table",
         hide_index=True,
         on_select=lambda: open_selected(names),
@@ -487,7 +487,7 @@ def show_result(run: Run, file: Example, result: Diagnosis, threshold: float) ->
 def show_no_result(result: Diagnosis) -> None:
     st.error(
         f"**No answer: {diagnosis.no_result(result)}.** The model gives every picture a probability, this one "
-        f"{shared.plain(shared.chance(result.probability))}; of such a picture it means nothing.",
+        f"{shared.plain(shared.probability(result.probability))}; of such a picture it means nothing.",
         icon=":material/do_not_disturb_on:",
     )
 
@@ -511,7 +511,7 @@ def offer_override(file: Example, result: Diagnosis) -> None:
 def show_probability(run: Run, result: Diagnosis, threshold: float) -> None:
     """The probability, how it stands to threshold and band, and how often one like it was right."""
     st.markdown(
-        f"**Probability of pneumonia {shared.plain(shared.chance(result.probability))}**, threshold {threshold:.3f} ({run.card.name})"
+        f"**Probability of pneumonia {shared.plain(shared.probability(result.probability))}**, threshold {threshold:.3f} ({run.card.name})"
     )
     st.plotly_chart(
         plots.probability_bar(result.probability, threshold, run.card.indeterminate, result.stability),
@@ -519,7 +519,7 @@ def show_probability(run: Run, result: Diagnosis, threshold: float) -> None:
         config={"displayModeBar": False},
     )
     st.caption(
-        f"◆ this file · dashed: threshold · grey bar: {shared.plain(shared.chance(result.stability.low))} to {shared.plain(shared.chance(result.stability.high))} when the picture "
+        f"◆ this file · dashed: threshold · grey bar: {shared.plain(shared.probability(result.stability.low))} to {shared.plain(shared.probability(result.stability.high))} when the picture "
         "is mirrored, turned, moved, blurred, lightened or darkened a little · grey zone: indeterminate"
     )
     if diagnosis.is_indeterminate(run.card.indeterminate, result.probability):
@@ -535,7 +535,7 @@ def show_probability(run: Run, result: Diagnosis, threshold: float) -> None:
     st.markdown(
         "The model rated too few validation radiographs like this one to say how often such a rating is right."
         if near is None
-        else f"Of the {near.n} validation radiographs the model rated most alike ({shared.plain(shared.chance(near.low))} to {shared.plain(shared.chance(near.high))}), "
+        else f"Of the {near.n} validation radiographs the model rated most alike ({shared.plain(shared.probability(near.low))} to {shared.plain(shared.probability(near.high))}), "
         f"**{near.positive} had pneumonia** ({shared.percent(near.positive / near.n, 0)}, 95% interval "
         f"{shared.percent(near.ci95.low, 0)} to {shared.percent(near.ci95.high, 0)})."
     )

@@ -196,7 +196,7 @@ def show_cases(name: str, result: Predictions, threshold: float) -> None:
         for column, (case, pixels) in zip(_grid(len(images), 6), images.items(), strict=True):
             row = rows[result.names[rows].tolist().index(case)]
             column.image(pixels, width="stretch")
-            column.caption(f"{shared.plain(case.rsplit('/', 1)[-1])}: {shared.chance(result.probabilities[row])}")
+            column.caption(f"{shared.plain(case.rsplit('/', 1)[-1])}: {shared.probability(result.probabilities[row])}")
     st.dataframe(
         {
             "file": result.names[rows],

@@ -447,7 +447,7 @@ def show_obedience(result: dict[str, quality.Quality]) -> None:
             "asked for": a.wanted,
             "n": a.n,
             "called so": f"{a.agreed.mean:.1%} ({a.agreed.low:.1%} to {a.agreed.high:.1%})",
-            "median probability of PNEUMONIA": shared.chance(a.probability.mean),
+            "median probability of PNEUMONIA": shared.probability(a.probability.mean),
             "read by": each.classifier,
         }
         for name, each in result.items()

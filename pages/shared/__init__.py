@@ -1,5 +1,6 @@
-"""What pages share: cached access to runs, session state, and the wording of numbers."""
+"""What pages share: cached access to runs, session state, the threshold control, errors, and the wording of numbers."""
 
+from pages.shared.errors import guarded
 from pages.shared.runs import (
     classifiers,
     default_run,
@@ -18,8 +19,9 @@ from pages.shared.runs import (
     the_input_check,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
+from pages.shared.threshold import choose_threshold
 from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, percent, plain
-from pneumo.formatting import chance
+from pneumo.formatting import probability
 
 __all__ = [
     "DISCLAIMER",
@@ -27,11 +29,12 @@ __all__ = [
     "OVERRIDDEN",
     "SYMBOLS",
     "SharedCache",
-    "chance",
+    "choose_threshold",
     "class_count",
     "classifiers",
     "default_run",
     "generated_examples",
+    "guarded",
     "keep",
     "keep_all",
     "kept_for_run",
@@ -50,5 +53,6 @@ __all__ = [
     "pick_card",
     "pick_run",
     "plain",
+    "probability",
     "the_input_check",
 ]

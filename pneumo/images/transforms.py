@@ -73,14 +73,14 @@ def augment(resized: Tensor, spec: AugmentSpec, generator: torch.Generator) -> T
     draws = _Draws(len(resized), generator, resized.device)
     planes = _apply_curves(resized, _curves(resized, spec, draws))
     if spec.blur:
-        planes = _blur(planes, draws.chance(spec.blur), draws.uniform(0.4, MAX_BLUR_SIGMA))
+        planes = _blur(planes, draws.probability(spec.blur), draws.uniform(0.4, MAX_BLUR_SIGMA))
     planes = _affine(planes, spec, draws)
     if spec.border:
         planes = _paint_border(planes, spec.border, draws)
     if spec.marker:
         planes = _paint_marker(planes, spec.marker, draws)
     if spec.noise:
-        planes = _add_noise(planes, draws.chance(spec.noise), draws.uniform(0.01, MAX_NOISE_SIGMA), generator)
+        planes = _add_noise(planes, draws.probability(spec.noise), draws.uniform(0.01, MAX_NOISE_SIGMA), generator)
     return planes
 
 
@@ -96,7 +96,7 @@ class _Draws:
     def around(self, centre: float, reach: float) -> Tensor:
         return self.uniform(centre - reach, centre + reach)
 
-    def chance(self, probability: float) -> Tensor:
+    def probability(self, probability: float) -> Tensor:
         """(B,) bool, True with this probability."""
         return self.uniform(0, 1) < probability
 
@@ -105,7 +105,7 @@ def _curves(resized: Tensor, spec: AugmentSpec, draws: _Draws) -> Tensor:
     """(B, 256) float32 in 0..1: the grey level that replaces each grey level."""
     levels = torch.linspace(0, 1, LEVELS, device=resized.device).expand(len(resized), -1)
     if spec.equalise:
-        share, index = draws.uniform(0.3, 1), draws.chance(spec.equalise).nonzero()[:, 0]
+        share, index = draws.uniform(0.3, 1), draws.probability(spec.equalise).nonzero()[:, 0]
         levels = levels.index_copy(0, index, torch.lerp(levels[index], _cumulative(resized[index]), share[index, None]))
     if spec.gamma:
         levels = levels.pow(draws.around(0, spec.gamma).exp()[:, None])
@@ -150,7 +150,7 @@ def _affine_matrices(spec: AugmentSpec, draws: _Draws) -> Tensor:
     angle = draws.around(0, math.radians(spec.rotation_deg))
     shear = draws.around(0, math.radians(spec.shear_deg)).tan()
     scale, aspect = draws.around(1, spec.zoom), draws.around(1, spec.stretch).sqrt()
-    mirror = 1 - 2 * draws.chance(spec.flip).float()
+    mirror = 1 - 2 * draws.probability(spec.flip).float()
     shift_x, shift_y = draws.around(0, 2 * spec.shift), draws.around(0, 2 * spec.shift)
     cos, sin = angle.cos(), angle.sin()
     first = torch.stack([mirror * cos / (scale * aspect), mirror * (shear * cos - sin) / scale, shift_x], 1)
@@ -176,12 +176,12 @@ def _blur(planes: Tensor, chosen: Tensor, sigma: Tensor) -> Tensor:
 
 def _paint_border(planes: Tensor, probability: float, draws: _Draws) -> Tensor:
     """Margins of independent width on the four sides in one grey: no frame can be relied on."""
-    reach = MAX_BORDER * draws.chance(probability)
+    reach = MAX_BORDER * draws.probability(probability)
     left, right, top, bottom = (draws.uniform(0, 1) * reach for _ in range(4))
     at = torch.linspace(0, 1, planes.shape[-1], device=planes.device)
     columns = (at < left[:, None]) | (at > 1 - right[:, None])
     rows = (at < top[:, None]) | (at > 1 - bottom[:, None])
-    grey = draws.uniform(0, 1) * draws.chance(0.5)  # black half of the time, as collimators are
+    grey = draws.uniform(0, 1) * draws.probability(0.5)  # black half of the time, as collimators are
     return torch.where(rows[:, :, None] | columns[:, None, :], grey[:, None, None], planes)
 
 
@@ -190,11 +190,11 @@ def _paint_marker(planes: Tensor, probability: float, draws: _Draws) -> Tensor:
     at = torch.linspace(0, 1, planes.shape[-1], device=planes.device)
     width, height = draws.uniform(*MARKER_SIZE), draws.uniform(*MARKER_SIZE)
     x, y = draws.uniform(0, 0.2), draws.uniform(0, 1)
-    x = torch.where(draws.chance(0.5), x, 1 - x)
+    x = torch.where(draws.probability(0.5), x, 1 - x)
     columns = (at - x[:, None]).abs() < width[:, None] / 2
     rows = (at - y[:, None]).abs() < height[:, None] / 2
-    plate = rows[:, :, None] & columns[:, None, :] & draws.chance(probability)[:, None, None]
-    grey = torch.where(draws.chance(0.8), draws.uniform(0.7, 1), draws.uniform(0, 0.2))
+    plate = rows[:, :, None] & columns[:, None, :] & draws.probability(probability)[:, None, None]
+    grey = torch.where(draws.probability(0.8), draws.uniform(0.7, 1), draws.uniform(0, 0.2))
     return torch.where(plate, grey[:, None, None], planes)
 
 

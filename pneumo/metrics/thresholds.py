@@ -87,3 +87,15 @@ def indeterminate_band(labels: np.ndarray, probabilities: np.ndarray) -> Interva
     rule_out = float(np.quantile(probabilities[labels == 1], 1 - BAND_RATE))
     rule_in = float(np.quantile(probabilities[labels == 0], BAND_RATE))
     return Interval(rule_out, rule_in) if rule_out < rule_in else None
+
+
+def titles(points: Sequence[OperatingPoint]) -> dict[str, str]:
+    """What each operating point is for, by its name.
+
+    Of the two points that hold a rate at 95%, the lower threshold misses fewer and the higher one alarms fewer; which of
+    them that is depends on how well the run separates the classes.
+    """
+    held = sorted((p for p in points if p.name in ("sensitivity95", "specificity95")), key=lambda p: p.threshold)
+    words = {"youden": "Balanced", "half": "Probability 0.5", "robust": "Robust"}
+    words |= dict(zip((p.name for p in held), ("Miss few", "Few false alarms"), strict=False))
+    return {p.name: words.get(p.name, p.title) for p in points}

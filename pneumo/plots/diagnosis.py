@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pneumo.formatting import chance
+from pneumo.formatting import probability
 from pneumo.palette import COLOURS
 from pneumo.plots.style import MARGIN
 from pneumo.schema import CLASS_NAMES, Interval
@@ -45,7 +45,7 @@ def probability_bar(probability: float, threshold: float, band: Interval | None,
                 "line": {"width": 2, "color": "white"},
             },
             cliponaxis=False,
-            hovertext=[chance(probability)],
+            hovertext=[probability(probability)],
             hovertemplate="probability %{hovertext}<extra></extra>",
         )
     )
@@ -95,7 +95,7 @@ def probability_histogram(
                 marker={"symbol": "diamond", "size": 13, "color": "white", "line": {"width": 2, "color": "black"}},
                 name="files on this page",
                 cliponaxis=False,
-                hovertext=[chance(mark) for mark in marks],
+                hovertext=[probability(mark) for mark in marks],
                 hovertemplate="probability %{hovertext}<extra></extra>",
             )
         )

@@ -23,7 +23,7 @@ def test_from_the_door_to_the_download(page, tmp_path):
     page.get_by_text("Open Diagnose").click()
     page.get_by_text("Nothing uploaded yet").wait_for()
     page.locator('input[type="file"]').first.set_input_files(str(tmp_path / "mine.png"))
-    page.get_by_text(f"Probability of pneumonia {shared.chance(expected)}").wait_for()
+    page.get_by_text(f"Probability of pneumonia {shared.probability(expected)}").wait_for()
 
     label = page.locator('[data-testid="stMarkdownContainer"] span', has_text=re.compile("^[●▲] "))
     before = label.first.inner_text()

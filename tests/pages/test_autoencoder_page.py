@@ -122,7 +122,7 @@ def test_reconstructions_are_those_of_the_command(weights):
 def test_an_upload_outlasts_another_section_and_another_page_until_it_is_forgotten(weights):
     app = upload(open_page(), "mine.png", radiograph.encode_png(phantom.draw(5, 0, 1).pixels))
     assert "mine.png" in words(go(app, "Denoise"))
-    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
+    app.switch_page("pages/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert app.selectbox(key="autoencoder.picture").disabled and "mine.png" in words(app)
     app.button(key="autoencoder.forget").click().run()
     assert not app.exception and "mine.png" not in words(app)
@@ -164,7 +164,7 @@ def test_sliders_outlast_another_page_and_go_back_to_0(weights):
     app = open_page("Move through the code")
     app.selectbox(key="autoencoder.code").set_value("vae_8").run()
     app.slider(key="autoencoder.direction.0").set_value(1.5).run()
-    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
+    app.switch_page("pages/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert app.slider(key="autoencoder.direction.0").value == 1.5
     assert app.selectbox(key="autoencoder.code").value == "vae_8"
     app.button(key="autoencoder.reset").click().run()
@@ -188,7 +188,7 @@ def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
     near = np.argsort(np.resized_image(space.map - space.map[7]).sum(1))[:16]
     positive = int(space.labels[near].sum())
     assert f"**16 chosen**: {16 - positive} NORMAL, {positive} PNEUMONIA" in words(app)
-    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/autoencoder.py").run()
+    app.switch_page("pages/home.py").run().switch_page("pages/generators/autoencoder.py").run()
     assert not app.exception and "**16 chosen**" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(None).run()
     assert "Nothing chosen" in words(app)

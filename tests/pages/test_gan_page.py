@@ -64,7 +64,7 @@ def test_samples_follow_class_and_seed_and_outlast_another_page(weights):
     assert "16 samples of PNEUMONIA" in words(app)
     for key in ("gan.truncation", "gan.direction.0"):
         app.slider(key=key).set_value(0.5).run()
-    app.switch_page("pages/home/home.py").run().switch_page("pages/generators/gan.py").run()
+    app.switch_page("pages/home.py").run().switch_page("pages/generators/gan.py").run()
     assert not app.exception
     assert (app.number_input(key="gan.seed").value, app.slider(key="gan.truncation").value) == (1, 0.5)
 

@@ -17,7 +17,7 @@ from tests.hostile import hostile_files
 
 TIMEOUT_S = 60
 PAGES = (
-    "pages/home/home.py",
+    "pages/home.py",
     "pages/clinic/diagnose.py",
     "pages/evidence/results.py",
     "pages/classroom/convolution.py",
@@ -26,7 +26,7 @@ PAGES = (
 
 def open_page(page: str) -> AppTest:
     app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=TIMEOUT_S).run()
-    return app if page == "pages/home/home.py" else app.switch_page(page).run()
+    return app if page == "pages/home.py" else app.switch_page(page).run()
 
 
 def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
@@ -43,7 +43,7 @@ def tiles(app: AppTest) -> dict[str, str]:
 
 
 def leave_and_come_back(app: AppTest, page: str) -> AppTest:
-    return app.switch_page("pages/home/home.py").run().switch_page(page).run()
+    return app.switch_page("pages/home.py").run().switch_page(page).run()
 
 
 def phantoms(count: int = 2) -> list[tuple[str, bytes]]:
@@ -58,7 +58,7 @@ def test_every_page_opens_without_an_exception(page):
 
 
 def test_home_names_the_default_run_with_its_figures_and_the_disclaimer():
-    app, card = open_page("pages/home/home.py"), runs.load().card
+    app, card = open_page("pages/home.py"), runs.load().card
     assert "Not a medical device" in texts(app.warning)
     assert card.name in texts(app.markdown)
     shown = {metric.label: metric.value for metric in app.metric}
@@ -347,7 +347,7 @@ def test_the_table_claims_no_certainty_and_shows_what_matters_first():
     table = app.dataframe[0]
     assert list(table.value.columns) == ["file", "label", "probability", "note"]
     written = pa.ipc.open_stream(table.proto.arrow_data.styler.display_values).read_all().to_pandas()
-    shown = [shared.chance(value) for value in table.value["probability"]]
+    shown = [shared.probability(value) for value in table.value["probability"]]
     assert written.iloc[:, 2].tolist() == shown
     assert table.value["note"].tolist() == ["A drawn phantom."] * 4
 

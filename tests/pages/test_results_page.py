@@ -153,7 +153,7 @@ def test_what_a_visitor_chose_outlasts_a_look_at_another_page():
     app.slider(key="evidence.threshold").set_value(0.4).run()
     app.slider(key="evidence.prevalence").set_value(12).run()
     buttons(app, "evidence.figure").set_value("auroc").run()
-    app.switch_page("pages/home/home.py").run().switch_page("pages/evidence/results.py").run()
+    app.switch_page("pages/home.py").run().switch_page("pages/evidence/results.py").run()
     assert not app.exception
     assert app.multiselect(key="evidence.runs").value == ["vgg_cnn", "simple_cnn"]
     assert buttons(app, "evidence.part").value == "validation"

@@ -1,0 +1,66 @@
+"""What a run, and a layer of it, is called before people; the run's own name stays beside it, small."""
+
+from __future__ import annotations
+
+import re
+
+from pneumo.schema import RunCard
+
+NAMES = {  # by the run's name: shipped runs, and runs trained by these recipes under their own name
+    "ensemble": "Ensemble",
+    "resnet18_fine_tuned": "ResNet-18, fine-tuned",
+    "resnet18_last_third": "ResNet-18, last third trained",
+    "resnet18_frozen": "ResNet-18, frozen",
+    "resnet18_scratch": "ResNet-18, from scratch",
+    "resnet18_origin": "ResNet-18, course project",
+    "resnet18_encoder": "ResNet-18, encoder without labels",
+    "efficientnet_b7_frozen": "EfficientNet-B7, frozen",
+    "efficientnet_b7_last_third": "EfficientNet-B7, last third trained",
+    "regnet": "RegNetY-400MF",
+    "pneumonia_cnn": "PneumoniaCNN",
+    "pneumonia_cnn_origin": "PneumoniaCNN, course project",
+    "vgg_cnn": "VGG-like CNN",
+    "simple_cnn": "Small CNN",
+    "first_steps": "First steps (phantoms)",
+    "conv_autoencoder": "Convolutional autoencoder",
+    "denoiser": "Denoising autoencoder",
+    "fc_gan": "Fully connected GAN",
+    "fc_gan_28": "Fully connected GAN, 28 px",
+    "conv_gan": "Convolutional GAN",
+    "conv_gan_collapsed": "Convolutional GAN, collapsed on purpose",
+}
+CODE = re.compile(r"(bottleneck|vae)_(\d+)")
+FAMILIES = {"bottleneck": "Bottleneck autoencoder", "vae": "Variational autoencoder"}
+MODELS = {  # by the registry's name, for runs under names of their own
+    "pneumonia_cnn": "PneumoniaCNN",
+    "vgg_cnn": "VGG-like CNN",
+    "simple_cnn": "Small CNN",
+    "resnet18": "ResNet-18",
+    "efficientnet_b7": "EfficientNet-B7",
+    "regnet_y_400mf": "RegNetY-400MF",
+    "conv_autoencoder": "Convolutional autoencoder",
+    "bottleneck_autoencoder": "Bottleneck autoencoder",
+    "vae": "Variational autoencoder",
+    "fc_gan": "Fully connected GAN",
+    "conv_gan": "Convolutional GAN",
+    "ensemble": "Ensemble",
+}
+
+
+def name_of(card: RunCard) -> str:
+    """ "ResNet-18, fine-tuned"; for a run under a name of its own, its model and that name: "ResNet-18 (my_run)"."""
+    known = NAMES.get(card.name)
+    if known and card.recipe.name in (card.name, "custom"):
+        return known
+    code = CODE.fullmatch(card.name)
+    if code and card.recipe.name == card.name:
+        return f"{FAMILIES[code[1]]}, code of {code[2]}"
+    return f"{MODELS.get(card.model, card.model)} ({card.name})"
+
+
+def short_name(card: RunCard) -> str:
+    """The same for legends and narrow columns: "VAE 32", "Bottleneck 8"; else as `name_of`."""
+    code = CODE.fullmatch(card.name)
+    if code and card.recipe.name == card.name:
+        return f"{'VAE' if code[1] == 'vae' else 'Bottleneck'} {code[2]}"
+    return name_of(card)
