@@ -107,7 +107,7 @@ def running_app(port: int | None = None, **environment: str) -> Iterator[App]:
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
-             "--server.address", "127.0.0.1", "--server.fileWatcherType", "none"],
+             "--server.address", "127.0.0.1", "--server.fileWatcherType", "none", "--logger.enableRich", "false"],
             cwd=REPOSITORY, env=variables, stdout=log, stderr=subprocess.STDOUT,
         )  # fmt: skip
         app = App(f"http://127.0.0.1:{port}", log)
