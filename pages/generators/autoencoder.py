@@ -471,7 +471,7 @@ def take_nearest(name: str, space: Space) -> None:
     near = (
         []
         if number is None
-        else np.argsort(np.resized_image(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
+        else np.argsort(np.square(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
     )
     st.session_state[CHOSEN][name] = near
 
@@ -541,7 +541,7 @@ def show_ood(names: list[str], image: np.ndarray, title: str) -> None:
         "What an autoencoder gives back badly is unlike what it learned from: the oldest way to find odd pictures. Radiographs on the left of the threshold, odd pictures on the right would be perfect."
     )
     ood = {kind: np.array(result.errors) for kind, result in about.ood.items()}
-    own = float(np.resized_image(reconstruction.reconstruct(run, image).error).mean())
+    own = float(np.square(reconstruction.reconstruct(run, image).error).mean())
     choices = [float(each) for each in np.quantile(errors, np.linspace(0.5, 1, 101))]
     shared.keep(f"autoencoder.share.{name}", 95)
     share = st.slider("Let in so many of a hundred held-out radiographs", 50, 100, key=f"autoencoder.share.{name}")
@@ -589,7 +589,7 @@ def show_changed(run: Run, image: np.ndarray, threshold: float) -> None:
     place = tiles()
     for kind, pixels in reconstruction.changed(image).items():
         result = reconstruction.reconstruct(run, pixels)
-        error = float(np.resized_image(result.error).mean())
+        error = float(np.square(result.error).mean())
         tile(place, result.original, f"{kind}: {error:.5f}, {'above' if error > threshold else 'below'}", 112)
     st.caption(f"Mean squared errors of {run.card.name}, above or below the threshold of {threshold:.5f}.")
 

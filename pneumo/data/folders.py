@@ -77,7 +77,7 @@ def _labelled_files(folder: Path) -> Iterator[tuple[Path, int, str]]:
 
 
 def _is_data(path: Path, class_folder: Path) -> bool:
-    return path.is_file() and not any(name[0] == "." for name in path.relative_to(class_folder).splits)
+    return path.is_file() and not any(name[0] == "." for name in path.relative_to(class_folder).parts)
 
 
 def _folders(folder: Path) -> list[Path]:

@@ -101,7 +101,7 @@ def _given_back(run: Run, resized: np.ndarray) -> np.ndarray:
 
 
 def _errors(resized: np.ndarray, result: np.ndarray) -> np.ndarray:
-    return np.resized_image(result - resized.astype(np.float32) / 255).mean((1, 2))
+    return np.square(result - resized.astype(np.float32) / 255).mean((1, 2))
 
 
 def _closeness(resized: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -147,7 +147,7 @@ def jpeg_within(resized_image: np.ndarray, limit: int) -> np.ndarray:
         blob = _jpeg(small, low)
         with Image.open(io.BytesIO(blob)) as image:
             back = np.asarray(image.resize((side, side), Image.Resampling.BICUBIC))
-        error = float(np.resized_image(back.astype(np.float32) - resized_image).mean())
+        error = float(np.square(back.astype(np.float32) - resized_image).mean())
         tried.append((_coded_bytes(blob) > limit, error, back))
     return min(tried, key=lambda each: each[:2])[2]
 

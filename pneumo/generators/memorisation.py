@@ -133,7 +133,7 @@ def neighbours(known: Known, image: np.ndarray, count: int, encoder: runs.Run | 
     """The nearest training pictures of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
     if encoder is None:
         flat = [each.reshape(-1, image.size).astype(np.float32) / 255 for each in (known.resized, image)]
-        distances = np.sqrt(np.resized_image(flat[0] - flat[1]).mean(1))
+        distances = np.sqrt(np.square(flat[0] - flat[1]).mean(1))
     else:
         distances = np.linalg.norm(known.features - features.of_images(encoder, image[None]), axis=1)
     return [Neighbour(known.names[n], known.resized[n], float(distances[n])) for n in np.argsort(distances)[:count]]

@@ -198,7 +198,7 @@ def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
             planes = transforms.normalise(
                 torch.from_numpy(resized[start : start + BATCH].copy()), autoencoder.card.image
             )
-            error = (autoencoder.model(planes).clamp(0, 1) - planes).resized_image().mean((1, 2, 3))
+            error = (autoencoder.model(planes).clamp(0, 1) - planes).square().mean((1, 2, 3))
             result.append((error / planes.var((1, 2, 3)).clamp(min=1e-4)).numpy())
     return np.concatenate(result).astype(np.float64)
 

@@ -104,7 +104,7 @@ class GanTask(Task):
         with torch.autocast(images.device.type, enabled=False):
             verdict = self.modules["discriminator"](images, labels).sum()
             [slope] = torch.autograd.grad(verdict, images, create_graph=True)
-        return slope.resized_image().sum((1, 2, 3)).mean()
+        return slope.square().sum((1, 2, 3)).mean()
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         _learns(self.modules["discriminator"], False)  # its gradients would be computed and thrown away

@@ -78,7 +78,7 @@ class ReconstructionTask(Task):
         error = F.mse_loss(reconstruction.float(), images)
         mean, log_variance = mean.float(), log_variance.float()
         # Per pixel, as the error is: kl_weight 1 would be the exact bound for a pixel variance of 1/2.
-        kl = 0.5 * (mean.resized_image() + log_variance.exp() - 1 - log_variance).sum(1).mean() / images[0].numel()
+        kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).sum(1).mean() / images[0].numel()
         return {"loss": error + self.recipe.kl_weight * kl, "error": error.detach(), "kl": kl.detach()}
 
     def figures(self, predict: Predict) -> dict[str, float]:
@@ -90,7 +90,7 @@ class ReconstructionTask(Task):
             for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
                 images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
                 result = predict(lambda model, images=images: model(images)).float()
-                errors.append((result - images).resized_image().mean((1, 2, 3)).cpu())
+                errors.append((result - images).square().mean((1, 2, 3)).cpu())
             each = torch.cat(errors).double()
             row |= {
                 f"{split}_loss": each.mean().item(),

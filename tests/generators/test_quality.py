@@ -62,7 +62,7 @@ def test_copies_are_found_out():
     honest, thief = (memorisation.measure_memory(trained, held_out, [each, each], patients) for each in (fresh, stolen))
     assert thief.pixel.generated.mean < 1e-3 < honest.pixel.held_out_ci95.low  # float32: not quite 0
     assert thief.copies.mean == 1 and honest.copies.mean < 0.2
-    apart = np.sqrt(np.resized_image(resized[1][:1] / 255 - resized[0] / 255).mean((1, 2))).min()
+    apart = np.sqrt(np.square(resized[1][:1] / 255 - resized[0] / 255).mean((1, 2))).min()
     one = tuple(each[:1] for each in held_out)
     assert memorisation.measure_memory(trained, one, [fresh], ["a"]).pixel.held_out == pytest.approx(apart, rel=1e-3)
 

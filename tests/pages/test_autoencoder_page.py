@@ -185,7 +185,7 @@ def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
     space = latent.read(weights / name)
     assert "Nothing chosen" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(7).run()
-    near = np.argsort(np.resized_image(space.map - space.map[7]).sum(1))[:16]
+    near = np.argsort(np.square(space.map - space.map[7]).sum(1))[:16]
     positive = int(space.labels[near].sum())
     assert f"**16 chosen**: {16 - positive} NORMAL, {positive} PNEUMONIA" in words(app)
     app.switch_page("pages/home.py").run().switch_page("pages/generators/autoencoder.py").run()
