@@ -17,6 +17,7 @@ from pages.shared.runs import (
     pick_card,
     pick_run,
     the_input_check,
+    title,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.threshold import choose_threshold
@@ -55,4 +56,5 @@ __all__ = [
     "plain",
     "probability",
     "the_input_check",
+    "title",
 ]
