@@ -70,8 +70,8 @@ def open_expanders(page) -> None:
 
 
 def tabs(page):
-    """Goes through the tabs of the page; yields the title of each while it is open, and "" once where there are none."""
-    found = page.locator("[data-testid=stMain] [role=tab]").filter(visible=True)
+    """Goes through the tabs or sections of the page; yields the title of each while it is open, "" where there are none."""
+    found = page.locator("[data-testid=stMain] :is([role=tab], [class*=-section] button)").filter(visible=True)
     for n in range(found.count()):
         found.nth(n).click()
         browser.wait_complete(page)
