@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
@@ -23,7 +22,7 @@ from pneumo.codec import decode, encode
 from pneumo.generators import reconstruction, sampling
 from pneumo.generators.reconstruction import Reconstruction
 from pneumo.images import ood_samples, transforms
-from pneumo.runs import Run
+from pneumo.runs import Run, forward
 from pneumo.runs.model_card import Section
 from pneumo.schema import Interval, PneumoError
 
@@ -192,9 +191,7 @@ def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[R
     resized_image = transforms.resize(pixels, run.card.image)
     noise = np.random.default_rng(seed).standard_normal(resized_image.shape)
     noisy = (resized_image / 255 + strength * noise).clip(0, 1).astype(np.float32)
-    planes = transforms.normalise(torch.from_numpy(noisy)[None], run.card.image)
-    with run.lock, torch.inference_mode():
-        result = run.model(planes)[0].mean(0).clamp(0, 1).numpy()
+    [result] = forward.reconstructions(run, noisy[None])
     return reconstruction.compare(resized_image, noisy), reconstruction.compare(resized_image, result)
 
 

@@ -13,12 +13,12 @@ from sklearn.manifold import TSNE
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pneumo import data, runs
-from pneumo.generators import reconstruction, sampling
+from pneumo.generators import latent, reconstruction, sampling
 from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE, Fidelity, Gain, Latent, Mean, OodErrors, Space
-from pneumo.images import ood_samples, transforms
+from pneumo.images import transforms
 from pneumo.metrics import classification
-from pneumo.runs import Run
-from pneumo.schema import CLASS_NAMES, Interval, PneumoError, Progress
+from pneumo.runs import Run, forward
+from pneumo.schema import CLASS_NAMES, Interval, Progress
 
 BYTES_A_NUMBER = 2  # of a code, as float16
 EFFECT_SIDE_PX = 32  # what a direction does to a picture is measured on small ones
@@ -35,23 +35,24 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
     """Everything of a run on the data it was trained on. The held-out radiographs are of both classes, whatever it learned from."""
     sampling.check_task(run, "reconstruction")
     report, steps = progress or (lambda done, total: None), 6
-    dataset, resized, splits = _open(run, source)
-    rows = np.concatenate([splits["validation"], splits["test"]])
+    own_data = data.open_as_trained(run.card, source, both_classes=True)
+    dataset, resized, rows = own_data.dataset, own_data.resized, own_data.rows("validation", "test")
+    trained = data.only(dataset, own_data.splits, run.card.recipe.data.only)["train"]
     patients = np.array([dataset.items[i].patient for i in rows])
     held_out, labels = resized[rows], dataset.labels[rows]
-    result = _given_back(run, held_out)
+    result = forward.reconstructions(run, held_out)
     report(1, steps)
     own = _closeness(held_out, result)
     errors = _errors(held_out, result)
     code_size = reconstruction.code_size(run)
     short = code_size <= LARGEST_CODE
-    pca = _closeness(held_out, _by_components(resized[splits["train"]], held_out, code_size)) if short else None
+    pca = _closeness(held_out, _by_components(resized[trained], held_out, code_size)) if short else None
     report(2, steps)
     jpeg = _closeness(held_out, _by_jpeg(held_out, BYTES_A_NUMBER * code_size)) if short else None
     report(3, steps)
     arrays = {"labels": labels.astype(np.int8), "errors": errors.astype(np.float32)}
     if short:
-        arrays |= _space(run, resized[splits["train"]], dataset.labels[splits["train"]], held_out)
+        arrays |= _space(run, resized[trained], dataset.labels[trained], held_out)
     # safetensors writes an array as it lies in memory, without a word where that is not row by row.
     arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     report(5, steps)
@@ -73,31 +74,6 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
     )
     report(steps, steps)
     return Space(about, arrays)
-
-
-def _open(run: Run, source: str) -> tuple[data.DataSet, np.ndarray, dict[str, np.ndarray]]:
-    dataset = data.open_source(source)
-    resized = data.resized(dataset, run.card.image)
-    splits = {
-        k: rows[~np.isin(rows, list(resized.errors))]
-        for k, rows in data.split_patients(dataset, run.card.recipe.data).items()
-    }
-    own = data.only(dataset, splits, run.card.recipe.data.only)
-    if data.split_digest(dataset, own) != run.card.data.split_digest:
-        raise PneumoError(f"{source} is not the data {run.card.name!r} was trained on; name that source")
-    return dataset, resized.array, splits | {"train": own["train"]}
-
-
-def _given_back(run: Run, resized: np.ndarray) -> np.ndarray:
-    """(N, S, S) float32 in 0..1."""
-    out = []
-    with run.lock, torch.inference_mode():
-        for start in range(0, len(resized), sampling.BATCH):
-            planes = transforms.normalise(
-                torch.from_numpy(resized[start : start + sampling.BATCH].copy()), run.card.image
-            )
-            out.append(run.model(planes).mean(1).clamp(0, 1))
-    return torch.cat(out).numpy()
 
 
 def _errors(resized: np.ndarray, result: np.ndarray) -> np.ndarray:
@@ -178,7 +154,7 @@ def mean_by_patient(values: np.ndarray, patients: np.ndarray) -> Mean:
 
 
 def _space(run: Run, train: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> dict[str, np.ndarray]:
-    known, codes = reconstruction.codes(run, train), reconstruction.codes(run, held_out)
+    known, codes = forward.codes(run, train), forward.codes(run, held_out)
     mean, covariance = known.mean(0), np.atleast_2d(np.cov(known.astype(np.float64), rowvar=False))
     variances, axes = np.linalg.eigh(covariance)
     spread = axes * np.sqrt(variances.clip(min=0))  # (K, K)
@@ -214,13 +190,10 @@ def _effect(run: Run, mean: np.ndarray) -> np.ndarray:
 
 def _ood(run: Run, errors: np.ndarray) -> dict[str, OodErrors]:
     """Pictures that anybody can draw again: those of `oddities.drawn`."""
-    kinds: dict[str, list[np.ndarray]] = {}
-    for each in ood_samples.drawn():
-        kinds.setdefault(each.kind, []).append(transforms.resize(each.pixels, run.card.image))
     result = {}
-    for kind, images in kinds.items():
-        resized = np.stack(images)
-        own = _errors(resized, _given_back(run, resized))
+    for kind, images in latent.ood_images().items():
+        resized = transforms.resize_all(images, run.card.image)
+        own = _errors(resized, forward.reconstructions(run, resized))
         truth = np.repeat([0, 1], [len(errors), len(own)])
         result[kind] = OodErrors(
             tuple(round(float(e), 6) for e in own), classification.auroc(truth, np.concatenate([errors, own]))

@@ -9,6 +9,7 @@ are bit for bit what the model was trained on.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -41,6 +42,11 @@ def resize(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
     return _stretch(resized_image) if image.intensity == "stretch" else resized_image
 
 
+def resize_all(images: Iterable[np.ndarray], image: ImageSpec) -> np.ndarray:
+    """(N, S, S) uint8. images: (H, W) uint8 of any sizes."""
+    return np.stack([resize(pixels, image) for pixels in images])
+
+
 def _stretch(resized_image: np.ndarray) -> np.ndarray:
     low, high = np.percentile(resized_image, STRETCH_PERCENTILES)
     if high - low < 1:  # a uniform picture has nothing to stretch
@@ -58,9 +64,10 @@ def normalise(resized: Tensor, image: ImageSpec) -> Tensor:
     return (planes - mean) / std
 
 
-def preprocess(pixels: np.ndarray, image: ImageSpec) -> Tensor:
-    """A radiograph as the model's input. pixels: (H, W) uint8. Returns (C, S, S) float32."""
-    return normalise(torch.from_numpy(resize(pixels, image))[None], image)[0]
+def preprocess(pixels: np.ndarray, image: ImageSpec) -> tuple[np.ndarray, Tensor]:
+    """A radiograph as the model sees it: (S, S) uint8, for people, and (C, S, S) float32, its input. pixels: (H, W) uint8."""
+    seen = resize(pixels, image)
+    return seen, normalise(torch.from_numpy(seen)[None], image)[0]
 
 
 def augment(resized: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tensor:

@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
@@ -26,14 +25,14 @@ from safetensors.numpy import save as save_arrays
 from pneumo import runs
 from pneumo.codec import decode, encode
 from pneumo.images import transforms
-from pneumo.runs import features
+from pneumo.runs import forward
 from pneumo.runs.model_card import Section
 from pneumo.schema import Assessment, Interval, Radiograph, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
 SCHEMA_VERSION = 1
 DOUBTS = {"colour", "aspect", "uniform"}  # cautions after which a picture has to be typical to be let in
-BATCH = 64
+LEAST_VARIANCE = 1e-4  # of grey levels in 0..1, so that a uniform image does not divide by 0
 SCORES = ("features", "unexplained", "position")
 TITLES = {
     "features": "Distance in features",
@@ -174,8 +173,8 @@ def _reason(check: InputCheck, pixels: np.ndarray, scores: Mapping[str, float]) 
 
 def scores_for(check: InputCheck, images: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The three figures, (N,) each, and the distance from phantoms (N,). pictures: (H, W) uint8 of any sizes."""
-    seen = features.of_images(check.encoder, images)
-    resized = np.stack([transforms.resize(each, check.autoencoder.card.image) for each in images])
+    seen = forward.features(check.encoder, transforms.resize_all(images, check.encoder.card.image))
+    resized = transforms.resize_all(images, check.autoencoder.card.image)
     return scores_of(check.arrays, seen, unexplained(check.autoencoder, resized)), mahalanobis(
         check.arrays, seen, "phantom_"
     )
@@ -192,15 +191,9 @@ def mahalanobis(arrays: Mapping[str, np.ndarray], seen: np.ndarray, of: str = ""
 
 def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
     """(N,) mean squared error of the reconstruction over the picture's variance. squares: (N, S, S) uint8."""
-    result = []
-    with autoencoder.lock, torch.inference_mode():
-        for start in range(0, len(resized), BATCH):
-            planes = transforms.normalise(
-                torch.from_numpy(resized[start : start + BATCH].copy()), autoencoder.card.image
-            )
-            error = (autoencoder.model(planes).clamp(0, 1) - planes).square().mean((1, 2, 3))
-            result.append((error / planes.var((1, 2, 3)).clamp(min=1e-4)).numpy())
-    return np.concatenate(result).astype(np.float64)
+    originals = resized.astype(np.float64) / 255
+    errors = np.square(forward.reconstructions(autoencoder, resized) - originals).mean((1, 2))
+    return errors / originals.var((1, 2), ddof=1).clip(min=LEAST_VARIANCE)
 
 
 # --- on disk ----------------------------------------------------------------------------------------------
