@@ -5,25 +5,21 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors.numpy import save as save_arrays
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pneumo import data, runs
+from pneumo import data
 from pneumo.generators import latent, reconstruction, sampling
 from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE, Fidelity, Gain, Latent, Mean, OodErrors, Space
 from pneumo.images import transforms
-from pneumo.metrics import classification
-from pneumo.runs import Run, forward
-from pneumo.schema import CLASS_NAMES, Interval, Progress
+from pneumo.metrics import classification, fidelity, resampling
+from pneumo.runs import Run, forward, measured
+from pneumo.schema import CLASS_NAMES, Progress
 
 BYTES_A_NUMBER = 2  # of a code, as float16
 EFFECT_SIDE_PX = 32  # what a direction does to a picture is measured on small ones
 STEP = 0.5  # standard deviations to either side, to see what a number of the code does
-RESAMPLES = 1000
 MAP_NUMBERS = 32  # of the strongest directions; the others move no picture visibly
 JPEG_SIDES_PX = (128, 96, 64, 48, 32, 24, 16, 8)
 
@@ -53,13 +49,11 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
     arrays = {"labels": labels.astype(np.int8), "errors": errors.astype(np.float32)}
     if short:
         arrays |= _space(run, resized[trained], dataset.labels[trained], held_out)
-    # safetensors writes an array as it lies in memory, without a word where that is not row by row.
-    arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
     report(5, steps)
     image = run.card.image
     about = Latent(
         weights_sha256=run.card.weights.sha256,
-        arrays_sha256=runs.digest(save_arrays(arrays)),
+        arrays_sha256=measured.arrays_digest(arrays),
         n=len(rows),
         patients=len(set(patients)),
         code_size=code_size,
@@ -73,24 +67,16 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
         names=tuple(dataset.items[i].name for i in rows),
     )
     report(steps, steps)
-    return Space(about, arrays)
+    return Space(about, **arrays)
 
 
-def _errors(resized: np.ndarray, result: np.ndarray) -> np.ndarray:
-    return np.square(result - resized.astype(np.float32) / 255).mean((1, 2))
+def _errors(resized: np.ndarray, results: np.ndarray) -> np.ndarray:
+    return fidelity.squared_errors(results, resized / 255)
 
 
-def _closeness(resized: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """PSNR and SSIM of each picture, (N,) each. squares: (N, S, S) uint8; found: (N, S, S) float32 in 0..1."""
-    psnr = -10 * np.log10(_errors(resized, result).clip(min=1e-12))
-    ssim = []
-    for start in range(0, len(resized), sampling.BATCH):
-        split = slice(start, start + sampling.BATCH)
-        pair = [
-            torch.from_numpy(each[split].astype(np.float32))[:, None] for each in (result, resized / np.float32(255))
-        ]
-        ssim.append(structural_similarity_index_measure(*pair, data_range=1.0, reduction="none"))
-    return psnr, torch.cat(ssim).numpy()
+def _closeness(resized: np.ndarray, results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """PSNR and SSIM of each image, (N,) each. resized: (N, S, S) uint8; results: (N, S, S) float32 in 0..1."""
+    return fidelity.psnr(_errors(resized, results)), fidelity.ssim(results, resized / 255)
 
 
 def _by_components(train: np.ndarray, resized: np.ndarray, count: int) -> np.ndarray:
@@ -146,11 +132,8 @@ def _fidelity(values: tuple[np.ndarray, np.ndarray], patients: np.ndarray, kind:
 
 def mean_by_patient(values: np.ndarray, patients: np.ndarray) -> Mean:
     """Mean of (N,) values; the interval from drawing patients again, with all their pictures."""
-    _, index = np.unique(patients, return_inverse=True)
-    sums, counts = np.bincount(index, values), np.bincount(index)
-    drawn = np.random.default_rng(0).integers(0, len(sums), (RESAMPLES, len(sums)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    return Mean(float(values.mean()), Interval(*(float(each) for each in np.quantile(means, (0.025, 0.975)))))
+    drawn = [values[rows].mean() for rows in resampling.patient_draws(patients, seed=0)]
+    return Mean(float(values.mean()), resampling.interval(drawn))
 
 
 def _space(run: Run, train: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from pneumo import data, runs
 from pneumo.images import transforms
-from pneumo.metrics import classification
+from pneumo.metrics import resampling
 from pneumo.runs import forward
 from pneumo.schema import Interval, Progress
 
@@ -71,10 +71,9 @@ def _near(
 ) -> tuple[Near, list[np.ndarray]]:
     """The figures, and the distances behind them: of each seed's samples, of the held-out ones last."""
     distances = [nearest(trained, each)[0] for each in (*made, held_out)]
-    drawn = [np.median(distances[-1][rows]) for rows in classification.patient_draws(patients, seed=0)]
-    ends = Interval(*(float(end) for end in np.percentile(drawn, [2.5, 97.5])))
+    drawn = [np.median(distances[-1][rows]) for rows in resampling.patient_draws(patients, seed=0)]
     medians = [float(np.median(each)) for each in distances]
-    return Near(range_of(medians[:-1]), medians[-1], ends), distances
+    return Near(range_of(medians[:-1]), medians[-1], resampling.interval(drawn)), distances
 
 
 def features_of(encoder: runs.Run, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:

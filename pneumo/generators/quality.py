@@ -6,7 +6,6 @@ give against real ones: the floor. Held-out radiographs are the run's validation
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,11 +19,10 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from pneumo import data, runs
-from pneumo.codec import decode, encode
 from pneumo.generators import sampling
 from pneumo.generators.memorisation import Memory, Range, features_of, measure_memory, range_of
 from pneumo.images import transforms
-from pneumo.runs import forward
+from pneumo.runs import forward, measured
 from pneumo.runs.model_card import Section
 from pneumo.schema import CLASS_NAMES, PneumoError, Progress, SyntheticTransfer
 
@@ -212,19 +210,12 @@ def _asked(gan: runs.Run, classifier: runs.Run, made: Sequence[np.ndarray], kind
 
 def save(folder: Path, result: Quality) -> None:
     """Writes quality.json into a run's folder."""
-    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
+    measured.save(folder, FILE, result)
 
 
 def read(folder: Path) -> Quality | None:
     """quality.json of a run, or None where it was not measured or belongs to other weights."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        result = decode(Quality, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+    return measured.read(folder, FILE, Quality)
 
 
 # --- for people -------------------------------------------------------------------------------------------

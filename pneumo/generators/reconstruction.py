@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 from pneumo.generators.sampling import check_task
 from pneumo.images import transforms
+from pneumo.metrics import fidelity
 from pneumo.runs import Run, forward
 
 
@@ -36,14 +36,12 @@ def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
 
 
 def compare(resized_image: np.ndarray, result: np.ndarray) -> Reconstruction:
-    """square: (S, S) uint8; found: (S, S) float32 in 0..1."""
-    wanted = resized_image.astype(np.float32) / 255
-    error = np.abs(result - wanted)
-    mean_square = float((error.astype(np.float64) ** 2).mean())
-    psnr = float(-10 * np.log10(max(mean_square, 1e-12)))
-    pair = [torch.from_numpy(each.astype(np.float64))[None, None] for each in (result, wanted)]
-    ssim = float(structural_similarity_index_measure(*pair, data_range=1.0))
-    return Reconstruction(resized_image, (result * 255).round().astype(np.uint8), error, psnr, ssim)
+    """resized_image: (S, S) uint8; result: (S, S) float32 in 0..1."""
+    original = resized_image.astype(np.float32) / 255
+    [psnr] = fidelity.psnr(fidelity.squared_errors(result[None], original[None]))
+    [ssim] = fidelity.ssim(result[None], original[None])
+    result_uint8 = (result * 255).round().astype(np.uint8)
+    return Reconstruction(resized_image, result_uint8, np.abs(result - original), float(psnr), float(ssim))
 
 
 def resized_image(run: Run, pixels: np.ndarray) -> np.ndarray:

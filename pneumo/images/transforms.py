@@ -18,7 +18,6 @@ from torch import Tensor
 
 from pneumo.schema import AugmentSpec, ImageSpec
 
-VERSION = 1  # part of the cache's key: raise it when to_square gives other pixels
 LEVELS = 256
 STRETCH_PERCENTILES = (1.0, 99.0)  # outside lie burned-in markers and the black collimated margin
 MAX_BLUR_SIGMA = 1.5  # of a 128 px image: fine lung texture goes, consolidations stay
@@ -39,7 +38,7 @@ def resize(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
     elif plane.shape[-2:] != size:
         plane = F.interpolate(plane, size, mode="bilinear", antialias=True, align_corners=False)
     resized_image = plane[0, 0].round_().clamp_(0, LEVELS - 1).to(torch.uint8).numpy()
-    return _stretch(resized_image) if image.intensity == "stretch" else resized_image
+    return stretch(resized_image) if image.intensity == "stretch" else resized_image
 
 
 def resize_all(images: Iterable[np.ndarray], image: ImageSpec) -> np.ndarray:
@@ -47,7 +46,8 @@ def resize_all(images: Iterable[np.ndarray], image: ImageSpec) -> np.ndarray:
     return np.stack([resize(pixels, image) for pixels in images])
 
 
-def _stretch(resized_image: np.ndarray) -> np.ndarray:
+def stretch(resized_image: np.ndarray) -> np.ndarray:
+    """(S, S) uint8: grey values from the 1st to the 99th percentile spread over all levels."""
     low, high = np.percentile(resized_image, STRETCH_PERCENTILES)
     if high - low < 1:  # a uniform picture has nothing to stretch
         return resized_image

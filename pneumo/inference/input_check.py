@@ -12,24 +12,20 @@ only test it. Phantoms are told by their own distribution, and let through. The 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from pneumo import runs
-from pneumo.codec import decode, encode
 from pneumo.images import transforms
-from pneumo.runs import forward
+from pneumo.runs import forward, measured
 from pneumo.runs.model_card import Section
 from pneumo.schema import Assessment, Interval, Radiograph, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
+REMEDY = "fit the input check again"
 SCHEMA_VERSION = 1
 DOUBTS = {"colour", "aspect", "uniform"}  # cautions after which a picture has to be typical to be let in
 LEAST_VARIANCE = 1e-4  # of grey levels in 0..1, so that a uniform image does not divide by 0
@@ -205,39 +201,23 @@ def folder() -> Path:
 
 
 def save(check: InputCheck, place: Path) -> None:
-    """Writes gate.safetensors and input_check.json into a folder, the latter last."""
+    """Writes input_check.safetensors and input_check.json into a folder, the latter last."""
     place.mkdir(parents=True, exist_ok=True)
-    runs.write(place / ARRAYS_FILE, save_arrays(dict(check.arrays)))
-    runs.write(place / ABOUT_FILE, json.dumps(encode(check.about)).encode())
+    measured.save_with_arrays(place, ABOUT_FILE, check.about, check.arrays)
 
 
 def read_about(place: Path) -> About | None:
-    """input_check.json of a folder, or None where there is no gate."""
-    path = place / ABOUT_FILE
-    if not path.is_file():
-        return None
-    try:
-        return decode(About, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(
-            f"{path} does not fit its schema: {error}. Restore the file, or fit the gate again"
-        ) from error
+    """input_check.json of a folder, or None where there is none."""
+    return measured.read_json(place / ABOUT_FILE, About, REMEDY)
 
 
 def load(place: Path | None = None) -> InputCheck | None:
-    """The gate of a folder, by default the one in weights/; None where there is none. RunError where it cannot be used."""
+    """The input check of a folder, by default the one in weights/; None where there is none. RunError where it cannot be used."""
     place = place or folder()
     about = read_about(place)
     if about is None:
         return None
-    path = place / ARRAYS_FILE
-    blob = path.read_bytes() if path.is_file() else b""
-    if runs.digest(blob) != about.arrays_sha256:
-        raise runs.RunError(f"{path} is missing or not what {ABOUT_FILE} was written for; restore the file, or fit the gate again")  # fmt: skip
-    try:
-        arrays = load_arrays(blob)
-    except SafetensorError as error:
-        raise runs.RunError(f"{path} cannot be read: {error}; fit the gate again") from error
+    arrays = measured.read_arrays(place / ARRAYS_FILE, about.arrays_sha256, REMEDY)
     return InputCheck(
         about,
         arrays,

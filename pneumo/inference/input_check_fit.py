@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from safetensors.numpy import save as save_arrays
 from sklearn.covariance import LedoitWolf
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
@@ -28,7 +27,7 @@ from pneumo.inference.input_check import (
     verdicts_of,
 )
 from pneumo.metrics import significance
-from pneumo.runs import forward
+from pneumo.runs import forward, measured
 from pneumo.schema import CLASS_NAMES, PneumoError, Progress
 
 ENCODER, AUTOENCODER = "resnet18_frozen", "bottleneck_32"
@@ -83,7 +82,7 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         encoder_sha256=encoder.card.weights.sha256,
         autoencoder=autoencoder.card.name,
         autoencoder_sha256=autoencoder.card.weights.sha256,
-        arrays_sha256=runs.digest(save_arrays(arrays)),
+        arrays_sha256=measured.arrays_digest(arrays),
         split_digest=encoder.card.data.split_digest,
         n_train=len(splits["train"]),
         n_validation=len(splits["validation"]),

@@ -6,7 +6,6 @@ results lie beside the run as robustness.json, so pages need no model.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,10 +20,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo import data, models, runs
-from pneumo.codec import decode, encode
 from pneumo.images.corruptions import CORRUPTIONS, corrupt
 from pneumo.metrics import classification, thresholds
-from pneumo.runs import forward
+from pneumo.runs import forward, measured
 from pneumo.schema import OperatingPoint, PneumoError
 
 FILE = "robustness.json"
@@ -173,7 +171,7 @@ def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -
 
 def save(folder: Path, result: Robustness) -> None:
     """Writes robustness.json into a run's folder."""
-    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
+    measured.save(folder, FILE, result)
 
 
 def adopt(folder: Path, result: Robustness) -> OperatingPoint:
@@ -199,11 +197,4 @@ def adopt(folder: Path, result: Robustness) -> OperatingPoint:
 
 def read(folder: Path) -> Robustness | None:
     """robustness.json of a run, or None where it was not measured or belongs to other weights."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        result = decode(Robustness, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+    return measured.read(folder, FILE, Robustness)

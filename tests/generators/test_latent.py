@@ -1,6 +1,8 @@
 """The code of an autoencoder: measuring, saving, moving through it."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -90,6 +92,19 @@ def test_saved_read_and_forgotten_with_other_weights(tmp_path, made, spaces, cap
     (run.folder / latent.FILE).write_text("{")
     with pytest.raises(runs.RunError, match="does not fit its schema"):
         latent.read(run.folder)
+
+
+def test_a_latent_space_can_be_copied_and_pickled(spaces):
+    """Streamlit's caches copy; a class that looks its fields up in a dict it does not have yet never ends."""
+    for again in (
+        copy.copy(spaces["plain"]),
+        copy.deepcopy(spaces["plain"]),
+        pickle.loads(pickle.dumps(spaces["plain"])),
+    ):
+        assert again.about == spaces["plain"].about
+        assert np.array_equal(again.codes, spaces["plain"].codes)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        spaces["plain"].nothing  # noqa: B018
 
 
 def test_the_card_has_the_reconstructions_beside_components(capsys):

@@ -70,10 +70,10 @@ def test_an_empty_set_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
+    ("count", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
 )
-def test_wilson_by_published_figures(split, whole, low, high):
-    result = significance.wilson(split, whole)
+def test_wilson_by_published_values(count, whole, low, high):
+    result = significance.wilson(count, whole)
     assert (round(result.low, 3), round(result.high, 3)) == (low, high)
     assert significance.wilson(0, 0) is None
 
@@ -192,7 +192,7 @@ def test_no_counts_have_no_rates():
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_wilson_is_the_formula(split, whole):
     split = min(split, whole)
-    result = significance.wilson(split, whole)
+    result = significance.wilson(count, whole)
     share, z = split / whole, 1.959963984540054
     centre = (share + z * z / (2 * whole)) / (1 + z * z / whole)
     reach = z / (1 + z * z / whole) * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
