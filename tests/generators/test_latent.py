@@ -13,6 +13,7 @@ from PIL import Image
 from pneumo import cli, runs, training
 from pneumo.generators import latent, latent_measures, reconstruction
 from pneumo.images import ood_samples, phantom
+from pneumo.runs import forward
 from pneumo.schema import PneumoError
 from pneumo.training.reconstruction import ReconstructionTask
 from tests.training.test_generators import small
@@ -66,7 +67,7 @@ def test_without_training_the_components_alone_are_given_back(made):
     recipe = small("bottleneck_8", "image.size=32", f"data.source={SOURCE}")
     task = ReconstructionTask(recipe, resized, dataset.labels, splits, 0)
     fresh = runs.Run(run.card, run.folder, task.modules["autoencoder"].eval())
-    own, _ = latent_measures._closeness(held_out, latent_measures._given_back(fresh, held_out))
+    own, _ = latent_measures._closeness(held_out, forward.reconstructions(fresh, held_out))
     components, _ = latent_measures._closeness(
         held_out, latent_measures._by_components(resized[splits["train"]], held_out, 8)
     )

@@ -192,7 +192,7 @@ def test_no_counts_have_no_rates():
 @given(st.integers(0, 200), st.integers(1, 200))
 def test_wilson_is_the_formula(split, whole):
     split = min(split, whole)
-    result = significance.wilson(count, whole)
+    result = significance.wilson(split, whole)
     share, z = split / whole, 1.959963984540054
     centre = (share + z * z / (2 * whole)) / (1 + z * z / whole)
     reach = z / (1 + z * z / whole) * math.sqrt(share * (1 - share) / whole + z * z / (4 * whole * whole))
