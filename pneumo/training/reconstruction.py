@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pneumo import models
 from pneumo.images import transforms
+from pneumo.metrics import fidelity
 from pneumo.schema import Recipe
 from pneumo.training.tasks import EVALUATION_BATCH, Batch, Phase, Predict, Task, subset
 
@@ -94,6 +95,6 @@ class ReconstructionTask(Task):
             each = torch.cat(errors).double()
             row |= {
                 f"{split}_loss": each.mean().item(),
-                f"{split}_psnr": (-10 * each.clamp(min=1e-12).log10()).mean().item(),
+                f"{split}_psnr": float(fidelity.psnr(each.numpy()).mean()),
             }
         return row

@@ -1,6 +1,8 @@
 """The code of an autoencoder: measuring, saving, moving through it."""
 
+import copy
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from PIL import Image
 from pneumo import cli, runs, training
 from pneumo.generators import latent, latent_measures, reconstruction
 from pneumo.images import ood_samples, phantom
+from pneumo.runs import forward
 from pneumo.schema import PneumoError
 from pneumo.training.reconstruction import ReconstructionTask
 from tests.training.test_generators import small
@@ -64,7 +67,7 @@ def test_without_training_the_components_alone_are_given_back(made):
     recipe = small("bottleneck_8", "image.size=32", f"data.source={SOURCE}")
     task = ReconstructionTask(recipe, resized, dataset.labels, splits, 0)
     fresh = runs.Run(run.card, run.folder, task.modules["autoencoder"].eval())
-    own, _ = latent_measures._closeness(held_out, latent_measures._given_back(fresh, held_out))
+    own, _ = latent_measures._closeness(held_out, forward.reconstructions(fresh, held_out))
     components, _ = latent_measures._closeness(
         held_out, latent_measures._by_components(resized[splits["train"]], held_out, 8)
     )
@@ -90,6 +93,19 @@ def test_saved_read_and_forgotten_with_other_weights(tmp_path, made, spaces, cap
     (run.folder / latent.FILE).write_text("{")
     with pytest.raises(runs.RunError, match="does not fit its schema"):
         latent.read(run.folder)
+
+
+def test_a_latent_space_can_be_copied_and_pickled(spaces):
+    """Streamlit's caches copy; a class that looks its fields up in a dict it does not have yet never ends."""
+    for again in (
+        copy.copy(spaces["plain"]),
+        copy.deepcopy(spaces["plain"]),
+        pickle.loads(pickle.dumps(spaces["plain"])),
+    ):
+        assert again.about == spaces["plain"].about
+        assert np.array_equal(again.codes, spaces["plain"].codes)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        spaces["plain"].nothing  # noqa: B018
 
 
 def test_the_card_has_the_reconstructions_beside_components(capsys):
