@@ -185,7 +185,7 @@ def show_people(chosen: Chosen, name: str, counts: dict[str, int]) -> None:
             ("NPV", npv, worst_npv, "Of the patients called NORMAL, the share without pneumonia."),
         ):
             at_worst = f"at worst {rate(worst)}"
-            st.metric(title, rate(value), at_worst, delta_color="off", delta_arrow="off", help=text, width=150)
+            st.metric(title, rate(value), at_worst, delta_color="off", delta_arrow="off", help=text, width=125)
     left.caption(
         f"{shared.plain(chosen.title(name))} at this threshold. The worst plausible case has both rates at their lower "
         "confidence limits."

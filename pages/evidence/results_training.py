@@ -62,7 +62,7 @@ def show_curves(chosen: Chosen, histories: dict[str, list[dict[str, float]]]) ->
     shared.keep("results.metric", "loss", METRICS)
     shared.keep("results.log", False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.segmented_control("Metric", METRICS, format_func=METRICS.get, key="results.metric", required=True)
+        metric = st.selectbox("Metric", METRICS, format_func=METRICS.get, key="results.metric", width=220)
         log_scale = st.toggle("Log scale", key="results.log")
     titled = {chosen.title(name): rows for name, rows in histories.items()}
     best = {chosen.title(name): chosen.cards[name].best_epoch for name in histories}

@@ -13,6 +13,7 @@ from pneumo.inference import evaluation, examples, input_check, robustness
 from pneumo.inference.input_check import InputCheck
 from pneumo.inference.robustness import Robustness
 from pneumo.runs import Run
+from pneumo.runs.names import name_of
 from pneumo.schema import PneumoError, Predictions, RunCard
 
 
@@ -136,10 +137,25 @@ def pick_card(key: str) -> RunCard:
         names.sort(key=lambda name: (name != default, name))
         if names:
             keep(key, names[0], names)
-        return load_card(st.selectbox("Model", names, key=key, help="Trained runs in the weights folder."))
+        name = st.selectbox(
+            "Model",
+            names,
+            format_func=lambda name: _title(name) + (" (default)" if name == default else ""),
+            key=key,
+            help="Trained runs in the weights folder.",
+        )
+        return load_card(name)
     except PneumoError as error:
         st.error(f"No model can be used: {error}")
         st.stop()
+
+
+def _title(name: str) -> str:
+    """A run's name for people; its own name where its card cannot be read, so that the other runs stay within reach."""
+    try:
+        return name_of(load_card(name))
+    except PneumoError:
+        return name
 
 
 def default_run() -> Run:

@@ -129,7 +129,7 @@ def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> Non
 def _square(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         height=330,
-        margin=MARGIN | {"t": 12},
+        margin=MARGIN | {"t": 12, "r": 24},  # room for the last label
         xaxis={"title": x, "range": [-0.01, 1.01], "tickformat": ".0%", "dtick": 0.2},
         yaxis={"title": y, "range": [-0.01, 1.02], "tickformat": ".0%", "dtick": 0.2},
     )
