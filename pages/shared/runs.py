@@ -92,8 +92,14 @@ def knows_phantoms(name: str) -> bool:
 
 
 def title(name: str) -> str:
-    """A run's name for people, for selectors and headings: "ResNet-18, fine-tuned (default)"."""
-    return names.name_of(load_card(name)) + (" (default)" if name == runs.default_name() else "")
+    """A run's name for people, for selectors and headings: "ResNet-18, fine-tuned (default)".
+
+    Its own name where its card cannot be read, so that the other runs stay within reach.
+    """
+    try:
+        return names.name_of(load_card(name)) + (" (default)" if name == runs.default_name() else "")
+    except PneumoError:
+        return name
 
 
 def _is_classifier(name: str) -> bool:
