@@ -43,13 +43,19 @@ def phantom_examples() -> list[Example]:
     return [Example(f"{p.name}.png", radiograph.encode_png(p.pixels), p.label, True, lesion=p.lesion) for p in drawn]
 
 
-def generated_examples() -> list[Example]:
-    """Two samples of each class by the finest GAN that knows both; none where there is no such GAN."""
+def finest_gan() -> str | None:
+    """The run's name of the GAN that generates the largest images of both classes; None where there is none."""
     cards = [runs.read_card(runs.resolve(name)) for name in runs.available("gan")]
     both = [card for card in cards if not card.recipe.data.only]
-    if not both:
+    return max(both, key=lambda card: (card.image.size, card.weights.parameters)).name if both else None
+
+
+def generated_examples() -> list[Example]:
+    """Two samples of each class by the finest GAN that knows both; none where there is no such GAN."""
+    name = finest_gan()
+    if name is None:
         return []
-    gan = runs.load(max(both, key=lambda card: (card.image.size, card.weights.parameters)).name)
+    gan = runs.load(name)
     return [
         Example(f"generated_{name}_{n}.png", sheets.png(image), label, synthetic=True, generated=True)
         for label, name in enumerate(CLASS_NAMES)
