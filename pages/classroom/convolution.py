@@ -29,7 +29,7 @@ def main() -> None:
         "A small **kernel** slides over the image. At each place nine pixels are multiplied by nine numbers and added up: the "
         "sum is one pixel of a new image. A layer repeats this for many kernels and sums over its input channels, plus a bias. "
         "The convolutional networks here begin with this step, some with larger kernels: the default model uses "
-        f"{height} × {width}."
+        f"{height}\u00a0×\u00a0{width}."
     )
     example, kernel = choose_input()
     pixels = examples.read_pixels(example.data, example.name)
@@ -111,11 +111,12 @@ def step(plane: np.ndarray, kernel: np.ndarray, playing: bool) -> None:
     shared.keep_all(FIRST_PLACE)
     if playing:
         advance(1)
-    controls = st.columns([3, 3, 1, 1], vertical_alignment="bottom")
+    controls = st.columns([3, 3, 2], vertical_alignment="bottom")
     controls[0].slider("Row", 0, last, key="convolution.row")
     controls[1].slider("Column", 0, last, key="convolution.column")
-    controls[2].button("Back", key="convolution.back", on_click=advance, args=(-1,), icon=":material/chevron_left:")
-    controls[3].button("Step", key="convolution.step", on_click=advance, args=(1,), icon=":material/chevron_right:")
+    with controls[2].container(horizontal=True, gap="small"):
+        st.button("Back", key="convolution.back", on_click=advance, args=(-1,), icon=":material/chevron_left:")
+        st.button("Step", key="convolution.step", on_click=advance, args=(1,), icon=":material/chevron_right:")
     row, column = st.session_state["convolution.row"], st.session_state["convolution.column"]
     taken = convolution.step(plane, kernel, row, column)
     left, right = st.columns(2)

@@ -9,6 +9,7 @@ from pneumo.palette import COLOURS
 
 GREYS = [[0, "#000000"], [1, "#FFFFFF"]]  # in proportion, as a radiograph is shown; plotly's own Greys are not
 HEIGHT_PX, TEXT_HEIGHT_PX = 330, 210
+HOVER = "row %{y}, column %{x}: %{z:.3f}<extra></extra>"
 
 
 def numbers(
@@ -29,30 +30,24 @@ def numbers(
             zmin=low,
             zmax=high,
             showscale=False,
-            hovertemplate="row %{y}, column %{x}: %{z:.3f}<extra></extra>",
+            hovertemplate=HOVER,
         )
     )
     if text:
         figure.add_trace(_written(values, (values - low) / (high - low)))
     if pick:
-        figure.add_trace(_pickable(values.shape))
+        figure.add_trace(_pickable(values))
+    height, width = values.shape
     if mark:
         row, column, side = mark
-        figure.add_shape(
-            type="rect",
-            x0=column - 0.5,
-            x1=column + side - 0.5,
-            y0=row - 0.5,
-            y1=row + side - 0.5,
-            line={"color": COLOURS["PNEUMONIA"], "width": 3},
-        )
+        _frame(figure, row, column, (side, side), {"color": COLOURS["PNEUMONIA"], "width": 3})
+    _frame(figure, 0, 0, (height, width), {"color": COLOURS["band"], "width": 1})  # white cells end on a white page
     figure.update_layout(
         height=TEXT_HEIGHT_PX if text else HEIGHT_PX,
         margin={"l": 4, "r": 4, "t": 4, "b": 4},
         dragmode=False,
         showlegend=False,
     )
-    height, width = values.shape
     figure.update_xaxes(visible=False, fixedrange=True, constrain="domain", range=[-0.5, width - 0.5])
     figure.update_yaxes(visible=False, fixedrange=True, range=[height - 0.5, -0.5], scaleanchor="x", constrain="domain")
     return figure
@@ -62,6 +57,12 @@ def ink(grey: float) -> str:
     """Black or white, whichever contrasts more with a grey, 0 black to 1 white: 4.5:1 or more on any (WCAG 2)."""
     luminance = grey / 12.92 if grey <= 0.04045 else ((grey + 0.055) / 1.055) ** 2.4
     return "#000000" if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) else "#FFFFFF"
+
+
+def _frame(figure: go.Figure, row: int, column: int, shape: tuple[int, int], line: dict[str, object]) -> None:
+    figure.add_shape(
+        type="rect", x0=column - 0.5, x1=column + shape[1] - 0.5, y0=row - 0.5, y1=row + shape[0] - 0.5, line=line
+    )
 
 
 def _written(values: np.ndarray, greys: np.ndarray) -> go.Scatter:
@@ -76,16 +77,19 @@ def _written(values: np.ndarray, greys: np.ndarray) -> go.Scatter:
     )
 
 
-def _pickable(shape: tuple[int, ...]) -> go.Scatter:
+def _pickable(values: np.ndarray) -> go.Scatter:
     """Invisible marks over the cells: a heatmap itself gives no selection events."""
-    rows, columns = np.indices(shape)
+    rows, columns = np.indices(values.shape)
     unseen = {"marker": {"opacity": 0}}
     return go.Scatter(
         x=columns.ravel(),
         y=rows.ravel(),
         mode="markers",
-        marker={"symbol": "square", "size": HEIGHT_PX / max(shape), "opacity": 0},
+        marker={"symbol": "square", "size": HEIGHT_PX / max(values.shape), "opacity": 0},
         selected=unseen,
         unselected=unseen,
-        hoverinfo="skip",
+        customdata=values.ravel(),
+        hovertemplate=HOVER.replace(
+            "z", "customdata"
+        ),  # they lie above the heatmap and take its place under the pointer
     )
