@@ -12,6 +12,7 @@ from pneumo import runs
 from pneumo.formatting import probability
 from pneumo.images import overlays
 from pneumo.inference import diagnosis
+from pneumo.inference.diagnosis import Heatmap
 from pneumo.runs import names
 from pneumo.schema import POSITIVE, Diagnosis
 
@@ -24,7 +25,7 @@ class Hero:
 
     image: np.ndarray
     result: Diagnosis
-    label: str
+    heat: Heatmap
 
 
 def main() -> None:
@@ -57,34 +58,37 @@ def show_hero() -> None:
     hero = read_hero(card.name)
     if hero is None:
         return
+    threshold = card.point().threshold
     st.image(
         hero.image,
         width="stretch",
-        alt="Left: a synthetic chest X-ray, made by a generative network. Right: the same X-ray with a heatmap of "
-        f"the evidence for {hero.label}.",
+        alt="Left: a chest X-ray that a network generated. Right: the same with a heatmap. "
+        + diagnosis.text_equivalent(hero.result, threshold, hero.heat),
     )
-    st.markdown(shared.label_html(hero.label), unsafe_allow_html=True)
-    st.markdown(f"Probability of pneumonia: **{probability(hero.result.probability)}**")
+    label, value = diagnosis.label_for(hero.result, threshold), hero.result.probability
+    st.markdown(shared.label_html(label), unsafe_allow_html=True)
+    st.markdown(f"Probability of pneumonia: **{probability(value)}**")
     st.caption(
-        f"This X-ray shows no patient: a GAN made it. {names.name_of(card)}, the default model, has read it, and the heatmap "
-        f"shows where it found evidence for {hero.label}."
+        f"This X-ray shows no patient: a GAN generated it. {names.name_of(card)}, the default model, read it; the heatmap shows "
+        f"where it found evidence for {hero.heat.class_name}."
     )
 
 
 @shared.kept_for_run(show_spinner="Reading a synthetic X-ray ...")
 def read_hero(folder: str) -> Hero | None:
-    """What a run says of the first generated radiograph with pneumonia; None where no such radiograph can be generated."""
+    """What a run says of the first generated radiograph with pneumonia; None where it says nothing of any."""
     example = next((each for each in shared.generated_examples() if each.label == POSITIVE), None)
     if example is None:
         return None
     run = shared.load_run(folder)
     result = diagnosis.diagnose(run, example.data, example.name, synthetic=True, generated=True)
-    label = diagnosis.label_of(result.probability, run.card.point().threshold)
+    if diagnosis.no_result(result):
+        return None
+    heat = diagnosis.explain(run, result)[diagnosis.leaning(result)]
     pixels = result.radiograph.pixels
-    plain = np.stack([pixels] * 3, axis=-1)
-    heated = overlays.overlay(pixels, diagnosis.explain(run, result)[label].values)
     gap = np.full((len(pixels), GAP_PX, 3), GAP_GREY, np.uint8)
-    return Hero(np.concatenate([plain, gap, heated], axis=1), result, label)
+    image = np.concatenate([np.stack([pixels] * 3, axis=-1), gap, overlays.overlay(pixels, heat.values)], axis=1)
+    return Hero(image, result, heat)
 
 
 main()

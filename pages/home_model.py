@@ -10,7 +10,7 @@ import streamlit as st
 from pages import shared
 from pneumo import runs
 from pneumo.formatting import counted, probability, rate, score, span
-from pneumo.inference import dataset_findings
+from pneumo.inference import dataset_findings, diagnosis
 from pneumo.runs import names
 from pneumo.schema import Interval, Metrics, PneumoError, RunCard
 
@@ -52,7 +52,7 @@ def show_metrics(card: RunCard) -> None:
     metrics = card.metrics["test" if "test" in card.metrics else "validation"]
     st.markdown(
         f"On {counted(metrics.n, 'radiograph')} of {counted(metrics.patients, 'other patient')} from the same source, at the "
-        f"default threshold of {probability(metrics.threshold)}. **Expect worse results elsewhere.**"
+        f"default threshold of {probability(metrics.threshold)}. **{diagnosis.population(card)}**"
     )
     shown = tiles(metrics)
     for column, tile in zip(st.columns(len(shown)), shown, strict=True):

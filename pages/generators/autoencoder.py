@@ -468,11 +468,7 @@ def take_line(drawn: str, name: str, count: int) -> None:
 
 def take_nearest(name: str, space: Space) -> None:
     number = st.session_state[NEAREST]
-    near = (
-        []
-        if number is None
-        else np.argsort(np.square(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
-    )
+    near = [] if number is None else np.argsort(np.square(space.map - space.map[number]).sum(1))[:NEIGHBOURS].tolist()
     st.session_state[CHOSEN][name] = near
 
 
