@@ -52,12 +52,16 @@ def histories(
 
 
 def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
-    """Both losses; what the discriminator gives each kind of picture; how far samples differ; a line at the epoch."""
+    """Both losses; the discriminator's output for each kind of image; the spread of samples; a line at the epoch."""
     panels = (
         ("loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
         (
-            "probability of real",
-            {"train_real": "training", "validation_real": "held-out", "generated_real": "generated"},
+            "output: real",
+            {
+                "train_real": "training images",
+                "validation_real": "held-out images",
+                "generated_real": "generated images",
+            },
         ),
         ("spread", {"spread": "spread of samples"}),
     )
