@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import shared
 from pages.generators.autoencoder_runs import choose_image, short_title, title_of
-from pages.generators.gallery import TILE_PX, show_gallery
+from pages.generators.gallery import Tile, show_gallery
 from pneumo.formatting import score
 from pneumo.generators import latent
 from pneumo.generators.reconstruction import Reconstruction
@@ -45,12 +45,10 @@ def show_noise(names: list[str], image: np.ndarray, title: str) -> None:
         return
     results = {name: latent.denoise(shared.load_run(name), image, strength, seed) for name in chosen}
     noisy = next(iter(results.values()))[0]
-    show_gallery(
-        [noisy.result, *(result.result for _, result in results.values())],
-        [_caption("With noise", noisy), *(_caption(short_title(name), each) for name, (_, each) in results.items())],
-        [f"{title} with noise", *(f"The noisy image reconstructed by {title_of(name)}" for name in results)],
-        TILE_PX,
-    )
+    tiles = [_tile("With noise", noisy, f"{title} with noise")]
+    for name, (_, result) in results.items():
+        tiles.append(_tile(short_title(name), result, f"The noisy image reconstructed by {title_of(name)}"))
+    show_gallery(tiles)
     st.caption(_explanation(trained))
 
 
@@ -61,8 +59,8 @@ def _first_shown(ordered: list[str], trained: list[str]) -> list[str]:
     return [*trained, *others][:SHOWN]
 
 
-def _caption(name: str, result: Reconstruction) -> str:
-    return f"**{shared.plain(name)}**  \nPSNR {score(result.psnr, 1)} dB  \nSSIM {score(result.ssim)}"
+def _tile(name: str, result: Reconstruction, alt: str) -> Tile:
+    return Tile(result.result, alt, (name, f"PSNR {score(result.psnr, 1)} dB", f"SSIM {score(result.ssim)}"))
 
 
 def _explanation(trained: list[str]) -> str:

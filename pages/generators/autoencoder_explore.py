@@ -6,8 +6,8 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.generators.autoencoder_runs import choose_image, offered_images, pick_code, title_of
-from pages.generators.gallery import SMALL_TILE_PX, show_gallery, show_image
+from pages.generators.autoencoder_runs import SELECTOR_PX, choose_image, offered_images, pick_code, title_of
+from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery, show_image
 from pneumo.formatting import rate
 from pneumo.generators import directions, latent
 from pneumo.generators.latent import Space
@@ -105,9 +105,12 @@ def _reset(keys: list[str]) -> None:
 def show_class_difference(run: Run, space: Space, code: np.ndarray) -> None:
     st.subheader("From NORMAL to PNEUMONIA", divider="gray")
     images = latent.towards(run, space, code, AMOUNTS)
-    captions = [f"{amount:+.1f}" if amount else "reconstruction" for amount in AMOUNTS]
     show_gallery(
-        images, captions, [f"The image with {each} times the class difference" for each in captions], SMALL_TILE_PX
+        (
+            Tile(each, f"The image plus {n:.1f} times the class difference", (f"{n:+.1f}" if n else "unchanged",))
+            for n, each in zip(AMOUNTS, images, strict=True)
+        ),
+        SMALL_TILE_PX,
     )
     st.caption(
         "The code of the image, plus a multiple of the difference between the mean codes of NORMAL and PNEUMONIA training radiographs. "
@@ -122,10 +125,13 @@ def show_interpolation(run: Run, names: list[str], code: np.ndarray, title: str)
     st.subheader("Interpolate between two images", divider="gray")
     offered = {name: pixels for name, pixels in offered_images(names).items() if name != title}
     shared.keep("autoencoder.other", next(iter(offered)), offered)
-    other = st.selectbox("Other image", list(offered), key="autoencoder.other")
+    other = st.selectbox("Other image", list(offered), key="autoencoder.other", width=SELECTOR_PX)
     images = latent.between(run, code, latent.code_of(run, offered[other]), STEPS)
-    captions = [rate(n / (STEPS - 1), 0) for n in range(STEPS)]
-    show_gallery(images, captions, [f"{each} of the way to {other}" for each in captions], SMALL_TILE_PX)
+    shares = [rate(n / (STEPS - 1), 0) for n in range(STEPS)]
+    show_gallery(
+        (Tile(each, f"{share} of the way to {other}", (share,)) for share, each in zip(shares, images, strict=True)),
+        SMALL_TILE_PX,
+    )
     st.caption(
         "Each image is decoded from a code on the straight line between the two codes. A cross-fade would show two chests at once."
     )

@@ -8,8 +8,8 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.generators.autoencoder_runs import pick_code, space_of, title_of
-from pages.generators.gallery import show_gallery
+from pages.generators.autoencoder_runs import pick_code, space_of
+from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo.formatting import counted
 from pneumo.generators.latent import Space
 from pneumo.inference import dataset_audit, latent_map
@@ -22,7 +22,7 @@ CHOSEN = "autoencoder.chosen"  # session_state: the chosen points of the map, by
 NEAREST = "autoencoder.nearest"  # the point whose neighbours are shown
 COMPONENTS = Path(__file__).parents[1] / "components"
 THUMBNAIL_PX, SHEET_COLUMNS = 40, 40
-GALLERY, GALLERY_PX = 32, 88
+GALLERY = 32
 NEIGHBOURS = 16
 POLL_S = 1.5  # between two looks at whether the thumbnails are complete
 
@@ -139,10 +139,8 @@ def _show_chosen(run: Run, space: Space, real: bool) -> None:
     # The radiographs are sorted by class: the first ones would all be of one class.
     at = np.linspace(0, len(chosen) - 1, min(GALLERY, len(chosen))).astype(int)
     shown = [chosen[n] for n in at]
-    labels = [CLASS_NAMES[space.labels[n]] for n in shown]
-    show_gallery(
-        latent_map.images_of(run, space, shown, real=real),
-        [f"{shared.SYMBOLS[label]} {n}" for label, n in zip(labels, shown, strict=True)],
-        [f"Radiograph number {n}, {label}, {title_of(run.card.name)}" for label, n in zip(labels, shown, strict=True)],
-        GALLERY_PX,
-    )
+    tiles = []
+    for n, image in zip(shown, latent_map.images_of(run, space, shown, real=real), strict=True):
+        label = CLASS_NAMES[space.labels[n]]
+        tiles.append(Tile(image, f"Radiograph number {n}, {label}", (f"{shared.SYMBOLS[label]} {n}",)))
+    show_gallery(tiles, SMALL_TILE_PX)

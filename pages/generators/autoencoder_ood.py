@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages import shared
 from pages.generators.autoencoder_runs import choose_image, pick_model, space_of, title_of
-from pages.generators.gallery import show_gallery
+from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo import plots
 from pneumo.formatting import counted, rate
 from pneumo.generators import latent, reconstruction
@@ -18,7 +18,7 @@ from pneumo.inference import dataset_audit
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES
 
-FAILURES, FAILURE_PX = 8, 112
+FAILURES = 8
 LOWEST_SHARE = 50  # percent of held-out radiographs accepted, at least
 PLAIN_CHART = {"displayModeBar": False}
 Changed = dict[str, tuple[np.ndarray, float]]  # by what was done to the image: what the model saw, and its error
@@ -86,10 +86,8 @@ def show_threshold(run: Run, space: Space, own: float, changed: Changed, title: 
     )
     st.subheader("The chosen image, altered", divider="gray")
     show_gallery(
-        [seen for seen, _ in changed.values()],
-        [f"{kind}  \n{_error(error)}, {_verdict(error, threshold)}" for kind, (_, error) in changed.items()],
-        [f"{title}, {kind}" for kind in changed],
-        FAILURE_PX,
+        Tile(seen, f"{title}, {kind}", (kind, f"{_error(error)}: {_verdict(error, threshold)}"))
+        for kind, (seen, error) in changed.items()
     )
     show_failures(run, space, ood, threshold)
 
@@ -111,10 +109,15 @@ def show_failures(run: Run, space: Space, ood: dict[str, np.ndarray], threshold:
     st.markdown(f"**{counted(len(missed), 'OOD sample')} accepted**" + _first(len(missed)))
     drawn = _ood_samples()
     show_gallery(
-        [reconstruction.resized_image(run, drawn[kind][n]) for _, kind, n in missed[:FAILURES]],
-        [f"{kind}  \n{_error(error)}" for error, kind, _ in missed[:FAILURES]],
-        [f"An OOD sample that is accepted: {kind}" for _, kind, _ in missed[:FAILURES]],
-        FAILURE_PX,
+        (
+            Tile(
+                reconstruction.resized_image(run, drawn[kind][n]),
+                f"An accepted OOD sample: {kind}",
+                (kind, _error(error)),
+            )
+            for error, kind, n in missed[:FAILURES]
+        ),
+        SMALL_TILE_PX,
     )
     worst = [int(n) for n in np.argsort(-space.errors) if space.errors[n] > threshold]
     st.markdown(f"**{counted(len(worst), 'radiograph')} rejected**" + _first(len(worst)))
@@ -132,15 +135,20 @@ def _first(count: int) -> str:
 def _show_rejected(run: Run, space: Space, worst: list[int]) -> None:
     names = [space.about.names[n] for n in worst]
     images = _radiographs(dataset_audit.named_source(), tuple(names))
-    there = [n for n, name in zip(worst, names, strict=True) if name in images]
-    labels = [CLASS_NAMES[space.labels[n]] for n in there]
-    show_gallery(
-        [reconstruction.resized_image(run, images[space.about.names[n]]) for n in there],
-        [f"{shared.SYMBOLS[label]} {_error(space.errors[n])}" for n, label in zip(there, labels, strict=True)],
-        [f"A radiograph that is rejected, {label}" for label in labels],
-        FAILURE_PX,
-    )
-    if names and not there:
+    tiles = []
+    for n, name in zip(worst, names, strict=True):
+        label = CLASS_NAMES[space.labels[n]]
+        if name in images:
+            seen = reconstruction.resized_image(run, images[name])
+            tiles.append(
+                Tile(
+                    seen,
+                    f"A rejected radiograph, {label}",
+                    (f"{shared.SYMBOLS[label]} {label}", _error(space.errors[n])),
+                )
+            )
+    show_gallery(tiles, SMALL_TILE_PX)
+    if names and not tiles:
         st.caption(
             "To see these radiographs, set PNEUMO_DATA to their folder before you start the app: "
             + ", ".join(f"`{Path(name).name}`" for name in names)

@@ -9,13 +9,14 @@ import streamlit as st
 
 from pages import shared
 from pages.generators.autoencoder_runs import (
+    SELECTOR_PX,
     choose_image,
     code_text,
     held_out,
     short_title,
     title_of,
 )
-from pages.generators.gallery import TILE_PX, show_gallery, show_image
+from pages.generators.gallery import Tile, show_gallery, show_image
 from pneumo.formatting import listed, score
 from pneumo.generators import reconstruction
 from pneumo.generators.reconstruction import Reconstruction
@@ -32,19 +33,19 @@ RESULTS = "autoencoder.results"  # session_state: digest of the image, and its r
 @st.fragment
 @shared.guarded
 def show_reconstructions(names: list[str]) -> None:
-    image, title = choose_image(names)
+    image, title = choose_image(names, preview=False)
     shared.keep("autoencoder.view", VIEWS[0], VIEWS)
     view = st.segmented_control("Show", VIEWS, key="autoencoder.view", required=True)
-    left, right = st.columns([1, 3], gap="large")
+    left, right = st.columns([2, 5], gap="large")
     with left:
         original = reconstruction.resized_image(shared.load_run(names[0]), image)
-        show_image(original, f"The original: {title}", f"**Original**  \n{shared.plain(title)}")
+        show_gallery([Tile(original, f"The original: {title}", ("Original", title))])
     with right:
-        place, done = st.empty(), {}
+        place, done = st.empty(), []
         for name in names:  # the gallery grows as results come
-            done[name] = _result(name, image)
+            done.append(_tile(name, _result(name, image), view))
             with place.container():
-                _show_results(done, view)
+                show_gallery(done)
     st.caption(
         "Errors are shown from black (no error) to bright (a third of the grey scale or more). "
         "PSNR and SSIM are of this image alone; Code size has their means over held-out radiographs. "
@@ -67,14 +68,17 @@ def _result(name: str, image: np.ndarray) -> Reconstruction:
     return results[key]
 
 
-def _show_results(results: dict[str, Reconstruction], view: str) -> None:
-    images = [each.result if view == VIEWS[0] else heat_image(each.error / BRIGHTEST) for each in results.values()]
-    captions = [
-        f"**{shared.plain(short_title(name))}**  \n{code_text(reconstruction.code_size(shared.load_run(name)))}  \n"
-        f"PSNR {score(each.psnr, 1)} dB  \nSSIM {score(each.ssim)}"
-        for name, each in results.items()
-    ]
-    show_gallery(images, captions, [f"{view} by {title_of(name)}" for name in results], TILE_PX)
+def _tile(name: str, result: Reconstruction, view: str) -> Tile:
+    return Tile(
+        result.result if view == VIEWS[0] else heat_image(result.error / BRIGHTEST),
+        f"{view} by {title_of(name)}",
+        (
+            short_title(name),
+            code_text(reconstruction.code_size(shared.load_run(name))),
+            f"PSNR {score(result.psnr, 1)} dB",
+            f"SSIM {score(result.ssim)}",
+        ),
+    )
 
 
 def _trained_on(names: list[str]) -> str:
@@ -94,7 +98,7 @@ def _trained_on(names: list[str]) -> str:
 @shared.guarded
 def show_nine(names: list[str]) -> None:
     shared.keep("autoencoder.nine", names[0], names)
-    run = shared.load_run(st.selectbox("Model", names, key="autoencoder.nine", format_func=title_of))
+    run = shared.load_run(st.selectbox("Model", names, key="autoencoder.nine", format_func=title_of, width=SELECTOR_PX))
     real, images = _nine_images(names)
     results = [reconstruction.reconstruct(run, each) for each in images]
     rows = np.stack([each.original for each in results] + [each.result for each in results])

@@ -21,7 +21,7 @@ UPLOAD, IMAGE = "autoencoder.upload", "autoencoder.image"
 OWN = "autoencoder.own"  # session_state: name and bytes of the visitor's file, which outlast the uploader
 PREFERRED = "bottleneck_32"  # short enough to be a code, long enough to see a chest
 HELD_OUT = 5  # radiographs of either class offered where the data folder is at hand
-PREVIEW_PX = 96
+PREVIEW_PX, SELECTOR_PX = 96, 400
 FILE_TYPES = ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "dcm", "dicom")
 
 
@@ -29,7 +29,7 @@ FILE_TYPES = ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "dcm", "dicom"
 
 
 def known_runs() -> list[str]:
-    """Autoencoders by model and length of code; stops the page where there is none."""
+    """Autoencoders by family and length of code, the one without a bottleneck last; stops the page where there is none."""
     found = runs.available("reconstruction")
     if not found:
         st.info(
@@ -37,11 +37,13 @@ def known_runs() -> list[str]:
             "`python -m pneumo train bottleneck_32 epochs=2 image_size=64 --out weights/bottleneck_32`"
         )
         st.stop()
-    return sorted(found, key=lambda name: (shared.load_card(name).model, code_of_card(name), name))
+    return sorted(found, key=_order)
 
 
-def code_of_card(name: str) -> int:
-    return int(shared.load_card(name).model_args.get("code", 0))
+def _order(name: str) -> tuple[bool, str, bool, int, str]:
+    card = shared.load_card(name)
+    code = int(card.model_args.get("code", 0))
+    return (code == 0, card.model, bool(card.recipe.denoise), code, name)
 
 
 def title_of(name: str) -> str:
@@ -77,7 +79,7 @@ def pick_model(key: str, usable: list[str], all_names: list[str]) -> str:
         st.info(f"No code has been measured yet. Run `python -m pneumo latent {all_names[0]} --data FOLDER --save`.")
         st.stop()
     shared.keep(key, PREFERRED if PREFERRED in usable else usable[0], usable)
-    return st.selectbox("Model", usable, key=key, format_func=title_of)
+    return st.selectbox("Model", usable, key=key, format_func=title_of, width=SELECTOR_PX)
 
 
 def pick_code(key: str, all_names: list[str]) -> tuple[Run, Space]:
@@ -90,10 +92,10 @@ def pick_code(key: str, all_names: list[str]) -> tuple[Run, Space]:
 # --- the image --------------------------------------------------------------------------------------------
 
 
-def choose_image(all_names: list[str]) -> tuple[np.ndarray, str]:
+def choose_image(all_names: list[str], *, preview: bool = True) -> tuple[np.ndarray, str]:
     """The image that the sections look at, (H, W) uint8, and what to call it; stops the section where it is unreadable."""
     offered = offered_images(all_names)
-    preview, left, right = st.columns([1, 3, 4], gap="medium", vertical_alignment="top")
+    small, left, right = st.columns([1, 3, 4], gap="medium") if preview else (None, *st.columns(2, gap="medium"))
     with right:
         upload = st.file_uploader("Or upload your own", FILE_TYPES, key=UPLOAD, on_change=_take_upload)
     own = st.session_state.get(OWN)
@@ -114,8 +116,9 @@ def choose_image(all_names: list[str]) -> tuple[np.ndarray, str]:
                 f"**{shared.plain(title)}** could not be read: {shared.plain(str(error))}", icon=":material/block:"
             )
             st.stop()
-    with preview:
-        show_image(pixels, f"The chosen image: {title}", width=PREVIEW_PX)
+    if small:
+        with small:
+            show_image(pixels, f"The chosen image: {title}", width=PREVIEW_PX)
     return pixels, title
 
 

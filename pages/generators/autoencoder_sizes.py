@@ -31,7 +31,7 @@ def show_code_sizes(names: list[str]) -> None:
             )
     st.dataframe([_row(name, about) for name, about in measured.items()], hide_index=True, key="autoencoder.fidelity")
     st.caption(
-        "Means over n held-out radiographs; 95% intervals from resampling patients. **PCA**: as many principal components "
+        f"Means over {_n(measured)} held-out radiographs; 95% intervals from resampling patients. **PCA**: as many principal components "
         "of the same training radiographs as the code has numbers. The bottleneck models start from these components and "
         "learn what they miss. **JPEG**: the best combination of image size and quality whose coded data fit into two bytes per number "
         "of the code. JPEG headers and tables are not counted, nor are the weights of an autoencoder."
@@ -43,14 +43,18 @@ def show_code_sizes(names: list[str]) -> None:
 
 def _row(name: str, about: Latent) -> dict[str, object]:
     return {
-        "model": title_of(name),
+        "model": short_title(name),
         "code size": about.code_size,
         "PSNR, dB": _mean(about.model.psnr, 2),
         "SSIM": _mean(about.model.ssim, 3),
         "PSNR gain over PCA, dB": _mean(about.gain.psnr, 2) if about.gain else "",
         "SSIM gain over PCA": _mean(about.gain.ssim, 3) if about.gain else "",
-        "n": about.n,
     }
+
+
+def _n(measured: dict[str, Latent]) -> str:
+    """ "n = 1,351"; every number there is where models were measured on different sets."""
+    return " or ".join(f"n = {n:,}" for n in sorted({about.n for about in measured.values()}))
 
 
 def _mean(mean: Mean, places: int) -> str:

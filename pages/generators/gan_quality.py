@@ -1,0 +1,147 @@
+"""How good samples are: all measured GANs side by side, each beside what real radiographs give against real ones."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pages import shared
+from pneumo import runs
+from pneumo.formatting import listed, probability, rate, score, with_interval
+from pneumo.generators import quality
+from pneumo.generators.quality import Quality
+from pneumo.runs import Run, names
+from pneumo.schema import CLASS_NAMES
+
+BETTER = {"low": "lower", "high": "higher"}
+
+
+@st.fragment
+@shared.guarded
+def show_quality(run: Run) -> None:
+    result = {name: each for name in runs.available("gan") if (each := quality.read(runs.resolve(name)))}
+    if run.card.name not in result:
+        st.caption(
+            f"This model has not been measured yet. Run `python -m pneumo quality {run.card.name} --data FOLDER --crossed --save`."
+        )
+    if result:
+        st.markdown("  \n".join(_conclusion(name, each) for name, each in result.items()))
+        show_distances(result)
+        show_memory(result)
+        show_classes(result)
+        show_transfer(result)
+
+
+def _title(name: str) -> str:
+    return names.name_of(shared.load_card(name))
+
+
+def _known(name: str) -> str:
+    """What a GAN was trained on, and so compared with: "NORMAL and PNEUMONIA", or one class alone."""
+    only = shared.load_card(name).recipe.data.only
+    return f"{only} alone" if only else listed(CLASS_NAMES)
+
+
+def _conclusion(name: str, result: Quality) -> str:
+    near = result.distances
+    return (
+        f"**{shared.plain(_title(name))}**: Fréchet distance {score(near.frechet.mean, 1)} from real radiographs, where real ones are "
+        f"{score(near.frechet_floor, 1)} from each other ({_known(name)}, n = {near.n:,})."
+    )
+
+
+def show_distances(result: dict[str, Quality]) -> None:
+    st.subheader("How close to real radiographs?", divider="gray")
+    rows = []
+    for title, field_name, better, places in quality.MEASURES:
+        for name, each in result.items():
+            value, floor = getattr(each.distances, field_name), getattr(each.distances, f"{field_name}_floor")
+            rows.append(
+                {
+                    "metric": title,
+                    "model": _title(name),
+                    "generated": quality.told(value, places),
+                    "real against real": score(floor, places),
+                    "better": BETTER[better],
+                    "classes": _known(name),
+                    "n": each.distances.n,
+                }
+            )
+    st.dataframe(rows, hide_index=True, key="gan.distances", height="content")
+    one = next(iter(result.values()))
+    st.caption(
+        f"In the features of {shared.plain(_encoder(one))}, with as many samples as held-out radiographs (n) of the classes that the model "
+        f"knows: models of different classes cannot be compared. Mean (lowest to highest) of {one.seeds} seeds. Real against real compares training with "
+        "held-out radiographs and is the best that can be expected. Distances in the features of another network are not comparable. A kernel "
+        "distance near zero can be negative by chance."
+    )
+
+
+def _encoder(result: Quality) -> str:
+    """A run that was deleted meanwhile keeps its own name."""
+    return _title(result.encoder) if result.encoder in runs.available() else result.encoder
+
+
+def show_memory(result: dict[str, Quality]) -> None:
+    st.subheader("Memorised?", divider="gray")
+    st.markdown("Median distance to the nearest training radiograph.")
+    rows = [
+        {
+            "model": _title(name),
+            "compared in": title,
+            "generated": quality.told(near.generated, places),
+            "held-out": with_interval(
+                near.held_out, near.held_out_ci95, lambda value, places=places: score(value, places)
+            ),
+            "n": each.memory.n,
+        }
+        for name, each in result.items()
+        for title, near, places in (("pixels (0 to 1)", each.memory.pixel, 4), ("features", each.memory.feature, 2))
+    ]
+    st.dataframe(rows, hide_index=True, key="gan.memory")
+    copies = "; ".join(f"{_title(name)} {rate(each.memory.copies.mean)}" for name, each in result.items())
+    st.caption(
+        "A generator that had memorised radiographs would be closer to them than held-out radiographs are. Proportion of samples that "
+        f"are closer in pixels than 99% of held-out radiographs: {shared.plain(copies)}. Smooth, average images are closer without being copies. "
+        "In brackets: lowest to highest of the seeds for samples, 95% intervals (resampling patients) for held-out radiographs."
+    )
+
+
+def show_classes(result: dict[str, Quality]) -> None:
+    """What a classifier makes of samples."""
+    st.subheader("Does a sample show the class asked for?", divider="gray")
+    rows = [
+        {
+            "model": _title(name),
+            "class asked for": a.wanted,
+            "classified as asked": f"{rate(a.agreed.mean)} ({rate(a.agreed.low)} to {rate(a.agreed.high)})",
+            "median probability of PNEUMONIA": probability(a.probability.mean),
+            "n": a.n,
+            "classifier": _title(each.classifier) if each.classifier in runs.available() else each.classifier,
+        }
+        for name, each in result.items()
+        for a in each.asked
+    ]
+    st.dataframe(rows, hide_index=True, key="gan.asked")
+
+
+def show_transfer(result: dict[str, Quality]) -> None:
+    """What a classifier learns from samples."""
+    rows = [
+        {
+            "model": _title(name),
+            "trained on": c.trained_on,
+            "tested on": c.tested_on,
+            "AUROC": with_interval(c.auroc, c.ci95, score),
+            "n": c.n,
+        }
+        for name, each in result.items()
+        for c in each.tstr
+    ]
+    if not rows:
+        return
+    st.subheader("Can a classifier learn from samples?", divider="gray")
+    st.dataframe(rows, hide_index=True, key="gan.transfer")
+    st.caption(
+        "Tested on held-out radiographs, or on samples of another seed; 95% intervals (DeLong). The checkpoint was chosen on images of the same kind as "
+        "the training images. Real to real is the reference: the gap to it is what cannot be learned from the samples."
+    )
