@@ -12,7 +12,12 @@ from pneumo.generators.quality import Quality
 from pneumo.runs import Run, names
 from pneumo.schema import CLASS_NAMES
 
-BETTER = {"low": "lower", "high": "higher"}
+METRICS = {  # by the field of `quality.Distances`; ↓: lower is better, ↑: higher is better
+    "frechet": "Fréchet distance ↓",
+    "kernel": "Kernel distance, times 1,000 ↓",
+    "precision": "Precision ↑",
+    "recall": "Recall ↑",
+}
 
 
 @st.fragment
@@ -52,33 +57,32 @@ def _conclusion(name: str, result: Quality) -> str:
 def show_distances(result: dict[str, Quality]) -> None:
     st.subheader("How close to real radiographs?", divider="gray")
     rows = []
-    for title, field_name, better, places in quality.MEASURES:
+    for _, field_name, _, places in quality.MEASURES:
         for name, each in result.items():
             value, floor = getattr(each.distances, field_name), getattr(each.distances, f"{field_name}_floor")
             rows.append(
                 {
-                    "metric": title,
+                    "metric": METRICS[field_name],
                     "model": _title(name),
                     "generated": quality.told(value, places),
                     "real against real": score(floor, places),
-                    "better": BETTER[better],
-                    "classes": _known(name),
                     "n": each.distances.n,
                 }
             )
     st.dataframe(rows, hide_index=True, key="gan.distances", height="content")
     one = next(iter(result.values()))
     st.caption(
-        f"In the features of {shared.plain(_encoder(one))}, with as many samples as held-out radiographs (n) of the classes that the model "
+        "↓: lower is better, ↑: higher is better. **Precision**: proportion of samples among the real radiographs; **recall**: proportion of real "
+        f"radiographs among the samples. Measured in the features of {shared.plain(_title_or_name(one.encoder))}, with as many samples as held-out radiographs (n) of the classes that the model "
         f"knows: models of different classes cannot be compared. Mean (lowest to highest) of {one.seeds} seeds. Real against real compares training with "
         "held-out radiographs and is the best that can be expected. Distances in the features of another network are not comparable. A kernel "
         "distance near zero can be negative by chance."
     )
 
 
-def _encoder(result: Quality) -> str:
-    """A run that was deleted meanwhile keeps its own name."""
-    return _title(result.encoder) if result.encoder in runs.available() else result.encoder
+def _title_or_name(name: str) -> str:
+    """A run that was deleted since it measured something keeps its own name."""
+    return _title(name) if name in runs.available() else name
 
 
 def show_memory(result: dict[str, Quality]) -> None:
@@ -116,12 +120,13 @@ def show_classes(result: dict[str, Quality]) -> None:
             "classified as asked": f"{rate(a.agreed.mean)} ({rate(a.agreed.low)} to {rate(a.agreed.high)})",
             "median probability of PNEUMONIA": probability(a.probability.mean),
             "n": a.n,
-            "classifier": _title(each.classifier) if each.classifier in runs.available() else each.classifier,
         }
         for name, each in result.items()
         for a in each.asked
     ]
     st.dataframe(rows, hide_index=True, key="gan.asked")
+    readers = listed(list(dict.fromkeys(_title_or_name(each.classifier) for each in result.values())))
+    st.caption(f"Classified by {shared.plain(readers)}. In brackets: lowest to highest of the seeds.")
 
 
 def show_transfer(result: dict[str, Quality]) -> None:
