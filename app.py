@@ -1,10 +1,13 @@
 """The frame: page config and navigation, nothing else. Start with: streamlit run app.py"""
 
+from pathlib import Path
+
 import streamlit as st
 
 from pages.startup import lifespan
 
 st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
+st.html(Path(__file__).parent / "pages" / "shared" / "style.css")
 
 PAGES = {
     "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],

@@ -430,7 +430,8 @@ class Diagnosis:
     probability: calibrated probability of PNEUMONIA, 0..1. logit: before calibration.
     stability: lowest and highest probability under small harmless changes of the picture.
     radiograph: as read. seen: (S, S) uint8, the square the model was given.
-    admission: what the gate says of it; None where no gate was asked. overridden: a person chose to go on all the same.
+    assessment: the input check's; None where it was not asked. overridden: a person wants the result all the same.
+    indeterminate: the run's indeterminate zone, which decides the label together with the threshold.
     """
 
     name: str
@@ -442,6 +443,7 @@ class Diagnosis:
     seen: np.ndarray | None = None
     assessment: Assessment | None = None
     overridden: bool = False
+    indeterminate: Interval | None = None
 
     @property
     def warnings(self) -> tuple[ImageWarning, ...]:

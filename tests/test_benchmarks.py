@@ -1,6 +1,12 @@
 """The benchmarks run; what they find is not a test's business."""
 
-from benchmarks import training
+import pytest
+from PIL import Image
+
+from benchmarks import __main__ as command
+from benchmarks import browser, interactions, pages, training
+from benchmarks.browser import Link
+from benchmarks.phantom import write_png
 from pneumo.training import recipes
 
 
@@ -11,3 +17,128 @@ def test_the_four_ways_train_and_are_compared(tmp_path):
     assert len(result) == 7
     assert all(value > 0 for value in result.values())
     assert result["our trainer / ready tensors (c)"] == result["our trainer"] / result["ready tensors (c)"]
+
+
+def test_a_phantom_is_written_as_png(tmp_path):
+    written = write_png(tmp_path / "one.png", 96, seed=3)
+    again, other = write_png(tmp_path / "two.png", 96, seed=3), write_png(tmp_path / "three.png", 96, seed=4)
+    image = Image.open(written)
+    assert (image.format, image.mode, image.size) == ("PNG", "L", (96, 96))
+    assert written.read_bytes() == again.read_bytes() != other.read_bytes()
+
+
+def test_the_pages_are_read_from_the_source_of_the_frame(tmp_path):
+    (tmp_path / "app.py").write_text(
+        "import streamlit as st\n"
+        "A = {'': [st.Page('pages/start.py', title='Home', default=True)],\n"
+        "     'Group': [st.Page('pages/b/second.py', title='Second', url_path='other'), st.Page('pages/b/third.py')]}\n"
+        "st.navigation(A).run()\n"
+    )
+    found = browser.links(tmp_path / "app.py")
+    assert found == [Link("Home", ""), Link("Second", "other"), Link("third", "third")]
+    assert [link.name for link in found] == ["home", "other", "third"]
+
+
+def test_every_page_with_a_control_that_is_timed_is_a_page_of_the_app(tmp_path):
+    names = {link.name for link in browser.links()}
+    assert set(interactions.CONTROLS) <= names
+    assert {each.page for each in interactions.interactions(tmp_path)} <= names
+
+
+def test_a_key_is_the_class_that_streamlit_makes_of_it():
+    assert interactions.Control("autoencoder.direction.0", "input").box == ".st-key-autoencoder-direction-0"
+
+
+def test_times_in_percentiles():
+    assert pages.summary([]) == (None, None)
+    assert pages.summary([200.0]) == (200.0, 200.0)
+    assert pages.summary([float(n) for n in range(101)]) == (50.0, 95.0)
+
+
+@pytest.mark.parametrize(("redrawn", "whole"), [(None, False), (3, False), (29, False), (30, True), (40, True)])
+def test_a_page_is_redrawn_as_a_whole_from_three_quarters_on(redrawn, whole):
+    row = pages.Row("convolution", "stride", 6, 310.4, 402.0, redrawn=redrawn, elements=40)
+    assert row.whole is whole
+    assert ("whole page" in pages.line(row)) is whole
+
+
+def test_a_row_of_the_table():
+    row = pages.Row("diagnose", "threshold to label", 20, 196.4, 240.6, "p95 300", 12, 46)
+    assert pages.line(row).split() == [
+        "diagnose",
+        "threshold",
+        "to",
+        "label",
+        "20",
+        "196",
+        "241",
+        "p95",
+        "300",
+        "12",
+        "of",
+        "46",
+    ]
+
+
+class Window:
+    """As much of a visitor as `measure` touches."""
+
+    page = context = property(lambda self: self)
+
+    def close(self):
+        self.closed = True
+
+
+def measured(monkeypatch, steps, **options):
+    window = Window()
+    monkeypatch.setattr(pages, "session", lambda *_: (window, 0.0))
+    row = pages.measure(
+        None, None, interactions.Interaction("gan", "epoch", 3, steps, **options), Link("GAN", "gan"), 3
+    )
+    assert window.closed
+    return row
+
+
+def test_what_is_not_found_is_told_and_stops_nothing(monkeypatch, capsys):
+    def steps(visitor, repeats):
+        raise interactions.ControlError("not found")
+        yield
+
+    row = measured(monkeypatch, steps)
+    assert (row.n, row.p50_ms, row.note) == (0, None, "not found")
+    assert pages.exit_code([row, pages.Row("gan", "opening", 1, 5.0, 5.0)]) == 1
+    assert "gan, epoch: not found" in capsys.readouterr().err
+    assert pages.exit_code([pages.Row("gan", "opening", 1, 5.0, 5.0)]) == 0
+
+
+def test_what_changes_nothing_is_not_timed(monkeypatch):
+    found = [{"ms": 100.0, "redrawn": 4, "elements": 40}, None, {"ms": 300.0, "redrawn": 8, "elements": 40}]
+    row = measured(monkeypatch, lambda visitor, repeats: iter(found))
+    assert (row.n, row.p50_ms, row.redrawn, row.elements) == (2, 200.0, 8, 40)
+    assert row.note == "1 of 3 changed nothing"
+    assert measured(monkeypatch, lambda visitor, repeats: iter(found), one_control=False).redrawn is None
+
+
+def test_the_command_line_of_the_pages(capsys):
+    with pytest.raises(SystemExit) as ended:
+        pages.main(["--help"])
+    assert ended.value.code == 0
+    assert "--repeats" in capsys.readouterr().out
+    for wrong in (["--only", "nowhere"], ["--repeats", "0"]):
+        with pytest.raises(SystemExit) as ended:
+            pages.arguments(wrong)
+        assert ended.value.code == 2
+    assert "no page nowhere; there are home," in " ".join(capsys.readouterr().err.split())
+    assert pages.arguments(["--only", "gan", "home"]).only == ["gan", "home"]
+
+
+def test_the_benchmarks_are_called_by_name(monkeypatch, capsys):
+    called = []
+    monkeypatch.setattr(command, "BENCHMARKS", {"phantom": lambda: called.append("phantom")})
+    monkeypatch.setattr(command, "pages", lambda options: called.append(options) or 1)
+    assert command.main(["phantom"]) == 0
+    assert command.main(["phantom", "pages", "--only", "gan"]) == 1
+    assert command.main([]) == 1
+    assert called == ["phantom", "phantom", ["--only", "gan"], "phantom", []]
+    assert command.main(["nothing"]) == 2
+    assert "no benchmark 'nothing'" in capsys.readouterr().err

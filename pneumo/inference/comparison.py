@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from pneumo.inference import explanation, heatmap_checks
-from pneumo.inference.diagnosis import label_of, model_input
+from pneumo.inference.diagnosis import model_input, side_of
 from pneumo.inference.heatmap_checks import Curves, Pointing, Stage
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis
@@ -31,7 +31,7 @@ class Verdict:
 
     @property
     def label(self) -> str:
-        return label_of(self.probability, self.threshold)
+        return side_of(self.probability, self.threshold)
 
 
 def disagreement(verdicts: Sequence[Verdict]) -> list[str]:

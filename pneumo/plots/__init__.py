@@ -6,6 +6,7 @@ from pneumo.plots.classification import (
     confusion_cells,
     decision_curves,
     people,
+    people_counts,
     precision_recall_curves,
     reliability_curves,
     roc_curves,
@@ -15,12 +16,13 @@ from pneumo.plots.diagnosis import input_check_histogram, probability_bar, proba
 from pneumo.plots.generators import anomaly_histogram, code_against_input, code_sizes
 from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
-from pneumo.plots.robustness import robustness_map
+from pneumo.plots.robustness import CORRUPTION_TITLES, robustness_map
 from pneumo.plots.training import gan_training, histories, label_efficiency
 
 __all__ = [
     "CELLS",
     "CELL_TITLES",
+    "CORRUPTION_TITLES",
     "anomaly_histogram",
     "class_bars",
     "class_histogram",
@@ -37,6 +39,7 @@ __all__ = [
     "level_curves",
     "numbers",
     "people",
+    "people_counts",
     "precision_recall_curves",
     "probability_bar",
     "probability_histogram",

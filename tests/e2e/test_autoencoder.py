@@ -8,20 +8,17 @@ import pytest
 
 from pneumo import runs, training
 from pneumo.generators import latent, latent_measures
-from tests.e2e.test_browser import CHROMIUM, address, page, playwright  # noqa: F401
+from tests.e2e.conftest import started
 from tests.training.test_generators import small
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-]
+pytestmark = pytest.mark.e2e
 SOURCE = "phantom:120"
 MARGIN = 14  # of pages/_latent_map.js, between the border and the outermost points
 
 
 @pytest.fixture(scope="module", autouse=True)
 def weights(tmp_path_factory):
-    """A tiny measured autoencoder beside the default run; the app of `address` is started with it."""
+    """A tiny measured autoencoder beside the default run."""
     folder, patch = tmp_path_factory.mktemp("weights"), pytest.MonkeyPatch()
     default = runs.default_name()
     (folder / default).symlink_to(runs.weights_folder() / default)
@@ -34,12 +31,18 @@ def weights(tmp_path_factory):
     patch.undo()
 
 
-def open_section(page, section):  # noqa: F811
+@pytest.fixture(scope="module")
+def app(chromium, weights):
+    """An app of its own, with these weights."""
+    yield from started(chromium, PNEUMO_WEIGHTS=str(weights))
+
+
+def open_section(page, section):
     page.goto(re.match(r"https?://[^/]+", page.url)[0] + "/autoencoder")
     page.locator(".st-key-autoencoder-section button", has_text=section).click()
 
 
-def places(page, space):  # noqa: F811
+def places(page, space):
     """(N, 2): where the points of the map lie in the window, in pixels."""
     canvas = page.locator("canvas")
     canvas.scroll_into_view_if_needed()
@@ -50,7 +53,7 @@ def places(page, space):  # noqa: F811
     return np.array([box["x"], box["y"]]) + MARGIN + at * (np.array([box["width"], box["height"]]) - 2 * MARGIN)
 
 
-def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):  # noqa: F811
+def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):
     space = latent.read(weights / "vae_8")
     open_section(page, "Map")
     page.get_by_text("Nothing chosen").wait_for()
@@ -88,7 +91,7 @@ def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):  # n
     assert page.errors == []
 
 
-def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):  # noqa: F811
+def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):
     space = latent.read(weights / "vae_8")
     page.set_viewport_size({"width": 420, "height": 1000})
     open_section(page, "Map")
@@ -135,7 +138,7 @@ TIMED = """() => {
 }"""
 
 
-def test_the_picture_follows_a_slider(page):  # noqa: F811
+def test_the_picture_follows_a_slider(page):
     """Within 150 ms on an idle machine, the median of nine moves."""
     open_section(page, "Move through the code")
     slider = page.locator(".st-key-autoencoder-direction-0 input[type=range]")
@@ -155,7 +158,7 @@ def test_the_picture_follows_a_slider(page):  # noqa: F811
     assert page.errors == []
 
 
-def test_every_section_fits_a_narrow_dark_window(page):  # noqa: F811
+def test_every_section_fits_a_narrow_dark_window(page):
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 420, "height": 900})
     for section in ("Reconstruct", "Code size", "Move through the code", "Map", "Denoise", "Odd pictures"):

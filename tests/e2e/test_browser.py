@@ -1,15 +1,9 @@
-"""The main path in a real Chromium: open, upload, move the threshold, heatmap, download. Needs a chromium on the machine."""
+"""The main path in a real Chromium: open, upload, move the threshold, heatmap, download."""
 
 import csv
 import io
 import os
 import re
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 
 import pytest
 
@@ -18,73 +12,7 @@ from pneumo import runs
 from pneumo.inference import diagnosis, examples
 from pneumo.metrics import classification
 
-playwright = pytest.importorskip("playwright.sync_api")
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-]
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-
-
-@pytest.fixture(scope="module")
-def address(tmp_path_factory):
-    """A running app on a free port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    log = (tmp_path_factory.mktemp("app") / "log").open("w+")
-    app = subprocess.Popen(
-        [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
-         "--server.address", "127.0.0.1"],
-        cwd=runs.REPOSITORY, stdout=log, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health")
-        yield f"http://127.0.0.1:{port}"
-        log.seek(0)
-        assert "Traceback" not in log.read()
-    finally:
-        app.terminate()
-        app.wait(20)
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            urllib.request.urlopen(url, timeout=2).read()
-            return
-        except OSError:
-            time.sleep(0.2)
-    raise AssertionError(f"{url} did not answer within a minute")
-
-
-@pytest.fixture
-def page(address):
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(60_000)
-        page.errors = []
-        page.on("console", lambda message: page.errors.append(message.text) if _is_error(message) else None)
-        page.on("pageerror", lambda error: page.errors.append(str(error)))
-        page.goto(address)
-        yield page
-        browser.close()
-
-
-def _is_error(message) -> bool:
-    """Streamlit looks for its own address: from a page it asks /<page>/_stcore/... before /_stcore/..., and the browser
-    reports the first as not found. Every other error on the console counts."""
-    probing = re.search(r"^https?://[^/]+/[^/]+/_stcore/(health|host-config)$", message.location.get("url", ""))
-    return message.type == "error" and not (probing and "404" in message.text)
+pytestmark = pytest.mark.e2e
 
 
 def test_from_the_door_to_the_download(page, tmp_path):

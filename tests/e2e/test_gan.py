@@ -6,20 +6,16 @@ import pytest
 
 from pneumo import runs
 from pneumo.generators import game, sampling
-from tests.e2e.test_browser import CHROMIUM, address, page, playwright  # noqa: F401
 
-pytestmark = [
-    pytest.mark.e2e,
-    pytest.mark.skipif(not CHROMIUM, reason="no Chromium on this machine (Debian: apt-get install chromium)"),
-]
+pytestmark = pytest.mark.e2e
 
 
-def open_tab(page, tab):  # noqa: F811
+def open_tab(page, tab):
     page.goto(re.match(r"https?://[^/]+", page.url)[0] + "/gan")
     page.get_by_role("tab", name=tab).click()
 
 
-def test_the_scrubber_moves_samples_and_curves_and_plays(page):  # noqa: F811
+def test_the_scrubber_moves_samples_and_curves_and_plays(page):
     epochs = list(sampling.snapshots(runs.load("conv_gan")))
     open_tab(page, "Training")
     page.get_by_text(f"samples after {epochs[-1]} epochs").wait_for()
@@ -35,7 +31,7 @@ def test_the_scrubber_moves_samples_and_curves_and_plays(page):  # noqa: F811
     assert not page.errors
 
 
-def test_the_game_is_played_to_its_end(page):  # noqa: F811
+def test_the_game_is_played_to_its_end(page):
     open_tab(page, "Real or generated?")
     for pair in range(1, game.PAIRS + 1):
         page.get_by_text(f"Pair {pair} of {game.PAIRS}.").wait_for()

@@ -1,0 +1,103 @@
+"""Every page for everyone: axe-core in both themes, no sideways scrolling on a phone, whole use by keyboard."""
+
+import pytest
+
+from benchmarks import browser
+
+pytestmark = pytest.mark.e2e
+LINKS = browser.links()
+SERIOUS = ("serious", "critical")
+# What Streamlit draws and no page can change: (rule of axe, selector of the elements, why).
+STREAMLITS = (
+    ("list", "[data-testid=stSidebarNavItems]", "the groups of the menu are <div> in its <ul>"),
+    ("listitem", "[data-testid=stSidebarNavItems] li", "and the links of a group <li> in that <div>"),
+)
+# Elements of serious violations, each with its rule, what axe says of it, and the start of its HTML.
+AXE = """async excused => {
+    const found = await axe.run({ resultTypes: ['violations'] });
+    const shown = element => element.outerHTML.replace(/\\s+/g, ' ').slice(0, 160);
+    return found.violations.flatMap(rule => rule.nodes.map(node => ({ rule, node, element: document.querySelector(node.target[0]) })))
+        .filter(({ rule, element }) => !excused.some(([id, selector]) => id === rule.id && element?.matches(selector)))
+        .map(({ rule, node, element }) => [rule.impact,
+            `${rule.id}: ${[...node.any, ...node.all, ...node.none][0]?.message ?? rule.help} in ${element ? shown(element) : node.target}`]);
+}"""
+# How far the page and what scrolls in it are wider than they show, and the widest elements.
+SIDEWAYS = """() => {
+    const main = document.querySelector('[data-testid=stMain]'), root = document.scrollingElement;
+    const hidden = Math.max(root.scrollWidth - root.clientWidth, main.scrollWidth - main.clientWidth);
+    const wide = [...main.querySelectorAll('*')].map(each => [each.getBoundingClientRect().right, each]).filter(([right]) => right > innerWidth);
+    return [hidden, wide.sort((one, other) => other[0] - one[0]).slice(0, 3).map(([right, each]) => `${each.tagName} to ${Math.round(right)} px`)];
+}"""
+# The key of the widget that has the focus, and whether that is inside the page at all.
+FOCUSED = """() => {
+    const box = document.activeElement?.closest('[class*=st-key-]');
+    return box ? [...box.classList].find(each => each.startsWith('st-key-')).slice('st-key-'.length) : null;
+}"""
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """axe-core's script, as the package brings it."""
+    return pytest.importorskip("axe_playwright_python.base").AXE_SCRIPT
+
+
+def serious(page, axe) -> list[str]:
+    page.evaluate(axe)
+    found = page.evaluate(AXE, [[rule, selector] for rule, selector, _ in STREAMLITS])
+    return sorted({text for impact, text in found if impact in SERIOUS})
+
+
+def test_the_menu_has_the_pages_that_are_tested(page):
+    browser.wait_complete(page)
+    menu = page.locator("[data-testid=stSidebarNavLink]")
+    paths = [menu.nth(n).get_attribute("href").rstrip("/").rsplit("/", 1)[-1] for n in range(menu.count())]
+    titles = [text.strip() for text in menu.locator("[data-testid=stMarkdownContainer], span[label]").all_inner_texts()]
+    assert sorted(link.path for link in LINKS if link.path) == sorted(
+        path for path in paths if path and ":" not in path
+    )
+    assert len(paths) == len(LINKS), titles
+
+
+@pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
+def test_a_page_is_for_everyone(app, new_page, axe, link):
+    page = new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    browser.open_page(page, app, link)
+    light = serious(page, axe)
+    page.emulate_media(color_scheme="dark")
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.wait_for_function("getComputedStyle(document.querySelector('[data-testid=stApp]')).colorScheme === 'dark'")
+    browser.wait_complete(page)
+    dark = serious(page, axe)
+    hidden, widest = page.evaluate(SIDEWAYS)
+
+    assert page.locator("[data-testid=stException]").count() == 0, f"{link.name} shows an error"
+    assert light == [], f"{link.name} in the light theme"
+    assert dark == [], f"{link.name} in the dark theme on a phone"
+    assert hidden <= 0, f"{link.name} scrolls sideways by {hidden} px: {', '.join(widest)}"
+    assert page.errors == []
+
+
+def test_diagnose_by_keyboard_alone(app, new_page):
+    """Tab reaches what one needs, in this order of the page or another; arrows move the threshold."""
+    page = new_page()
+    browser.open_page(page, app, next(link for link in LINKS if link.name == "diagnose"))
+    wanted = {"diagnose-upload", "diagnose-run", "diagnose-threshold", "diagnose-heatmap"}
+    reached = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if (key := page.evaluate(FOCUSED)) and key not in reached:
+            reached.append(key)
+        missing = {name for name in wanted if not any(each.startswith(name) for each in reached)}
+        if key == "diagnose-threshold" and "moved" not in reached:
+            value = "document.activeElement.value"
+            before = float(page.evaluate(value))
+            page.keyboard.press("ArrowRight" if before < 0.5 else "ArrowLeft")
+            assert float(page.evaluate(value)) == pytest.approx(before + (0.001 if before < 0.5 else -0.001))
+            reached.append("moved")
+            browser.wait_complete(page)
+            assert page.evaluate(FOCUSED) == "diagnose-threshold", "the focus is lost when the page follows"
+        if not missing:
+            break
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert missing == set(), f"Tab reached only {reached}"
+    assert page.errors == []
