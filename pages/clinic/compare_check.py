@@ -28,9 +28,10 @@ def show(
     # At first one that learned from this kind of image: the others' maps of it have little to be right about.
     phantom = file.synthetic and not file.generated
     likely = [name for name in single if shared.knows_phantoms(name) == phantom] or list(single)
-    shared.keep("compare.check_run", likely[0], single)
+    chooser = f"compare.check_run_{'phantoms' if phantom else 'people'}"  # a choice for one kind is not carried over
+    shared.keep(chooser, likely[0], single)
     left, right = st.columns([2, 1], vertical_alignment="bottom")
-    name = left.selectbox("Model", list(single), key="compare.check_run", format_func=shared.title)
+    name = left.selectbox("Model", list(single), key=chooser, format_func=shared.title)
     run, layer = chosen[single[name]], layers[name]
     titles = names.layer_titles(layers_of(name, run.card.weights.sha256)[0])
     key = "check", run.card.weights.sha256, view.method, layer, view.target
