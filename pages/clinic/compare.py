@@ -38,13 +38,13 @@ def main() -> None:
 
 def choose_input() -> tuple[Example, list[Run]]:
     """The image, a built-in example until one is uploaded, and the runs."""
-    left, middle, right = st.columns([3, 3, 4], gap="medium")
+    left, right = st.columns([2, 3], gap="medium")
     upload = left.file_uploader("Upload a chest X-ray", key="compare.upload")
     examples = built_in()
     # To these models an image that was emptied looks like PNEUMONIA: only where NORMAL was said do deletion and insertion move.
     first = next((title for title, each in examples.items() if each.generated and not each.label), next(iter(examples)))
     shared.keep("compare.example", first, examples)
-    title = middle.selectbox(
+    title = right.selectbox(
         "Or try an example",
         list(examples),
         key="compare.example",
