@@ -24,13 +24,13 @@ from pneumo.schema import (
     Recipe,
     RunCard,
 )
-from pneumo.training import measurement
+from pneumo.training import checkpoint, measurement
 from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.measurement import Measurement
 from pneumo.training.reconstruction import ReconstructionTask
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Task
-from pneumo.training.trainer import CHECKPOINT_EVERY_S, CHECKPOINT_FILE, Progress, State, Trainer
+from pneumo.training.trainer import CHECKPOINT_EVERY_S, Progress, State, Trainer
 
 TASKS: dict[str, type[Task]] = {
     "classification": ClassificationTask,
@@ -99,17 +99,11 @@ def train(
     state = trainer.fit(resume=resume)
     if trainer.accelerator.is_main_process:
         card = _save(recipe, folder, dataset, splits, task, trainer, state)
-        _remove_checkpoints(folder)
+        checkpoint.remove(folder)
     trainer.accelerator.wait_for_everyone()
     if not trainer.accelerator.is_main_process:
         card = runs.read_card(folder)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in resized.errors.items()})
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    """The checkpoint of the finished training, and half-written ones that a kill left."""
-    for path in (folder / CHECKPOINT_FILE, *folder.glob(f".{CHECKPOINT_FILE}.*")):
-        path.unlink(missing_ok=True)
 
 
 def is_main_process() -> bool:
@@ -141,11 +135,6 @@ def _pretrained(recipe: Recipe) -> dict[str, Tensor] | None:
     return result
 
 
-def has_checkpoint(folder: Path) -> bool:
-    """Whether an unfinished training in a folder can go on."""
-    return (folder / CHECKPOINT_FILE).is_file()
-
-
 def check_free(folder: Path) -> None:
     """Raises PneumoError where a finished run would be overwritten."""
     if (folder / runs.CARD_FILE).exists():
@@ -154,7 +143,7 @@ def check_free(folder: Path) -> None:
 
 def _check_folder(folder: Path, resume: bool) -> None:
     check_free(folder)
-    if has_checkpoint(folder) and not resume:
+    if checkpoint.exists(folder) and not resume:
         raise PneumoError(f"{folder} holds an unfinished training; add --resume to go on, or choose another --out")
 
 
