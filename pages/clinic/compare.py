@@ -8,7 +8,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages import shared
-from pages.clinic import compare_check, compare_view
+from pages.clinic import compare_check, compare_view, diagnose_input
 from pneumo.formatting import listed
 from pneumo.inference import comparison, diagnosis
 from pneumo.inference.comparison import Verdict
@@ -39,7 +39,7 @@ def main() -> None:
 def choose_input() -> tuple[Example, list[Run]]:
     """The image, a built-in example until one is uploaded, and the runs."""
     left, right = st.columns([2, 3], gap="medium")
-    upload = left.file_uploader("Upload a chest X-ray", key="compare.upload")
+    upload = left.file_uploader("Upload a chest X-ray", key="compare.upload", type=diagnose_input.READ)
     examples = built_in()
     # To these models an image that was emptied looks like PNEUMONIA: only where NORMAL was said do deletion and insertion move.
     first = next((title for title, each in examples.items() if each.generated and not each.label), next(iter(examples)))
