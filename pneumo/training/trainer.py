@@ -271,7 +271,7 @@ class Trainer:
         return bool(self.accelerator.reduce(asked, "sum").item())
 
     def _criterion(self, row: dict[str, float]) -> float:
-        """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
+        """The recipe's criterion on validation, with its sign such that more is better; undefined counts as worst."""
         if self.recipe.criterion == "last":
             return row["epoch"]
         value = row[f"validation_{self.recipe.criterion}"]
@@ -309,18 +309,18 @@ class Trainer:
 
     # --- checkpoints --------------------------------------------------------------------------------------
 
-    def _parts(self) -> checkpoint.Parts:
+    def _stateful(self) -> checkpoint.Stateful:
         modules = {name: self.accelerator.unwrap_model(module) for name, module in self.task.modules.items()}
         if self.average:
             modules["average"] = self.average
-        return checkpoint.Parts(modules, self.optimisers, self.schedules)
+        return checkpoint.Stateful(modules, self.optimisers, self.schedules)
 
     def _store(self) -> None:
         if self.accelerator.is_main_process:
-            checkpoint.store(self.folder, self.recipe, asdict(self.state), self.best, self._parts())
+            checkpoint.store(self.folder, self.recipe, asdict(self.state), self.best, self._stateful())
 
     def _restore(self) -> None:
-        state, self.best = checkpoint.restore(self.folder, self.recipe, self._parts())
+        state, self.best = checkpoint.restore(self.folder, self.recipe, self._stateful())
         self.state = State(**state)
 
 

@@ -18,7 +18,16 @@ PLAIN = [f"augment.{name}=0" for name in ("rotation_deg", "shift", "shear_deg", 
 STEADY = ["storage=float32", "learning_rate=.005", "criterion=loss", "patience=0"]
 
 
-GAN = ["conv_gan", "--data", "phantom:96", "image.size=16", "epochs=2", "batch_size=16", "precision=float32", "gan_r1=1"]
+GAN = [
+    "conv_gan",
+    "--data",
+    "phantom:96",
+    "image.size=16",
+    "epochs=2",
+    "batch_size=16",
+    "precision=float32",
+    "gan_r1=1",
+]
 
 
 def launch(folder, processes: int, *changes: str, recipe: list[str] = RECIPE) -> subprocess.CompletedProcess:
