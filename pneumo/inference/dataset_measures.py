@@ -45,9 +45,22 @@ def summarise(
     of: whose split is meant: a run's card, which also says what the source is called, or a data spec.
     progress(done, total) may raise to stop the work.
     """
+    return surveyed(source, of, progress, name=name, title=title)[1]
+
+
+def surveyed(
+    source: str,
+    of: RunCard | DataSpec | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    name: str = "data",
+    title: str = "",
+) -> tuple[Survey, DataSetSummary]:
+    """As `summarise`, with the survey it comes from, which can read the images again."""
     check(name, of)
     dataset = data.open_source(source)
-    return summary_of(dataset_audit.take(source, progress), dataset, of, name=name, title=title)
+    result = dataset_audit.take(source, progress)
+    return result, summary_of(result, dataset, of, name=name, title=title)
 
 
 def check(name: str, of: RunCard | DataSpec | None) -> None:
