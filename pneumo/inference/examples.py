@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -41,6 +43,11 @@ class Example:
     @property
     def label_name(self) -> str:
         return CLASS_NAMES[self.label]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
 
     @property
     def told(self) -> str:

@@ -12,7 +12,7 @@ from pneumo.plots.classification import (
     roc_curves,
 )
 from pneumo.plots.dataset import class_bars, class_histogram, cue_areas, image_sizes, level_curves
-from pneumo.plots.diagnosis import input_check_histogram, probability_bar, probability_histogram
+from pneumo.plots.diagnosis import input_check_histogram, probability_histogram
 from pneumo.plots.generators import anomaly_histogram, code_against_input, code_sizes
 from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
@@ -42,7 +42,6 @@ __all__ = [
     "people",
     "people_counts",
     "precision_recall_curves",
-    "probability_bar",
     "probability_histogram",
     "randomisation",
     "reliability_curves",
