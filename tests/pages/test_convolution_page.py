@@ -5,7 +5,7 @@ import streamlit as st
 
 from pneumo import runs
 from pneumo.lessons import convolution
-from tests.pages.test_pages import leave_and_come_back, open_page, texts
+from tests.pages.helpers import leave_and_come_back, open_page, texts
 
 PAGE = "pages/classroom/convolution.py"
 

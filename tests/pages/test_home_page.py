@@ -12,7 +12,7 @@ from pneumo import runs
 from pneumo.formatting import probability, rate, score, span
 from pneumo.inference import diagnosis, examples
 from pneumo.runs import names
-from tests.pages.test_pages import open_page, texts
+from tests.pages.helpers import open_page, texts
 
 PAGE = "pages/home.py"
 
