@@ -17,10 +17,8 @@ from tests.hostile import hostile_files
 
 TIMEOUT_S = 60
 PAGES = (
-    "pages/home.py",
     "pages/clinic/diagnose.py",
     "pages/evidence/results.py",
-    "pages/classroom/convolution.py",
 )
 
 
@@ -57,19 +55,7 @@ def test_every_page_opens_without_an_exception(page):
     assert len(app.title) == 1
 
 
-def test_home_names_the_default_run_with_its_figures_and_the_disclaimer():
-    app, card = open_page("pages/home.py"), runs.load().card
-    assert "Not a medical device" in texts(app.warning)
-    assert card.name in texts(app.markdown)
-    shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["AUROC"] == f"{card.metrics['test'].auroc:.3f}"
-    assert shown["Sensitivity"] == f"{card.metrics['test'].sensitivity:.1%}", (
-        "a share is written as on every other page"
-    )
-    assert all(limit in texts(app.markdown) for limit in card.limits)
-
-
-@pytest.mark.parametrize("page", PAGES[:3])
+@pytest.mark.parametrize("page", PAGES)
 def test_without_a_usable_run_a_page_says_what_to_do(page, tmp_path, monkeypatch):
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = open_page(page)
@@ -283,16 +269,6 @@ def test_another_run_starts_at_its_own_threshold():
     assert app.slider(key="diagnose.threshold").value == pytest.approx(
         runs.load("pneumonia_cnn").card.point().threshold
     )
-
-
-def test_the_place_of_the_window_outlasts_a_look_at_another_page():
-    app = open_page("pages/classroom/convolution.py")
-    app.slider(key="convolution.row").set_value(3).run()
-    app.button(key="convolution.step").click().run()
-    app.selectbox(key="convolution.picture").set_value(2).run()
-    app = leave_and_come_back(app, "pages/classroom/convolution.py")
-    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (3, 7)
-    assert app.selectbox(key="convolution.picture").value == 2
 
 
 def test_open_file_names_the_files_that_are_there():
