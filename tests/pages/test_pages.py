@@ -212,14 +212,6 @@ def test_hostile_files_on_the_page():
     assert refused.sum() > 100
 
 
-def test_evidence_follows_the_part():
-    app, card = open_page("pages/evidence/results.py"), runs.load().card
-    assert {m.label: m.value for m in app.metric}["AUROC"] == f"{card.metrics['test'].auroc:.3f}"
-    app.get("button_group")[0].set_value("validation").run()
-    assert {m.label: m.value for m in app.metric}["AUROC"] == f"{card.metrics['validation'].auroc:.3f}"
-    assert not app.exception
-
-
 def test_a_16_bit_png_and_a_tiny_picture_are_read():
     noise = np.random.default_rng(0).integers(0, 255, (40, 40), dtype=np.uint8)
     app = upload(open_page("pages/clinic/diagnose.py"), ("tiny.png", radiograph.encode_png(noise)))
