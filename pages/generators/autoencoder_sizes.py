@@ -71,9 +71,10 @@ def _conclusion(short: dict[str, Latent]) -> str:
         else ""
     )
     ahead = [name for name, about in short.items() if about.jpeg and about.jpeg.psnr.value > about.model.psnr.value]
+    beaten = listed([short_title(name) for name in ahead])
     return sentence + (
-        f"JPEG of the same size has the higher PSNR than {listed([short_title(name) for name in ahead]) or 'none of them'}. "
-        "But JPEG knows nothing about chests, and there is no image between two JPEG files."
+        f"JPEG of the same size has a {f'higher PSNR than {beaten}' if ahead else 'lower PSNR than all of them'}. "
+        "JPEG knows nothing about chests: there is no image between two JPEG files."
     )
 
 
