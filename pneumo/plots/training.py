@@ -55,7 +55,7 @@ def histories(
             )
     figure.update_layout(
         height=380,
-        margin=MARGIN,
+        margin=MARGIN | {"t": 12},
         xaxis={"title": "Epoch (0 is before training, ★ was kept)"},
         yaxis={
             "title": title or name,
