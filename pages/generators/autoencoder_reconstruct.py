@@ -14,7 +14,6 @@ from pages.generators.autoencoder_runs import (
     code_text,
     held_out,
     short_title,
-    title_of,
 )
 from pages.generators.gallery import Tile, show_gallery, show_image
 from pneumo.formatting import listed, score
@@ -77,7 +76,7 @@ def _result(name: str, image: np.ndarray) -> Reconstruction:
 def _tile(name: str, result: Reconstruction, view: str) -> Tile:
     return Tile(
         result.result if view == VIEWS[0] else heat_image(result.error / BRIGHTEST),
-        f"{view} by {title_of(name)}",
+        f"{view} by {shared.title(name)}",
         (
             short_title(name),
             code_text(reconstruction.code_size(shared.load_run(name))),
@@ -104,13 +103,13 @@ def _trained_on(names: list[str]) -> str:
 @shared.guarded
 def show_nine(names: list[str]) -> None:
     shared.keep("autoencoder.nine", names[0], names)
-    name = st.selectbox("Model", names, key="autoencoder.nine", format_func=title_of, width=SELECTOR_PX)
+    name = st.selectbox("Model", names, key="autoencoder.nine", format_func=shared.title, width=SELECTOR_PX)
     real, images = _nine_images(names)
     results = _reconstructed(name, shared.load_card(name).weights.sha256, dataset_audit.named_source(), images)
     rows = np.stack([each.original for each in results] + [each.result for each in results])
     show_image(
         sheets.grid(rows, columns=len(results)),
-        f"Above, {len(results)} originals; below each, its reconstruction by {title_of(name)}",
+        f"Above, {len(results)} originals; below each, its reconstruction by {shared.title(name)}",
     )
     st.caption(
         f"Top row: {'held-out radiographs' if real else 'phantoms, which no autoencoder here was trained on'}. Bottom row: "
