@@ -10,7 +10,7 @@ from hypothesis import settings
 
 from pneumo import models, runs, training
 from pneumo.codec import decode, encode
-from pneumo.inference import examples
+from pneumo.inference.examples import Example, phantom_examples
 from pneumo.metrics import calibration
 from pneumo.runs import Run
 from pneumo.schema import Recipe
@@ -46,9 +46,9 @@ def small_run(small_run_folder) -> Run:
 
 
 @pytest.fixture(scope="session")
-def examples() -> list[examples.Example]:
+def examples() -> list[Example]:
     """The built-in phantoms."""
-    return examples.phantom_examples()
+    return phantom_examples()
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from pages.shared.runs import (
     pick_card,
     pick_run,
     the_input_check,
+    title,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.threshold import choose_threshold
@@ -58,4 +59,5 @@ __all__ = [
     "probability",
     "real_cases",
     "the_input_check",
+    "title",
 ]

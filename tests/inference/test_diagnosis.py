@@ -7,14 +7,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
 from pneumo import data
 from pneumo.images import radiograph, transforms
-from pneumo.inference import batch, comparison, diagnosis, evaluation, examples
-from pneumo.metrics import calibration
+from pneumo.inference import batch, comparison, diagnosis, evaluation
+from pneumo.inference.examples import generated_examples, phantom_examples
+from pneumo.runs import forward
 from pneumo.schema import Assessment, Interval, PneumoError
 from tests.hostile import hostile_files
 
@@ -38,14 +40,13 @@ def test_dataset_row_and_upload_give_the_same_bits_and_probability(folder, small
             continue
         upload = diagnosis.diagnose(small_run, (folder / item.name).read_bytes(), "upload.png")
         np.testing.assert_array_equal(resized.array[index], upload.seen)
-        row = transforms.normalise(diagnosis._as_batch(resized.array[index]), small_run.card.image)[0]
-        served = transforms.preprocess(upload.radiograph.pixels, small_run.card.image)
+        row = transforms.normalise(torch.from_numpy(resized.array[index].copy())[None], small_run.card.image)[0]
+        _, served = transforms.preprocess(upload.radiograph.pixels, small_run.card.image)
         assert row.equal(served)
         again = diagnosis.diagnose_radiograph(small_run, radiograph.read((folder / item.name).read_bytes()), "row")
         assert again.probability == upload.probability
-        logits = evaluation._logits(small_run, resized.array, np.array([index]))
-        batch = calibration.calibrated(logits, small_run.card.temperature, small_run.card.bias)
-        assert batch[0] == upload.probability
+        batch = forward.probabilities(small_run, resized.array, rows=np.array([index]))
+        assert batch[0] == pytest.approx(upload.probability, abs=1e-6)  # in another batch
 
 
 def test_png_and_dicom_of_the_same_pixels_give_the_same_probability(small_run, examples):
@@ -191,9 +192,7 @@ def test_the_caveat_that_matters_most_comes_first(small_run, examples):
 
 
 def test_the_text_of_an_image_says_what_it_shows(small_run, examples):
-    result = replace(
-        diagnosis.diagnose(small_run, examples[0].data, "x.png"), probability=0.934, indeterminate=None
-    )
+    result = replace(diagnosis.diagnose(small_run, examples[0].data, "x.png"), probability=0.934, indeterminate=None)
     values = np.zeros((30, 30), np.float32)
     values[25, 28] = 1
     heat = diagnosis.Heatmap("PNEUMONIA", values, values)
@@ -207,7 +206,8 @@ def test_the_text_of_an_image_says_what_it_shows(small_run, examples):
 
 
 @pytest.mark.parametrize(
-    ("place", "words"), [((0, 0), "upper left"), ((15, 15), "centre"), ((15, 29), "middle right"), ((29, 15), "lower centre")]
+    ("place", "words"),
+    [((0, 0), "upper left"), ((15, 15), "centre"), ((15, 29), "middle right"), ((29, 15), "lower centre")],
 )
 def test_places_in_words(place, words):
     values = np.zeros((30, 30), np.float32)
@@ -221,7 +221,7 @@ def test_indeterminate_includes_both_ends():
 
 
 def test_examples_are_the_same_every_time_and_have_both_classes(examples):
-    assert [e.data for e in examples] == [e.data for e in examples.phantom_examples()]
+    assert [e.data for e in examples] == [e.data for e in phantom_examples()]
     assert {e.label for e in examples} == {0, 1}
     assert all(e.synthetic for e in examples)
 
@@ -314,7 +314,7 @@ def test_the_same_pixels_are_one_image_whatever_the_file(small_run, examples):
 
 
 def test_examples_give_nothing_away(examples):
-    for some in (examples, examples_module.generated_examples()):
+    for some in (examples, generated_examples()):
         assert [each.name for each in some] == [f"Example {n}" for n in range(1, len(some) + 1)]
 
 
@@ -419,10 +419,10 @@ def test_every_caution_has_its_note():
 
 
 def test_generated_examples_are_marked_and_stay_out_where_there_is_no_gan(tmp_path, monkeypatch, small_run):
-    result = examples.generated_examples()
+    result = generated_examples()
     assert [example.label for example in result] == [1, 0, 0, 1] and all(example.generated for example in result)
     assert all(b"Not a radiograph of a person" in example.data for example in result)
     told = diagnosis.diagnose(small_run, result[0].data, result[0].name, synthetic=True, generated=True)
     assert told.warnings[0].code == "generated" and "no real patient" in told.warnings[0].message
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
-    assert examples.generated_examples() == []
+    assert generated_examples() == []

@@ -202,10 +202,10 @@ def test_predict_carries_the_gate_and_the_choice_against_it(tmp_path, capsys):
 
 
 def test_the_command_prints_both_rates(capsys):
-    assert cli.main(["input_check"]) == 0
+    assert cli.main(["input-check"]) == 0
     told = capsys.readouterr().out
     assert "internal test radiographs of 263 patients" in told and "photograph" in told
-    assert cli.main(["input_check", "--json"]) == 0
+    assert cli.main(["input-check", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["measured"]["accepted"]["n"] == 501
 
 
@@ -221,5 +221,5 @@ def test_the_card_of_a_classifier_has_both_rates_with_intervals(capsys, shipped)
 
 
 def test_fitting_without_data_is_a_usage_error(capsys):
-    assert cli.main(["input_check", "--fit"]) == 2
+    assert cli.main(["input-check", "--fit"]) == 2
     assert "need --data" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from pneumo.inference import batch, diagnosis, examples
 from pneumo.metrics import classification, significance
 from pneumo.schema import CLASS_NAMES, Interval
 from tests.hostile import hostile_files
-from tests.pages.test_pages import leave_and_come_back, open_page, phantoms, texts, tiles, upload
+from tests.pages.helpers import buttons, leave_and_come_back, open_page, phantoms, texts, tiles, upload
 
 PAGE = "pages/clinic/diagnose.py"
 
@@ -28,13 +28,13 @@ def table(app):
 
 
 def choose_examples(app, kind: str):
-    next(each for each in app.get("button_group") if each.key == "diagnose.examples").set_value(kind).run()
+    buttons(app, "diagnose.examples").set_value(kind).run()
     assert not app.exception
     return app
 
 
 def strip(app):
-    return next(each for each in app.get("button_group") if each.key == "diagnose.open")
+    return buttons(app, "diagnose.open")
 
 
 def images(app) -> list:
@@ -139,7 +139,7 @@ def test_without_a_network_the_server_asks_once_and_the_page_goes_on(monkeypatch
     for _ in range(2):
         app = open_page(PAGE)
         assert not app.exception
-        choice = next(each for each in app.get("button_group") if each.key == "diagnose.examples")
+        choice = buttons(app, "diagnose.examples")
         assert "Real cases" not in choice.options
     assert asked == [4]
 
@@ -204,10 +204,10 @@ def test_the_heatmap_is_on_for_the_class_that_was_said_and_one_click_shows_the_o
         app = upload(open_page(PAGE), chests[0])
         assert f"heatmap for {said}" in images(app)[0]
         assert images(app)[0].startswith(f"Chest radiograph chest_1.png, {said}, probability {probability:.3f}, ")
-        heat = next(each for each in app.get("button_group") if each.key == "diagnose.heat")
+        heat = buttons(app, "diagnose.heat")
         heat.set_value(other).run()
         assert f"heatmap for {other}" in images(app)[0]
-        next(each for each in app.get("button_group") if each.key == "diagnose.heat").set_value("Off").run()
+        buttons(app, "diagnose.heat").set_value("Off").run()
         assert "heatmap" not in images(app)[0]
         assert not app.exception
 

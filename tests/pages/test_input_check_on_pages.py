@@ -9,7 +9,7 @@ from pneumo import runs
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, radiograph
 from pneumo.inference import diagnosis, input_check
-from tests.pages.test_pages import leave_and_come_back, open_page, phantoms, texts, upload
+from tests.pages.helpers import leave_and_come_back, open_page, phantoms, texts, upload
 
 PAGE = "pages/clinic/diagnose.py"
 

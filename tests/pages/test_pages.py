@@ -1,47 +1,16 @@
-"""Every page through AppTest, on the runs in the repository; and what the tests of single pages share."""
+"""Every page through AppTest, on the runs in the repository."""
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from pneumo import runs
-from pneumo.inference import examples
+from tests.pages.helpers import leave_and_come_back, open_page, texts
 
-TIMEOUT_S = 60
 PAGES = (
     "pages/home.py",
     "pages/clinic/diagnose.py",
     "pages/evidence/results.py",
     "pages/classroom/convolution.py",
 )
-
-
-def open_page(page: str) -> AppTest:
-    app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=TIMEOUT_S).run()
-    return app if page == "pages/home.py" else app.switch_page(page).run()
-
-
-def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
-    app.file_uploader(key="diagnose.upload").set_value([(name, blob, "image/png") for name, blob in files])
-    return app.run()
-
-
-def texts(elements) -> str:
-    return "\n".join(str(element.value) for element in elements)
-
-
-def tiles(app: AppTest) -> dict[str, str]:
-    return {metric.label: metric.value for metric in app.metric}
-
-
-def leave_and_come_back(app: AppTest, page: str) -> AppTest:
-    # Not to Home: as a file directly in pages/ AppTest would open it without the navigation.
-    return app.switch_page("pages/evidence/model_cards.py").run().switch_page(page).run()
-
-
-def phantoms(count: int = 2) -> list[tuple[str, bytes]]:
-    """Files to upload."""
-    drawn = examples.phantom_examples()[:count]
-    return [(f"phantom_{number}.png", example.data) for number, example in enumerate(drawn, 1)]
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -1,4 +1,3 @@
-
 from pneumo import plots
 
 

@@ -1,0 +1,34 @@
+"""python -m pneumo card: a run's model card."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pneumo.cli.arguments import FINE
+
+SUMMARY = "print a run's model card as Markdown, in the format of the Hugging Face hub"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "run", nargs="?", metavar="RUN", help="a name in weights/ or a folder; default: the default run"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: stdout")
+
+
+def run(options: argparse.Namespace) -> int:
+    from pneumo import runs
+    from pneumo.generators import latent, quality
+    from pneumo.inference import input_check
+    from pneumo.runs import model_card
+
+    folder = runs.resolve(options.run)
+    card = runs.read_card(folder)
+    measured = [*quality.card_sections(folder), *latent.card_sections(folder), *input_check.card_sections(card)]
+    text = model_card.markdown(card, measured)
+    if options.out:
+        runs.write(options.out, text.encode())
+    else:
+        print(text, end="")
+    return FINE

@@ -1,0 +1,89 @@
+"""predict: a row for every file, one bad file among good ones."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pneumo import cli, runs
+from pneumo.cli.predict import print_rows
+from pneumo.images import radiograph
+
+
+def test_predict_gives_a_row_for_each_file(weights, images, run):
+    (images / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0broken")
+    (images / "notes.txt").write_text("hello")
+    (images / "empty.dcm").write_bytes(b"")
+    code, out, _ = run("predict", images, "--json")
+    rows = json.loads(out)
+    assert code == cli.SOME_FAILED
+    assert len(rows) == 7
+    for row in rows:
+        assert row.keys() == {"path", "probability", "label", "threshold", "warnings", "error", "input_check"}
+    bad = [row for row in rows if row["error"]]
+    assert {row["path"].rsplit("/", 1)[1] for row in bad} == {"broken.jpg", "notes.txt", "empty.dcm"}
+    assert all(row["label"] is None and row["probability"] is None for row in bad)
+    good = [row for row in rows if not row["error"]]
+    assert all(row["label"] == ("PNEUMONIA" if row["probability"] >= row["threshold"] else "NORMAL") for row in good)
+
+
+def test_predict_all_good_exits_0_and_obeys_the_threshold(weights, images, run):
+    for threshold, label in (("0", "PNEUMONIA"), ("1", "NORMAL")):
+        code, out, _ = run("predict", images, "--json", "--threshold", threshold)
+        assert code == cli.FINE
+        assert {row["label"] for row in json.loads(out)} == {label}
+
+
+def test_predict_for_people(weights, images, run):
+    code, out, err = run("predict", images / "NORMAL")
+    assert code == cli.FINE
+    assert out.count("probability") == 2
+    assert "Do not use it for diagnosis or treatment" in err
+
+
+def test_json_alone_is_on_stdout_and_no_bytes_of_a_file_in_any_output(weights, tmp_path):
+    secret = "SECRET-PATIENT-NAME"
+    (tmp_path / "a.png").write_bytes(radiograph.encode_png(radiograph.np.zeros((64, 64), "u1")) + secret.encode())
+    (tmp_path / "b.dcm").write_bytes(b"\0" * 128 + b"DICM" + secret.encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "pneumo", "predict", str(tmp_path), "--json"],
+        capture_output=True, text=True, cwd=runs.REPOSITORY, check=False, timeout=60,
+    )  # fmt: skip
+    assert len(json.loads(done.stdout)) == 2
+    assert secret not in done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_uniform_image_gets_no_label_and_says_why(weights, tmp_path, run):
+    (tmp_path / "black.png").write_bytes(radiograph.encode_png(radiograph.np.zeros((200, 200), "u1")))
+    code, out, _ = run("predict", tmp_path, "--json")
+    [row] = json.loads(out)
+    assert (code, row["label"], row["error"]) == (cli.FINE, None, None)
+    assert "nearly uniform" in row["warnings"][0]
+    assert 0 <= row["probability"] <= 1
+    out = run("predict", tmp_path)[1]
+    assert "black.png: no result (probability" in out
+    assert f"warning: {row['warnings'][0]}" in out
+
+
+ROW = {"path": "x", "probability": 0.5, "label": "PNEUMONIA", "threshold": 0.5, "warnings": [], "error": None}
+
+
+def test_no_certainty_is_printed(capsys):
+    print_rows([ROW | {"probability": 0.99999}, ROW | {"probability": 0.00001}])
+    out = capsys.readouterr().out
+    assert "probability >0.999" in out
+    assert "probability <0.001" in out
+
+
+def test_a_refusal_is_told_from_a_file_that_cannot_be_read(capsys):
+    print_rows([ROW | {"error": "why", "input_check": each} for each in ({"verdict": "refused"}, None)])
+    assert capsys.readouterr().out.splitlines() == ["x: refused: why", "x: not read: why"]
+
+
+def test_a_wrong_run_is_refused_before_a_folder_is_listed(weights, images, run, monkeypatch):
+    monkeypatch.setattr("pneumo.inference.batch.files_below", lambda paths: pytest.fail("listed"))
+    code, out, err = run("predict", images, "--run", "smal")
+    assert (code, out) == (cli.USAGE, "")
+    assert "did you mean 'small'" in err
