@@ -3,6 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from pneumo import runs
+from pneumo.inference import examples
 
 TIMEOUT_S = 60
 HOME = "pages/home.py"
@@ -37,3 +38,15 @@ def tiles(app: AppTest) -> dict[str, str]:
 def buttons(app: AppTest, key: str):
     """A group of buttons (pills, segmented control) by its key."""
     return next(each for each in app.get("button_group") if each.key == key)
+
+
+def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    """Files given to Diagnose, (name, bytes) each."""
+    app.file_uploader(key="diagnose.upload").set_value([(name, blob, "image/png") for name, blob in files])
+    return app.run()
+
+
+def phantoms(count: int = 2) -> list[tuple[str, bytes]]:
+    """Phantoms as files to upload."""
+    drawn = examples.phantom_examples()[:count]
+    return [(f"phantom_{number}.png", example.data) for number, example in enumerate(drawn, 1)]
