@@ -71,8 +71,8 @@ CONTROLS = {  # page -> name -> control
     "diagnose": {
         "upload": Control("diagnose.upload", FILE),
         "threshold": Control("diagnose.threshold", SLIDER, "probability"),
-        "preset": Control("diagnose.preset", "button"),
-        "heatmap": Control("diagnose.heatmap", "label", "Heatmap"),
+        "preset": Control("diagnose.point", "input"),
+        "heatmap": Control("diagnose.heat", "button"),
         "opacity": Control("diagnose.opacity", SLIDER, "Opacity"),
     },
     "compare": {"check": Control("compare.check", "button", "Check its heatmap")},
@@ -83,11 +83,12 @@ CONTROLS = {  # page -> name -> control
         "stride": Control("convolution.stride", SLIDER, "Stride"),
     },
 }
-# What may hide a control: tabs, the choice of a section above everything else, closed expanders.
+# What may hide a control: tabs, the choice of a section above everything else, closed expanders, popovers.
 DOORS = (
     "[data-testid=stMain] [role=tab]",
     "[data-testid=stMain] [class*=-section] button",
     "[data-testid=stMain] [data-testid=stExpander] details:not([open]) summary",
+    "[data-testid=stMain] [data-testid=stPopover] button",
 )
 
 
@@ -182,39 +183,24 @@ def upload(files: Iterator[list[Path]], watch: str | None) -> Callable[[Visitor,
 
 
 def presets(visitor: Visitor, repeats: int) -> Times:
-    """A click on the operating points in turn, from the last to the first: the default is often the first."""
+    """Another operating point from the list, in turn; the time is that from the click on the point."""
     control = CONTROLS["diagnose"]["preset"]
+    for n in range(repeats):
+        visitor.find(control).click()
+        others = visitor.page.locator("[role=option]:not([aria-selected=true])").filter(visible=True)
+        others.first.wait_for()
+        yield visitor.time(None, others.nth(n % others.count()).click)
+
+
+def heatmap(visitor: Visitor, repeats: int) -> Times:
+    """The heatmap of the other class, back and forth."""
+    control = CONTROLS["diagnose"]["heatmap"]
     visitor.find(control)
-    buttons = visitor.page.locator(control.box).locator(control.inside).filter(visible=True)
-    for n in range(repeats):
-        button = buttons.nth(buttons.count() - 1 - n % buttons.count())
-        yield visitor.time(None, button.click)
-
-
-def heatmap_first(visitor: Visitor, repeats: int) -> Times:
-    """The heatmap of a file whose heatmap nobody has asked for: a new session each time."""
-    control = CONTROLS["diagnose"]["heatmap"]
-    for n in range(repeats):
-        if n:
-            browser.open_page(visitor.page, visitor.app, Link("", visitor.name))
-        yield visitor.time(control, visitor.find(control).click)
-
-
-def heatmap_next(visitor: Visitor, repeats: int) -> Times:
-    control = CONTROLS["diagnose"]["heatmap"]
-    switch = visitor.find(control)
-    for n in range(repeats + 1):
-        seen = visitor.time(control, switch.click)
-        if n:
-            yield seen
-
-
-def opacity(visitor: Visitor, repeats: int) -> Times:
-    """Shown only with the heatmap, which is switched on where it is not."""
-    if not visitor.page.locator(CONTROLS["diagnose"]["opacity"].box).count():
-        visitor.find(CONTROLS["diagnose"]["heatmap"]).click()
-        browser.wait_complete(visitor.page)
-    yield from press("opacity", "ArrowLeft", "ArrowRight")(visitor, repeats)
+    others = (
+        visitor.page.locator(control.box).locator(control.inside).and_(visitor.page.locator(":not([kind$=Active])"))
+    )
+    for _ in range(repeats):
+        yield visitor.time(control, others.first.click)
 
 
 def check_heatmap(visitor: Visitor, repeats: int) -> Times:
@@ -246,13 +232,13 @@ def interactions(folder: Path) -> list[Interaction]:
     return [
         Interaction("home", "page switch, second visit", 18, switch, one_control=False),
         Interaction("diagnose", "upload 1 to result", 5, upload(phantoms(1), "result"), f"p50 {UPLOAD_TARGET_MS}", one_control=False),
+        Interaction("diagnose", "upload 1, with heatmap", 3, upload(phantoms(1), None), one_control=False),
         Interaction("diagnose", "upload 20, all done", 2, upload(phantoms(20), None), one_control=False),
         Interaction("diagnose", "threshold to label", 20, press("threshold", "Home", "End", watch="label"), f"p95 {THRESHOLD_TARGET_MS}"),
         Interaction("diagnose", "threshold, all done", 10, press("threshold", "ArrowLeft", "ArrowRight")),
         Interaction("diagnose", "preset to label", 8, presets),
-        Interaction("diagnose", "heatmap, first", 3, heatmap_first),
-        Interaction("diagnose", "heatmap, next", 8, heatmap_next),
-        Interaction("diagnose", "opacity", 8, opacity),
+        Interaction("diagnose", "heatmap of other class", 8, heatmap),
+        Interaction("diagnose", "opacity", 8, press("opacity", "ArrowLeft", "ArrowRight")),
         Interaction("compare", "check its heatmap", 1, check_heatmap, one_control=False),
         Interaction("autoencoder", "direction", 8, press("direction", "ArrowRight")),
         Interaction("gan", "epoch", 8, press("epoch", "ArrowLeft", "ArrowRight")),

@@ -5,6 +5,7 @@ from __future__ import annotations
 COLOURS = {
     "NORMAL": "#0072B2",
     "PNEUMONIA": "#D55E00",
+    "UNCERTAIN": "#767676",  # grey, dark enough for letters
     "threshold": "#009E73",
     "band": "#999999",
     "train": "#56B4E9",

@@ -1,7 +1,6 @@
 """The nouns that pass between the floors: frozen dataclasses, no behaviour beyond checking themselves.
 
-What is written to disk goes through `pneumo.codec`, which names an unknown or a missing key. What a number may be stands
-beside its field, as a `Range`.
+`pneumo.codec` writes and reads them, and names an unknown or a missing key. The `Range` of a number stands beside its field.
 """
 
 from __future__ import annotations
@@ -31,10 +30,9 @@ class ImageWarning:
 
 @dataclass(frozen=True, eq=False)
 class Radiograph:
-    """A decoded radiograph.
+    """A decoded radiograph. warnings: what was noticed while reading, in a fixed order.
 
     pixels: (H, W) uint8, 0 black to 255 white, white is dense (bone), read-only.
-    warnings: what was noticed while reading, in a fixed order.
     """
 
     pixels: np.ndarray
@@ -61,8 +59,7 @@ class ImageSpec:
     size: side of the resized image in pixels. The aspect ratio is not kept, in training as in serving.
     mean, std: one number per channel, in units of intensity / 255.
     interpolation: "bilinear" (antialiased) or "nearest".
-    intensity: "raw" leaves grey values alone; "stretch" maps the 1st to the 99th percentile of the
-        radiograph to 0..255, which removes differences in exposure.
+    intensity: "raw" leaves grey values alone; "stretch" maps the radiograph's 1st to 99th percentile to 0..255.
     """
 
     size: Annotated[int, Range("8 or more pixels", lambda value: value >= 8)] = 128
@@ -364,6 +361,7 @@ class Diagnosis:
     stability: lowest and highest probability under small harmless changes of the image.
     radiograph: as read. seen: (S, S) uint8, the resized image the model was given.
     assessment: what the input check says of it; None where it was not asked. overridden: a result was asked for anyway.
+    indeterminate: the run's indeterminate zone, which decides the label together with the threshold.
     """
 
     name: str
@@ -375,6 +373,7 @@ class Diagnosis:
     seen: np.ndarray | None = None
     assessment: Assessment | None = None
     overridden: bool = False
+    indeterminate: Interval | None = None
 
     @property
     def warnings(self) -> tuple[ImageWarning, ...]:

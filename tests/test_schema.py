@@ -74,11 +74,11 @@ def test_mistakes_in_a_recipe_are_named(change, message):
     [
         (
             RunCard,
-            {"operating_points": [{"titel": ""}]},
-            "unknown key operating_points[0].titel; did you mean 'title'?",
+            {"operating_points": [{"titl": ""}]},
+            "unknown key operating_points[0].titl; did you mean 'title'?",
         ),
-        (RunCard, {"metrics": {"test": {"aurroc": 1}}}, "unknown key metrics.test.aurroc; did you mean 'auroc'?"),
-        (RunCard, {"indeterminate": {"hihg": 1}}, "unknown key indeterminate.hihg; did you mean 'high'?"),
+        (RunCard, {"metrics": {"test": {"aurocc": 1}}}, "unknown key metrics.test.aurocc; did you mean 'auroc'?"),
+        (RunCard, {"indeterminate": {"hgih": 1}}, "unknown key indeterminate.hgih; did you mean 'high'?"),
         (RunCard, {"recipe": {"image": {"sise": 1}}}, "unknown key recipe.image.sise; did you mean 'size'?"),
         (Recipe, {"model_args": {"a": [0.5, float("inf")]}}, "model_args.a[1] is inf; expected a finite number"),
         (Recipe, {"name": "x" * 10_000}, None),

@@ -1,15 +1,62 @@
-"""How patients are divided into training, validation and internal test sets."""
+"""How patients are divided into training, validation and internal test sets.
+
+`split_patients` divides; `training_splits` adds what a recipe leaves out; `splits_as_trained` is the check that a data set is
+the one a run was trained on.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
+from pneumo.data import cache, clusters
 from pneumo.data.dataset import SPLITS, DataSet, Item
-from pneumo.schema import CLASS_NAMES, DataSpec
+from pneumo.schema import CLASS_NAMES, DataSpec, PneumoError, Recipe, RunCard
+
+# --- as a recipe divides ----------------------------------------------------------------------------------
+
+
+def training_splits(
+    dataset: DataSet, recipe: Recipe, errors: Collection[int], *, both_classes: bool = False
+) -> dict[str, np.ndarray]:
+    """Indices by split, as a recipe is trained on them; the digest in a run's card is of these.
+
+    In this order, which decides the digest: patients are divided, unreadable images left away, a share of the training
+    patients taken, a cluster left out, one class kept. errors: indices of the unreadable images. both_classes: without
+    the last step. Raises PneumoError for a cluster there is not.
+    """
+    unreadable = list(errors)
+    splits = {split: rows[~np.isin(rows, unreadable)] for split, rows in split_patients(dataset, recipe.data).items()}
+    splits["train"] = take_labels(dataset, splits["train"], recipe.data.labels, recipe.seed)
+    if recipe.data.leave_out:  # clusters are found in the images as this recipe's model sees them
+        resized = cache.resized(dataset, recipe.image).array
+        splits = clusters.leave_out(dataset, resized, splits, recipe.data.leave_out)
+    return splits if both_classes else only(dataset, splits, recipe.data.only)
+
+
+def splits_as_trained(
+    card: RunCard, dataset: DataSet, errors: Collection[int], *, both_classes: bool = False
+) -> dict[str, np.ndarray]:
+    """Indices by split, as the run was trained on them. Raises PneumoError where it was trained on another data set.
+
+    errors: indices of the unreadable images. both_classes: held-out images of the class, too, that the run never saw.
+    """
+    other = PneumoError(
+        f"{dataset.source} is not the data set {card.name!r} was trained on (its split has another digest); "
+        f"name that source, which the card calls {card.data.source!r}"
+    )
+    try:
+        everything = training_splits(dataset, card.recipe, errors, both_classes=True)
+    except PneumoError as error:  # it has not even the cluster that was left out
+        raise other from error
+    splits = only(dataset, everything, card.recipe.data.only)
+    if split_digest(dataset, splits) != card.data.split_digest:
+        raise other
+    return everything if both_classes else splits
+
 
 # --- patients ---------------------------------------------------------------------------------------------
 

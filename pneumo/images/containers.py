@@ -63,6 +63,11 @@ def damaged(kind: str) -> RadiographError:
     return RadiographError("damaged", f"the {kind} file is damaged and cannot be decoded; copy or export it again")
 
 
+def not_a(kind: str) -> RadiographError:
+    """For a file that begins like one of its kind and goes on like none."""
+    return RadiographError("damaged", f"the file is damaged or not a {kind} file; copy or export it again")
+
+
 def animated(kind: str) -> RadiographError:
     return RadiographError("animated", f"expected one still picture, got an animated {kind}; save one frame as PNG")
 
@@ -142,7 +147,7 @@ def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
             break
         stop = start + int.from_bytes(data[start : start + 2], "big")
         if stop > len(data):
-            raise truncated("JPEG")
+            raise truncated("JPEG") if parts else not_a("JPEG")  # not even its first segment is there
         if marker in _JPEG_FRAMES:
             height, width = struct.unpack(">HH", data[start + 3 : start + 7])
             pixels = max(pixels, height * width)

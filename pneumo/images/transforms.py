@@ -9,6 +9,7 @@ are bit for bit what the model was trained on.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from torch import Tensor
 
 from pneumo.schema import AugmentSpec, ImageSpec
 
-VERSION = 1  # part of the cache's key: raise it when to_square gives other pixels
 LEVELS = 256
 STRETCH_PERCENTILES = (1.0, 99.0)  # outside lie burned-in markers and the black collimated margin
 MAX_BLUR_SIGMA = 1.5  # of a 128 px image: fine lung texture goes, consolidations stay
@@ -38,10 +38,16 @@ def resize(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
     elif plane.shape[-2:] != size:
         plane = F.interpolate(plane, size, mode="bilinear", antialias=True, align_corners=False)
     resized_image = plane[0, 0].round_().clamp_(0, LEVELS - 1).to(torch.uint8).numpy()
-    return _stretch(resized_image) if image.intensity == "stretch" else resized_image
+    return stretch(resized_image) if image.intensity == "stretch" else resized_image
 
 
-def _stretch(resized_image: np.ndarray) -> np.ndarray:
+def resize_all(images: Iterable[np.ndarray], image: ImageSpec) -> np.ndarray:
+    """(N, S, S) uint8. images: (H, W) uint8 of any sizes."""
+    return np.stack([resize(pixels, image) for pixels in images])
+
+
+def stretch(resized_image: np.ndarray) -> np.ndarray:
+    """(S, S) uint8: grey values from the 1st to the 99th percentile spread over all levels."""
     low, high = np.percentile(resized_image, STRETCH_PERCENTILES)
     if high - low < 1:  # a uniform picture has nothing to stretch
         return resized_image
@@ -58,9 +64,10 @@ def normalise(resized: Tensor, image: ImageSpec) -> Tensor:
     return (planes - mean) / std
 
 
-def preprocess(pixels: np.ndarray, image: ImageSpec) -> Tensor:
-    """A radiograph as the model's input. pixels: (H, W) uint8. Returns (C, S, S) float32."""
-    return normalise(torch.from_numpy(resize(pixels, image))[None], image)[0]
+def preprocess(pixels: np.ndarray, image: ImageSpec) -> tuple[np.ndarray, Tensor]:
+    """A radiograph as the model sees it: (S, S) uint8, for people, and (C, S, S) float32, its input. pixels: (H, W) uint8."""
+    seen = resize(pixels, image)
+    return seen, normalise(torch.from_numpy(seen)[None], image)[0]
 
 
 def augment(resized: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tensor:

@@ -12,28 +12,23 @@ only test it. Phantoms are told by their own distribution, and let through. The 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
 from pneumo import runs
-from pneumo.codec import decode, encode
 from pneumo.images import transforms
-from pneumo.runs import features
+from pneumo.runs import forward, measured
 from pneumo.runs.model_card import Section
 from pneumo.schema import Assessment, Interval, Radiograph, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
+REMEDY = "fit the input check again"
 SCHEMA_VERSION = 1
 DOUBTS = {"colour", "aspect", "uniform"}  # cautions after which a picture has to be typical to be let in
-BATCH = 64
+LEAST_VARIANCE = 1e-4  # of grey levels in 0..1, so that a uniform image does not divide by 0
 SCORES = ("features", "unexplained", "position")
 TITLES = {
     "features": "Distance in features",
@@ -174,8 +169,8 @@ def _reason(check: InputCheck, pixels: np.ndarray, scores: Mapping[str, float]) 
 
 def scores_for(check: InputCheck, images: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """The three figures, (N,) each, and the distance from phantoms (N,). pictures: (H, W) uint8 of any sizes."""
-    seen = features.of_images(check.encoder, images)
-    resized = np.stack([transforms.resize(each, check.autoencoder.card.image) for each in images])
+    seen = forward.features(check.encoder, transforms.resize_all(images, check.encoder.card.image))
+    resized = transforms.resize_all(images, check.autoencoder.card.image)
     return scores_of(check.arrays, seen, unexplained(check.autoencoder, resized)), mahalanobis(
         check.arrays, seen, "phantom_"
     )
@@ -192,15 +187,9 @@ def mahalanobis(arrays: Mapping[str, np.ndarray], seen: np.ndarray, of: str = ""
 
 def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
     """(N,) mean squared error of the reconstruction over the picture's variance. squares: (N, S, S) uint8."""
-    result = []
-    with autoencoder.lock, torch.inference_mode():
-        for start in range(0, len(resized), BATCH):
-            planes = transforms.normalise(
-                torch.from_numpy(resized[start : start + BATCH].copy()), autoencoder.card.image
-            )
-            error = (autoencoder.model(planes).clamp(0, 1) - planes).square().mean((1, 2, 3))
-            result.append((error / planes.var((1, 2, 3)).clamp(min=1e-4)).numpy())
-    return np.concatenate(result).astype(np.float64)
+    originals = resized.astype(np.float64) / 255
+    errors = np.square(forward.reconstructions(autoencoder, resized) - originals).mean((1, 2))
+    return errors / originals.var((1, 2), ddof=1).clip(min=LEAST_VARIANCE)
 
 
 # --- on disk ----------------------------------------------------------------------------------------------
@@ -212,39 +201,23 @@ def folder() -> Path:
 
 
 def save(check: InputCheck, place: Path) -> None:
-    """Writes gate.safetensors and input_check.json into a folder, the latter last."""
+    """Writes input_check.safetensors and input_check.json into a folder, the latter last."""
     place.mkdir(parents=True, exist_ok=True)
-    runs.write(place / ARRAYS_FILE, save_arrays(dict(check.arrays)))
-    runs.write(place / ABOUT_FILE, json.dumps(encode(check.about)).encode())
+    measured.save_with_arrays(place, ABOUT_FILE, check.about, check.arrays)
 
 
 def read_about(place: Path) -> About | None:
-    """input_check.json of a folder, or None where there is no gate."""
-    path = place / ABOUT_FILE
-    if not path.is_file():
-        return None
-    try:
-        return decode(About, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(
-            f"{path} does not fit its schema: {error}. Restore the file, or fit the gate again"
-        ) from error
+    """input_check.json of a folder, or None where there is none."""
+    return measured.read_json(place / ABOUT_FILE, About, REMEDY)
 
 
 def load(place: Path | None = None) -> InputCheck | None:
-    """The gate of a folder, by default the one in weights/; None where there is none. RunError where it cannot be used."""
+    """The input check of a folder, by default the one in weights/; None where there is none. RunError where it cannot be used."""
     place = place or folder()
     about = read_about(place)
     if about is None:
         return None
-    path = place / ARRAYS_FILE
-    blob = path.read_bytes() if path.is_file() else b""
-    if runs.digest(blob) != about.arrays_sha256:
-        raise runs.RunError(f"{path} is missing or not what {ABOUT_FILE} was written for; restore the file, or fit the gate again")  # fmt: skip
-    try:
-        arrays = load_arrays(blob)
-    except SafetensorError as error:
-        raise runs.RunError(f"{path} cannot be read: {error}; fit the gate again") from error
+    arrays = measured.read_arrays(place / ARRAYS_FILE, about.arrays_sha256, REMEDY)
     return InputCheck(
         about,
         arrays,

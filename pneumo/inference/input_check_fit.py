@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
-from safetensors.numpy import save as save_arrays
 from sklearn.covariance import LedoitWolf
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from pneumo import data, runs
 from pneumo.generators import sampling
-from pneumo.images import ood_samples, phantom
+from pneumo.images import ood_samples, phantom, transforms
 from pneumo.inference.input_check import (
     SCHEMA_VERSION,
     SCORES,
@@ -29,8 +27,8 @@ from pneumo.inference.input_check import (
     verdicts_of,
 )
 from pneumo.metrics import significance
-from pneumo.runs import features
-from pneumo.schema import CLASS_NAMES, PneumoError, Progress, RunCard
+from pneumo.runs import forward, measured
+from pneumo.schema import CLASS_NAMES, PneumoError, Progress
 
 ENCODER, AUTOENCODER = "resnet18_frozen", "bottleneck_32"
 ACCEPTED = (
@@ -53,15 +51,15 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
     Both runs must have been trained on the same split of it.
     """
     report, steps = progress or (lambda done, total: None), 5
-    dataset, splits = _open(source, encoder.card)
+    own = data.open_as_trained(encoder.card, source)
+    dataset, resized, splits = own.dataset, own.resized, own.splits
     if autoencoder.card.data.split_digest != encoder.card.data.split_digest:
         raise PneumoError(f"{autoencoder.card.name!r} and {encoder.card.name!r} were not trained on the same split; choose runs that were")  # fmt: skip
-    resized = data.resized(dataset, encoder.card.image).array
-    seen = {split: features.of_resized(encoder, resized[splits[split]]) for split in ("train", "validation")}
+    seen = {split: forward.features(encoder, resized[splits[split]]) for split in ("train", "validation")}
     report(1, steps)
     turned = _turned(encoder, resized[splits["train"]])
     report(2, steps)
-    drawn = features.of_images(encoder, _phantoms(PHANTOMS, PHANTOM_SEED))
+    drawn = forward.features(encoder, transforms.resize_all(_phantoms(PHANTOMS, PHANTOM_SEED), encoder.card.image))
     report(3, steps)
     centre, whiten = _distribution(seen["train"])
     phantom_centre, phantom_whiten = _distribution(drawn[: PHANTOMS * 2 // 3])
@@ -84,7 +82,7 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         encoder_sha256=encoder.card.weights.sha256,
         autoencoder=autoencoder.card.name,
         autoencoder_sha256=autoencoder.card.weights.sha256,
-        arrays_sha256=runs.digest(save_arrays(arrays)),
+        arrays_sha256=measured.arrays_digest(arrays),
         split_digest=encoder.card.data.split_digest,
         n_train=len(splits["train"]),
         n_validation=len(splits["validation"]),
@@ -96,20 +94,11 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
     return InputCheck(about, arrays, encoder, autoencoder)
 
 
-def _open(source: str, card: RunCard) -> tuple[data.DataSet, dict[str, np.ndarray]]:
-    dataset = data.open_source(source)
-    spec = replace(card.recipe.data, only="", labels=1.0, leave_out="")
-    unreadable = list(data.resized(dataset, card.image).errors)
-    splits = {split: rows[~np.isin(rows, unreadable)] for split, rows in data.split_patients(dataset, spec).items()}
-    if data.split_digest(dataset, splits) != card.data.split_digest:
-        raise PneumoError(f"{source} is not the data {card.name!r} was trained on; name that source")
-    return dataset, splits
-
-
 def _turned(encoder: runs.Run, resized: np.ndarray) -> np.ndarray:
     """(4 * count, F): features of some training radiographs turned, flipped and cropped."""
     chosen = np.random.default_rng(0).permutation(len(resized))[:TURNED]
-    return features.of_images(encoder, [each.pixels for each in ood_samples.transformed(list(resized[chosen]), seed=1)])
+    images = [each.pixels for each in ood_samples.transformed(list(resized[chosen]), seed=1)]
+    return forward.features(encoder, transforms.resize_all(images, encoder.card.image))
 
 
 def _phantoms(count: int, seed: int) -> list[np.ndarray]:
@@ -149,7 +138,8 @@ def _limit(scores: Mapping[str, np.ndarray], name: str, share: float) -> float:
 
 def measure(check: InputCheck, source: str, progress: Progress | None = None) -> Measured:
     """The gate's two rates: on the internal test radiographs of the source, and on pictures that are none."""
-    dataset, splits = _open(source, check.encoder.card)
+    own = data.open_as_trained(check.encoder.card, source)
+    dataset, splits = own.dataset, own.splits
     if not len(splits.get("test", ())):
         raise PneumoError(f"{source} leaves no test part; nothing is left that the gate has not seen")
     images = [dataset.read(index) for index in splits["test"]]

@@ -6,7 +6,6 @@ results lie beside the run as robustness.json, so pages need no model.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,15 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo import data, models, runs
-from pneumo.codec import decode, encode
-from pneumo.images import transforms
 from pneumo.images.corruptions import CORRUPTIONS, corrupt
-from pneumo.metrics import calibration, classification, thresholds
-from pneumo.runs import features
+from pneumo.metrics import classification, thresholds
+from pneumo.runs import forward, measured
 from pneumo.schema import OperatingPoint, PneumoError
 
 FILE = "robustness.json"
-BATCH = 64
 PROBE_FOLDS = 5
 FAMILY = re.compile(r"(NORMAL2-|IM-)")
 # Severe enough to find limits, too far from practice to choose a threshold by.
@@ -89,8 +85,7 @@ def measure(
 
     limit: at most so many images, drawn evenly; 0 takes all. Raises PneumoError where the source is another one.
     """
-    dataset, indices = held_out(run, source, split, limit)
-    resized = data.resized(dataset, run.card.image).array[indices]
+    dataset, indices, resized = _held_out(run, source, split, limit)
     labels, threshold = dataset.labels[indices], run.card.point().threshold
     todo = [("clean", 0)] + [(name, n) for name, s in CORRUPTIONS.items() for n in range(1, len(s.levels) + 1)]
     result: dict[tuple[str, int], np.ndarray] = {}
@@ -115,18 +110,13 @@ def measure(
     )
 
 
-def held_out(run: runs.Run, source: str, split: str, limit: int = 0) -> tuple[data.DataSet, np.ndarray]:
-    """The source opened, and the indices of the run's own patients of that part."""
-    dataset = data.open_source(source)
-    splits = data.split_patients(dataset, run.card.recipe.data)
-    if data.split_digest(dataset, splits) != run.card.data.split_digest:
-        raise PneumoError(
-            f"{source} is not the data set {run.card.name!r} was trained on (its split has another digest)"
-        )
-    indices = splits[split]
+def _held_out(run: runs.Run, source: str, split: str, limit: int) -> tuple[data.DataSet, np.ndarray, np.ndarray]:
+    """The run's data set, indices (N,) of its own patients of that split, and their images (N, S, S) uint8."""
+    own = data.open_as_trained(run.card, source)
+    indices = own.rows(split)
     if limit and limit < len(indices):
         indices = indices[np.linspace(0, len(indices) - 1, limit).astype(int)]
-    return dataset, indices
+    return own.dataset, indices, own.resized[indices]
 
 
 def _row(
@@ -138,15 +128,11 @@ def _row(
 
 
 def _probabilities(run: runs.Run, resized: np.ndarray, name: str, severity: int) -> np.ndarray:
-    """In bfloat16 where the machine computes it: thirty-five passes over the set, and what a stress costs is far larger."""
-    logits, bf16 = [], models.native_bf16(torch.device("cpu"))
-    for start in range(0, len(resized), BATCH):
-        planes = corrupt(resized[start : start + BATCH], name, severity, seed=start)
-        with run.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits.append(
-                models.positive_logit(run.model(transforms.normalise(planes, run.card.image))).float().numpy()
-            )
-    return calibration.calibrated(np.concatenate(logits), run.card.temperature, run.card.bias)
+    """In bfloat16 where the machine computes it: thirty-five passes over the set, and a corruption costs far more."""
+    bf16 = models.native_bf16(torch.device("cpu"))
+    return forward.probabilities(
+        run, resized, change=lambda batch, start: corrupt(batch, name, severity, seed=start), bf16=bf16
+    )
 
 
 def _best_threshold(labels: np.ndarray, sets: Sequence[np.ndarray]) -> float:
@@ -171,7 +157,7 @@ def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, res
         return None
     return FamilyProbe(
         len(rows),
-        _probe(features.of_resized(run, resized[rows]), families, patients),
+        _probe(forward.features(run, resized[rows]), families, patients),
         _probe(data.grey_statistics(resized[rows]), families, patients),
     )
 
@@ -185,7 +171,7 @@ def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -
 
 def save(folder: Path, result: Robustness) -> None:
     """Writes robustness.json into a run's folder."""
-    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
+    measured.save(folder, FILE, result)
 
 
 def adopt(folder: Path, result: Robustness) -> OperatingPoint:
@@ -211,11 +197,4 @@ def adopt(folder: Path, result: Robustness) -> OperatingPoint:
 
 def read(folder: Path) -> Robustness | None:
     """robustness.json of a run, or None where it was not measured or belongs to other weights."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        result = decode(Robustness, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+    return measured.read(folder, FILE, Robustness)

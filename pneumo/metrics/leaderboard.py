@@ -1,40 +1,34 @@
-"""The league table: every run beside what others reported, from cards alone."""
+"""The leaderboard: every run beside what others published, from cards alone."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
 
+from pneumo.formatting import score, span
 from pneumo.metrics.published import OFFICIAL_TEST_N, REPORTED
 from pneumo.metrics.significance import wilson
-from pneumo.schema import Interval, RunCard
+from pneumo.schema import RunCard
 
-FIGURES = (
-    "auroc",
-    "accuracy",
-    "balanced_accuracy",
-    "sensitivity",
-    "specificity",
-    "precision",
-    "f1",
-    "mcc",
-    "auprc",
-    "brier",
-    "ece",
-)
+RATES = ("sensitivity", "specificity", "accuracy", "balanced_accuracy", "precision")  # shares, written as 93.4%
+SCORES = ("auroc", "auprc", "f1", "mcc", "brier", "ece")  # no share of anything, written as 0.997
 
 
 def rows(cards: Iterable[RunCard], split: str) -> list[dict[str, Any]]:
-    """One row a run that has this part, best AUROC first: figures, intervals as text, n, parameters, minutes, megabytes."""
+    """One row a run that was measured on this split, best AUROC first; runs without an AUROC last.
+
+    Rates and scores are numbers in 0..1, intervals text ("90.3% to 95.5%"); n counts radiographs.
+    """
     result = []
     for card in cards:
         metrics = card.metrics.get(split)
         if metrics is None:
             continue
+        intervals = metrics.ci95
         row: dict[str, Any] = {"run": card.name, "set": split, "n": metrics.n, "patients": metrics.patients}
-        row |= {name: getattr(metrics, name) for name in FIGURES}
-        row["auroc_ci95"] = _text(metrics.ci95.get("auroc"))
-        row["accuracy_ci95"] = _text(metrics.ci95.get("accuracy"))
+        row |= {name: getattr(metrics, name) for name in (*RATES, *SCORES)}
+        row["auroc_ci95"] = span(intervals.get("auroc"), score)
+        row |= {f"{name}_ci95": span(intervals.get(name)) for name in ("sensitivity", "specificity", "accuracy")}
         row |= {
             "parameters": card.weights.parameters,
             "image_px": card.image.size,
@@ -47,15 +41,15 @@ def rows(cards: Iterable[RunCard], split: str) -> list[dict[str, Any]]:
 
 
 def reported_rows() -> list[dict[str, Any]]:
-    """What others reported on the official test part, with Wilson intervals of their accuracies at its n."""
-    return [
+    """What others published on the official test set, best accuracy first, with Wilson intervals of it at that set's n."""
+    result = [
         {
-            "run": each.name,
+            "model": each.name,
             "source": each.source,
             "n": OFFICIAL_TEST_N,
             "auroc": each.auroc,
             "accuracy": each.accuracy,
-            "accuracy_ci95": _text(wilson(round(each.accuracy * OFFICIAL_TEST_N), OFFICIAL_TEST_N)),
+            "accuracy_ci95": span(wilson(round(each.accuracy * OFFICIAL_TEST_N), OFFICIAL_TEST_N)),
             "sensitivity": each.recall,
             "specificity": each.specificity,
             "precision": each.precision,
@@ -63,7 +57,4 @@ def reported_rows() -> list[dict[str, Any]]:
         }
         for each in REPORTED
     ]
-
-
-def _text(interval: Interval | None) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}" if interval else ""
+    return sorted(result, key=lambda row: -row["accuracy"])

@@ -6,27 +6,30 @@ from pneumo.plots.classification import (
     confusion_cells,
     decision_curves,
     people,
+    people_counts,
     precision_recall_curves,
     reliability_curves,
     roc_curves,
 )
-from pneumo.plots.dataset import class_bars, class_histogram, image_sizes, level_curves
-from pneumo.plots.diagnosis import input_check_histogram, probability_bar, probability_histogram
+from pneumo.plots.dataset import class_bars, class_histogram, cue_areas, image_sizes, level_curves
+from pneumo.plots.diagnosis import input_check_histogram, probability_histogram
 from pneumo.plots.generators import anomaly_histogram, code_against_input, code_sizes
 from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
-from pneumo.plots.robustness import robustness_map
+from pneumo.plots.robustness import CORRUPTION_TITLES, robustness_map
 from pneumo.plots.training import gan_training, histories, label_efficiency
 
 __all__ = [
     "CELLS",
     "CELL_TITLES",
+    "CORRUPTION_TITLES",
     "anomaly_histogram",
     "class_bars",
     "class_histogram",
     "code_against_input",
     "code_sizes",
     "confusion_cells",
+    "cue_areas",
     "decision_curves",
     "deletion_insertion",
     "gan_training",
@@ -37,8 +40,8 @@ __all__ = [
     "level_curves",
     "numbers",
     "people",
+    "people_counts",
     "precision_recall_curves",
-    "probability_bar",
     "probability_histogram",
     "randomisation",
     "reliability_curves",

@@ -7,17 +7,18 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
+from pneumo.formatting import score
 from pneumo.metrics import calibration, classification
 from pneumo.palette import COLOURS
-from pneumo.plots.style import MARGIN, style
+from pneumo.plots.style import MARGIN, legend_below, style
 from pneumo.schema import CLASS_NAMES
 
-CELLS = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}  # (row, column): what is true, what was said
+CELLS = {"tn": (0, 0), "fp": (0, 1), "fn": (1, 0), "tp": (1, 1)}  # (row, column): the truth, the result
 CELL_TITLES = {
-    "tn": "Rightly NORMAL",
-    "fp": "Called PNEUMONIA, is NORMAL",
-    "fn": "Missed: called NORMAL, is PNEUMONIA",
-    "tp": "Rightly PNEUMONIA",
+    "tn": "Correct: NORMAL",
+    "fp": "False alarm: NORMAL called PNEUMONIA",
+    "fn": "Missed: PNEUMONIA called NORMAL",
+    "tp": "Correct: PNEUMONIA",
 }
 ICONS = {  # colour and shape of a person in the icon array
     "tp": (COLOURS["PNEUMONIA"], "triangle-up"),
@@ -25,8 +26,17 @@ ICONS = {  # colour and shape of a person in the icon array
     "fp": (COLOURS["NORMAL"], "x"),
     "tn": (COLOURS["NORMAL"], "circle"),
 }
-PEOPLE, PEOPLE_PER_ROW = 1000, 50
-Scores = Mapping[str, tuple[np.ndarray, np.ndarray]]  # run -> labels, probabilities
+PEOPLE, PEOPLE_PER_ROW = 1000, 40  # more in a row touch each other on a phone
+PEOPLE_TITLES = {
+    "tp": "with pneumonia, found",
+    "fp": "without pneumonia, false alarm",
+    "fn": "with pneumonia, missed",
+    "tn": "without pneumonia, called NORMAL",
+}
+FALSE_ALARMS = "False alarms (1 − specificity)"
+FOUND = "Pneumonias found (sensitivity)"
+PRECISE = "Alarms that are right (precision)"
+Scores = Mapping[str, tuple[np.ndarray, np.ndarray]]  # name of a run -> labels, probabilities
 
 
 def confusion_cells(counts: Mapping[str, int], chosen: str | None = None) -> go.Figure:
@@ -52,7 +62,7 @@ def confusion_cells(counts: Mapping[str, int], chosen: str | None = None) -> go.
                 unselected={"marker": {"opacity": 0.01}},
                 customdata=[cell],
                 showlegend=False,
-                hovertemplate=f"{CELL_TITLES[cell]}: {grid[row, column]}<br>click for the cases<extra></extra>",
+                hovertemplate=f"{CELL_TITLES[cell]}: {grid[row, column]}<br>Click to list these cases<extra></extra>",
             )
         )
     if chosen:
@@ -60,10 +70,10 @@ def confusion_cells(counts: Mapping[str, int], chosen: str | None = None) -> go.
         box = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
         figure.add_shape(type="rect", **box, line={"color": COLOURS["threshold"], "width": 4})
     names = list(CLASS_NAMES)
-    figure.update_layout(height=330, margin=MARGIN, dragmode=False, clickmode="event+select")
+    figure.update_layout(height=330, margin=MARGIN | {"t": 12}, dragmode=False, clickmode="event+select")
     figure.update_xaxes(
         tickvals=[0, 1],
-        ticktext=[f"said<br>{n}" for n in names],
+        ticktext=[f"called<br>{n}" for n in names],
         tickangle=0,
         range=[-0.5, 1.5],
         fixedrange=True,
@@ -81,11 +91,11 @@ def roc_curves(scores: Scores, threshold: float) -> go.Figure:
     for number, (name, (labels, probabilities)) in enumerate(scores.items()):
         x, y, _ = classification.roc(labels, probabilities)
         area = classification.auroc(labels, probabilities)
-        _curve(figure, x, y, number, f"{name} {area:.3f}", "1 - specificity %{x:.3f}, sensitivity %{y:.3f}")
+        _curve(figure, x, y, number, f"{name}: {score(area)}", "false alarms %{x:.1%}, found %{y:.1%}")
         rates = classification.rates(classification.confusion(labels, probabilities, threshold))
         _point(figure, 1 - rates["specificity"], rates["sensitivity"], number, name)
     figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": COLOURS["band"]})
-    return _square(figure, "1 - specificity", "sensitivity")
+    return _square(figure, FALSE_ALARMS, FOUND)
 
 
 def precision_recall_curves(scores: Scores, threshold: float) -> go.Figure:
@@ -94,11 +104,11 @@ def precision_recall_curves(scores: Scores, threshold: float) -> go.Figure:
     for number, (name, (labels, probabilities)) in enumerate(scores.items()):
         x, y = classification.precision_recall(labels, probabilities)
         area = classification.auprc(labels, probabilities)
-        _curve(figure, x, y, number, f"{name} {area:.3f}", "recall %{x:.3f}, precision %{y:.3f}")
+        _curve(figure, x, y, number, f"{name}: {score(area)}", "found %{x:.1%}, alarms that are right %{y:.1%}")
         rates = classification.rates(classification.confusion(labels, probabilities, threshold))
         if rates["precision"] is not None:
             _point(figure, rates["sensitivity"], rates["precision"], number, name)
-    return _square(figure, "recall (sensitivity)", "precision")
+    return _square(figure, FOUND, PRECISE)
 
 
 def _curve(figure: go.Figure, x: np.ndarray, y: np.ndarray, number: int, name: str, hover: str) -> None:
@@ -110,7 +120,7 @@ def _curve(figure: go.Figure, x: np.ndarray, y: np.ndarray, number: int, name: s
 
 def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> None:
     marker = {"size": 13, "symbol": "diamond", "color": style(number)["color"], "line": {"width": 2, "color": "white"}}
-    hover = f"{name} at the threshold: %{{x:.3f}}, %{{y:.3f}}<extra></extra>"
+    hover = f"{name} at this threshold: %{{x:.1%}}, %{{y:.1%}}<extra></extra>"
     figure.add_trace(
         go.Scatter(x=[x], y=[y], mode="markers", marker=marker, showlegend=False, cliponaxis=False, hovertemplate=hover)
     )
@@ -119,16 +129,15 @@ def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> Non
 def _square(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         height=330,
-        margin=MARGIN,
-        xaxis={"title": x, "range": [-0.01, 1.01]},
-        yaxis={"title": y, "range": [-0.01, 1.02]},
-        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom", "bgcolor": "rgba(128,128,128,.15)"},
+        margin=MARGIN | {"t": 12, "r": 24},  # room for the last label
+        xaxis={"title": x, "range": [-0.01, 1.01], "tickformat": ".0%", "dtick": 0.2},
+        yaxis={"title": y, "range": [-0.01, 1.02], "tickformat": ".0%", "dtick": 0.2},
     )
-    return figure
+    return legend_below(figure)
 
 
 def reliability_curves(scores: Scores, bins: int = calibration.CALIBRATION_BINS) -> go.Figure:
-    """Observed share of pneumonia against the stated probability, in equally wide bins; marker area is the count."""
+    """Observed share of pneumonia against the predicted probability, in equally wide bins; marker area is the count."""
     figure = go.Figure()
     for number, (name, (labels, probabilities)) in enumerate(scores.items()):
         index = np.minimum((probabilities * bins).astype(int), bins - 1)
@@ -148,71 +157,66 @@ def reliability_curves(scores: Scores, bins: int = calibration.CALIBRATION_BINS)
                 line=style(number) | {"width": 1.5},
                 cliponaxis=False,  # the largest circles lie at 0 and 1
                 customdata=counts,
-                hovertemplate=f"{name}: stated %{{x:.2f}}, observed %{{y:.2f}}, n = %{{customdata}}<extra></extra>",
+                hovertemplate=f"{name}: predicted %{{x:.3f}}, observed %{{y:.1%}}, n = %{{customdata}}<extra></extra>",
             )
         )
     figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": COLOURS["band"]})
-    figure = _square(figure, "stated probability", "share that had pneumonia")
-    figure.update_layout(legend={"x": 0.01, "xanchor": "left", "y": 0.99, "yanchor": "top"}, height=380)
-    return figure
+    figure = _square(figure, "Predicted probability of pneumonia", "Radiographs that had pneumonia")
+    figure.update_xaxes(tickformat=".1f")
+    return figure.update_layout(height=380)
 
 
 def decision_curves(scores: Scores, threshold: float) -> go.Figure:
-    """Net benefit per 100 patients against the threshold, beside treating everybody and nobody."""
+    """Net benefit per 100 radiographs against the threshold, beside treating everybody and nobody."""
     thresholds = np.linspace(0.01, 0.99, 99)
     figure = go.Figure()
     for number, (name, (labels, probabilities)) in enumerate(scores.items()):
         benefit = 100 * classification.net_benefit(labels, probabilities, thresholds)
-        _curve(figure, thresholds, benefit, number, name, "at %{x:.2f}: %{y:.1f} per 100")
+        _curve(figure, thresholds, benefit, number, name, "threshold %{x:.2f}, net benefit %{y:.1f} per 100")
     labels, _ = next(iter(scores.values()))
     everybody = 100 * classification.net_benefit(labels, np.ones(len(labels)), thresholds)
     grey = {"color": COLOURS["band"], "width": 2}
     figure.add_trace(
-        go.Scatter(x=thresholds, y=everybody, mode="lines", line=grey | {"dash": "dot"}, name="treat everybody")
+        go.Scatter(x=thresholds, y=everybody, mode="lines", line=grey | {"dash": "dot"}, name="Treat everybody")
     )
-    figure.add_trace(go.Scatter(x=[0, 1], y=[0, 0], mode="lines", line=grey, name="treat nobody"))
+    figure.add_trace(go.Scatter(x=[0, 1], y=[0, 0], mode="lines", line=grey, name="Treat nobody"))
     figure.add_vline(x=threshold, line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"})
     top = 100 * float(np.mean(labels))
     figure.update_layout(
         height=380,
-        margin=MARGIN,
-        xaxis={"title": "threshold probability", "range": [0, 1]},
-        yaxis={"title": "net benefit per 100 images", "range": [-0.15 * top, 1.08 * top]},
-        legend={"x": 0.01, "y": 0.02, "yanchor": "bottom"},
+        margin=MARGIN | {"t": 12},
+        xaxis={"title": "Threshold", "range": [0, 1]},
+        yaxis={"title": "Net benefit per 100 radiographs", "range": [-0.15 * top, 1.08 * top]},
     )
-    return figure
+    return legend_below(figure)
 
 
 def people(sensitivity: float, specificity: float, prevalence: float) -> tuple[go.Figure, dict[str, int]]:
     """A thousand patients at a prevalence, one icon each, ordered by what the model would say; and the four counts."""
-    positive = round(PEOPLE * prevalence)
-    tp, fp = round(positive * sensitivity), round((PEOPLE - positive) * (1 - specificity))
-    counts = {"tp": tp, "fp": fp, "fn": positive - tp, "tn": PEOPLE - positive - fp}
+    counts = people_counts(sensitivity, specificity, prevalence)
     figure, start = go.Figure(), 0
-    titles = {
-        "tp": "sick, called PNEUMONIA",
-        "fp": "healthy, called PNEUMONIA",
-        "fn": "sick, missed",
-        "tn": "healthy, called NORMAL",
-    }
-    for kind, count in counts.items():
-        at = np.arange(start, start + count)
-        start += count
+    for kind in PEOPLE_TITLES:  # those called PNEUMONIA first
+        at = np.arange(start, start + counts[kind])
+        start += counts[kind]
         colour, symbol = ICONS[kind]
-        marker = {"color": colour, "symbol": symbol, "size": 8}
         figure.add_trace(
             go.Scatter(
                 x=at % PEOPLE_PER_ROW,
                 y=at // PEOPLE_PER_ROW,
                 mode="markers",
-                marker=marker,
-                name=f"{count} {titles[kind]}",
+                marker={"color": colour, "symbol": symbol, "size": 8},
+                name=f"{counts[kind]} {PEOPLE_TITLES[kind]}",
                 hoverinfo="name",
             )
         )
-    figure.update_layout(
-        height=330, margin=MARGIN, dragmode=False, legend={"orientation": "h", "y": -0.05, "itemsizing": "constant"}
-    )
+    figure.update_layout(height=360, margin=MARGIN | {"t": 8}, dragmode=False)
     figure.update_xaxes(visible=False, fixedrange=True)
     figure.update_yaxes(visible=False, fixedrange=True, autorange="reversed")
-    return figure, counts
+    return legend_below(figure), counts
+
+
+def people_counts(sensitivity: float, specificity: float, prevalence: float) -> dict[str, int]:
+    """tn, fp, fn, tp among a thousand patients. All three in 0..1."""
+    positive = round(PEOPLE * prevalence)
+    tp, fp = round(positive * sensitivity), round((PEOPLE - positive) * (1 - specificity))
+    return {"tp": tp, "fp": fp, "fn": positive - tp, "tn": PEOPLE - positive - fp}

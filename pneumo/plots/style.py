@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import plotly.graph_objects as go
+
 MARGIN = {"l": 8, "r": 8, "t": 32, "b": 8}
 
 # Okabe and Ito's colours that mean nothing else here, each with its own dash, for runs in the order they were chosen.
@@ -16,6 +18,25 @@ RUN_STYLES = (
     ("#8C6D1F", "dash"),
 )
 GUIDE = "#009E73"  # a line that marks where the reader stands
+
+
+def legend_below(figure: go.Figure) -> go.Figure:
+    """The same figure with its legend under the x axis, where it covers no curve and wraps on a phone, and no zoom by dragging,
+    which on a phone would stop the page from scrolling."""
+    # Anchored to the container's bottom edge: Plotly then makes room for as many lines as the legend needs.
+    return figure.update_layout(
+        showlegend=True,
+        dragmode=False,
+        legend={
+            "orientation": "h",
+            "x": 0,
+            "xanchor": "left",
+            "xref": "container",
+            "y": 0,
+            "yanchor": "bottom",
+            "yref": "container",
+        },
+    )
 
 
 def style(number: int) -> dict[str, str]:

@@ -8,25 +8,37 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from pneumo.plots.style import GUIDE, MARGIN, style
+from pneumo.plots.style import GUIDE, MARGIN, legend_below, style
+
+RATES = ("accuracy", "precision", "recall", "specificity")  # metrics of a history that are shares
+PART_TITLES = {"train": "training", "validation": "validation"}
 
 
 def histories(
-    result: Mapping[str, Sequence[Mapping[str, float]]], best: Mapping[str, int], name: str, log_scale: bool
+    result: Mapping[str, Sequence[Mapping[str, float]]],
+    best: Mapping[str, int],
+    name: str,
+    log_scale: bool,
+    title: str = "",
 ) -> go.Figure:
-    """One figure of the history for several runs: validation as a line, training dotted, the kept epoch as a star."""
+    """One metric of the histories of several runs: validation as a line, training dotted, the kept epoch as a star.
+
+    name: of the metric in the history, e.g. "loss", "auroc". title: of its axis.
+    """
     figure = go.Figure()
+    write = ".1%" if name in RATES else ".3f"
     for number, (run, rows) in enumerate(result.items()):
         epochs = [row["epoch"] for row in rows]
         colour = style(number)["color"]
         for part, dash, width in (("train", "dot", 1.5), ("validation", "solid", 2.5)):
             key = f"{part}_{name}"
             if any(key in row for row in rows):
-                hover = f"{run}, {part}, epoch %{{x}}: %{{y:.4f}}<extra></extra>"
+                said = PART_TITLES[part]
+                hover = f"{run}, {said}, epoch %{{x}}: %{{y:{write}}}<extra></extra>"
                 line = {"color": colour, "dash": dash, "width": width}
                 values = [row.get(key) for row in rows]
                 figure.add_trace(
-                    go.Scatter(x=epochs, y=values, name=f"{run}, {part}", mode="lines", line=line, hovertemplate=hover)
+                    go.Scatter(x=epochs, y=values, name=f"{run}, {said}", mode="lines", line=line, hovertemplate=hover)
                 )
         kept = [row for row in rows if row["epoch"] == best[run] and f"validation_{name}" in row]
         if kept:
@@ -38,28 +50,35 @@ def histories(
                     mode="markers",
                     marker=marker,
                     showlegend=False,
-                    hovertemplate=f"{run}: epoch %{{x}} was kept, %{{y:.4f}}<extra></extra>",
+                    hovertemplate=f"{run}: epoch %{{x}} was kept, %{{y:{write}}}<extra></extra>",
                 )
             )
     figure.update_layout(
         height=380,
-        margin=MARGIN,
-        xaxis={"title": "epoch (0: before training; star: kept)"},
-        yaxis={"title": name, "type": "log" if log_scale else "linear"},
-        legend={"orientation": "h", "y": -0.25},
+        margin=MARGIN | {"t": 12},
+        xaxis={"title": "Epoch (0 is before training, ★ was kept)"},
+        yaxis={
+            "title": title or name,
+            "type": "log" if log_scale else "linear",
+            "tickformat": ".0%" if name in RATES else None,
+        },
     )
-    return figure
+    return legend_below(figure)
 
 
 def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
-    """Both losses; what the discriminator gives each kind of picture; how far samples differ; a line at the epoch."""
+    """Both losses; the discriminator's output for each kind of image; the spread of samples; a line at the epoch."""
     panels = (
-        ("loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
+        ("Loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
         (
-            "probability of real",
-            {"train_real": "training", "validation_real": "held-out", "generated_real": "generated"},
+            "Probability of real",
+            {
+                "train_real": "training images",
+                "validation_real": "held-out images",
+                "generated_real": "generated images",
+            },
         ),
-        ("spread", {"spread": "spread of samples"}),
+        ("Spread", {"spread": "spread of samples"}),
     )
     figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[2, 2, 1])
     epochs = [row["epoch"] for row in rows]
@@ -83,9 +102,9 @@ def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
     figure.update_yaxes(range=[0, 1], row=2, col=1)
     figure.update_yaxes(rangemode="tozero", row=3, col=1)
     figure.add_vline(epoch, line={"dash": "dash", "color": GUIDE})
-    figure.update_xaxes(title_text="epoch", row=len(panels), col=1)
-    figure.update_layout(height=520, margin=MARGIN, legend={"orientation": "h", "y": -0.15})
-    return figure
+    figure.update_xaxes(title_text="Epoch", row=len(panels), col=1)
+    figure.update_layout(height=520, margin=MARGIN)
+    return legend_below(figure)
 
 
 def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AUROC") -> go.Figure:
@@ -106,7 +125,7 @@ def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AU
                 mode="lines",
                 line=line,
                 name=arm,
-                hovertemplate=f"{arm}: mean %{{y:.4f}}<extra></extra>",
+                hovertemplate=f"{arm}: mean %{{y:.3f}}<extra></extra>",
             )
         )
         figure.add_trace(
@@ -116,19 +135,18 @@ def label_efficiency(rows: Sequence[Mapping[str, float | str]], title: str = "AU
                 mode="markers",
                 marker={"color": style(number)["color"], "size": 8, "opacity": 0.7},
                 showlegend=False,
-                hovertemplate=f"{arm}, %{{x:.0%}} of the labels: %{{y:.4f}}<extra></extra>",
+                hovertemplate=f"{arm}, %{{x:.0%}} of the labels: %{{y:.3f}}<extra></extra>",
             )
         )
     figure.update_layout(
         height=380,
         margin=MARGIN,
         xaxis={
-            "title": "share of training patients with a label",
+            "title": "Training patients with a label",
             "type": "log",
             "tickformat": ".0%",
             "tickvals": [0.01, 0.05, 0.25, 1],
         },
         yaxis={"title": title},
-        legend={"x": 0.99, "xanchor": "right", "y": 0.02, "yanchor": "bottom"},
     )
-    return figure
+    return legend_below(figure)

@@ -66,7 +66,8 @@ def test_stretch_takes_the_exposure_out():
 def test_preprocess_is_normalise_of_the_square():
     image = ImageSpec(size=16, channels=3, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
     pixels = resized(1, 40)[0].numpy()
-    tensor = transforms.preprocess(pixels, image)
+    seen, tensor = transforms.preprocess(pixels, image)
+    np.testing.assert_array_equal(seen, transforms.resize(pixels, image))
     assert (tensor.shape, tensor.dtype) == ((3, 16, 16), torch.float32)
     by_hand = (transforms.resize(pixels, image)[None] / 255 - np.array(image.mean)[:, None, None]) / np.array(
         image.std
@@ -80,7 +81,7 @@ def test_preprocess_of_any_shape_is_normalise_of_the_square(height, width, chann
     image = ImageSpec(size=24, channels=channels, mean=(0.4,) * channels, std=(0.3,) * channels, intensity=intensity)
     pixels = np.random.default_rng(height * 100 + width).integers(0, 256, (height, width), dtype=np.uint8)
     resized_image = torch.from_numpy(transforms.resize(pixels, image))
-    assert torch.equal(transforms.preprocess(pixels, image), transforms.normalise(resized_image[None], image)[0])
+    assert torch.equal(transforms.preprocess(pixels, image)[1], transforms.normalise(resized_image[None], image)[0])
 
 
 def test_bytes_and_fractions_normalise_alike():

@@ -13,7 +13,7 @@ from pneumo.codec import encode
 from pneumo.images import radiograph
 from pneumo.inference import dataset_audit, dataset_cues, dataset_findings, dataset_measures, dataset_summary
 from pneumo.inference.dataset_summary import Brightness, Cue, DataSetSummary, Duplicates, RandomSplit, SizeCells, Sizes
-from pneumo.metrics import classification
+from pneumo.metrics import classification, resampling
 from pneumo.schema import CLASS_NAMES, DataSpec, Interval, PneumoError
 
 SHIPPED = "guangzhou"
@@ -200,7 +200,7 @@ def test_the_interval_is_over_patients(phantoms):
     low, high = dataset_cues._ends(labels, scores, np.array(phantoms.patients)).T[0]
     drawn = [
         classification.auroc(labels[rows], phantoms.brightness[rows])
-        for rows in classification.patient_draws(phantoms.patients, seed=0)
+        for rows in resampling.patient_draws(phantoms.patients, seed=0)
     ]
     np.testing.assert_allclose([low, high], np.percentile(drawn, [2.5, 97.5]))
 
