@@ -19,7 +19,7 @@ def test_every_run_has_a_readable_page(name):
     assert shown.get("AUROC") == (f"{card.metrics['test'].auroc:.3f}" if card.metrics else None)
     written = texts(app.markdown)
     assert all(section.text in written for section in model_card.sections(card))
-    assert ("The gate before it" in texts(app.subheader)) == (card.task == "classification")
+    assert ("The input check" in texts(app.subheader)) == (card.task == "classification")
     assert "Results" in [header.value for header in app.subheader]
     assert "not a medical device" in written
     assert len(app.json) == 0
