@@ -84,7 +84,7 @@ def test_missing_files_are_named(copy, name):
     [
         ({"colour": 1}, "unknown key colour"),
         ({"temperatur": 1}, "did you mean 'temperature'"),
-        ({"temperature": "warm"}, "temperature is 'warm' (str); expected float"),
+        ({"temperature": "warm"}, "temperature is 'warm'; expected a number"),
         ({"schema_version": 99}, "schema_version is 99; this version reads 1"),
         ({"image": {"size": 2}}, "expected 8 or more"),
         ({"operating_points": [{}]}, "missing key operating_points[0].name"),
