@@ -1,75 +1,94 @@
-"""Home: what this is, for whom, what it is not; three doors; the default model in short."""
+"""Home: what this is, where to begin, a door to every page, and the default model in short."""
 
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
 import streamlit as st
 
-from pages import shared
+from pages import home_doors, home_model, shared
+from pneumo import runs
+from pneumo.formatting import probability
+from pneumo.images import overlays
+from pneumo.inference import diagnosis
+from pneumo.inference.diagnosis import Heatmap
+from pneumo.runs import names
+from pneumo.schema import POSITIVE, Diagnosis
 
-run = shared.default_run()
-card = run.card
-
-st.title("pneumo")
-st.markdown(
-    "#### Neural networks on chest X-rays, open to the bottom\n"
-    "A model trained in this project reads a chest radiograph, says how likely pneumonia is, shows where it looked, and "
-    "says how far to trust it. Made for clinicians who wonder what such a model does, for teachers and their students, "
-    "and for engineers who read the code."
-)
-st.warning(shared.DISCLAIMER, icon=":material/medical_information:")
-
-DOORS = (
-    (
-        "pages/clinic/diagnose.py",
-        "Diagnose",
-        ":material/pulmonology:",
-        "Upload a radiograph, or try a built-in phantom: probability, "
-        "label at a threshold you move, and a heatmap of where the model looked.",
-    ),
-    (
-        "pages/evidence/results.py",
-        "Results",
-        ":material/monitoring:",
-        "How the model was trained, how often it is right on patients it "
-        "has never seen, and where its probabilities come from.",
-    ),
-    (
-        "pages/classroom/convolution.py",
-        "Classroom",
-        ":material/school:",
-        "What a convolution does to a radiograph, number by number: the first step of every network here.",
-    ),
-)
-for column, (page, title, icon, text) in zip(st.columns(3), DOORS, strict=True):
-    with column, st.container(border=True, height="stretch"):
-        st.markdown(f"##### {icon} {title}")
-        st.markdown(text)
-        st.page_link(page, label=f"Open {title}", icon=":material/arrow_forward:")
+GAP_PX, GAP_GREY = 2, 128  # between the two images of the hero, seen on black and on white
 
 
-def _area(value: float | None) -> str:
-    """An area under the curve is no share of anything: no percent."""
-    return "–" if value is None else f"{value:.3f}"
+@dataclass(frozen=True, eq=False)
+class Hero:
+    """A generated radiograph as the default model reads it. image: (H, 2 W + gap, 3) uint8, plain and with its heatmap."""
+
+    image: np.ndarray
+    result: Diagnosis
+    heat: Heatmap
 
 
-split = "test" if "test" in card.metrics else "validation"
-metrics = card.metrics[split]
-st.subheader("The default model", divider="gray")
-st.markdown(
-    f"**{card.name}**, {card.weights.parameters:,} parameters, sees {card.image.size} x {card.image.size} pixels. Trained on "
-    f"{shared.class_count(card.data.counts['train'])} radiographs of {card.data.patients['train']:,} patients in "
-    f"{card.minutes:.1f} minutes; the figures below are of {metrics.n} radiographs of {metrics.patients} other "
-    f"patients, read once, at the threshold chosen on validation patients ({metrics.threshold:.3f})."
-)
-for column, (title, name) in zip(
-    st.columns(4),
-    (("AUROC", "auroc"), ("Sensitivity", "sensitivity"), ("Specificity", "specificity"), ("Accuracy", "accuracy")),
-    strict=True,
-):
-    value, interval = getattr(metrics, name), metrics.ci95.get(name)
-    written = _area if name == "auroc" else shared.percent
-    column.metric(title, written(value), border=True)
-    if interval:
-        column.caption(f"95%: {written(interval.low)} to {written(interval.high)}")
-with st.expander("Intended use and limits", icon=":material/info:"):
-    st.markdown(card.intended_use)
-    st.markdown("\n".join(f"- {limit}" for limit in card.limits))
-    st.caption(f"Training data: {card.data.citation or card.data.source}. Licence: {card.data.licence}.")
+def main() -> None:
+    left, right = st.columns(2, gap="large", vertical_alignment="center")
+    with left:
+        st.title("pneumo")
+        st.markdown(
+            "#### Neural networks on chest X-rays, explained from the ground up\n"
+            "Give it a chest X-ray: a model trained in this project says how likely pneumonia is, shows where it looked, "
+            "and says how far to trust it. Every step behind that, from one convolution to networks that generate X-rays, "
+            "can be opened and tried."
+        )
+        st.warning(shared.DISCLAIMER, icon=":material/medical_information:")
+        if st.button("Diagnose an X-ray", key="home.diagnose", type="primary", icon=":material/pulmonology:"):
+            st.switch_page("pages/clinic/diagnose.py")
+    place = right.container()  # filled last: the text is there before an X-ray has been read
+    home_doors.show_paths()
+    home_doors.show_doors()
+    home_model.show_default_model()
+    with place:
+        show_hero()
+
+
+@shared.guarded
+def show_hero() -> None:
+    """A generated radiograph, its heatmap and the result; nothing where there is no network that generates them."""
+    if not runs.available("classification") or not shared.generated_examples():
+        return
+    card = shared.load_card(runs.default_name())
+    hero = read_hero(card.name)
+    if hero is None:
+        return
+    threshold = card.point().threshold
+    st.image(
+        hero.image,
+        width="stretch",
+        alt="Left: a chest X-ray that a network generated. Right: the same with a heatmap. "
+        + diagnosis.text_equivalent(hero.result, threshold, hero.heat),
+    )
+    label, value = diagnosis.label_for(hero.result, threshold), hero.result.probability
+    st.markdown(shared.label_html(label), unsafe_allow_html=True)
+    st.markdown(f"Probability of pneumonia: **{probability(value)}**")
+    st.caption(
+        f"This X-ray shows no patient: a GAN generated it. {names.name_of(card)}, the default model, read it; the heatmap shows "
+        f"where it found evidence for {hero.heat.class_name}."
+    )
+
+
+@shared.kept_for_run(show_spinner="Reading a synthetic X-ray ...")
+def read_hero(folder: str) -> Hero | None:
+    """What a run says of the first generated radiograph with pneumonia; None where it says nothing of any."""
+    example = next((each for each in shared.generated_examples() if each.label == POSITIVE), None)
+    if example is None:
+        return None
+    run = shared.load_run(folder)
+    result = diagnosis.diagnose(run, example.data, example.name, synthetic=True, generated=True)
+    if diagnosis.no_result(result):
+        return None
+    heat = diagnosis.explain(run, result)[diagnosis.leaning(result)]
+    pixels = result.radiograph.pixels
+    gap = np.full((len(pixels), GAP_PX, 3), GAP_GREY, np.uint8)
+    image = np.concatenate([np.stack([pixels] * 3, axis=-1), gap, overlays.overlay(pixels, heat.values)], axis=1)
+    return Hero(image, result, heat)
+
+
+main()

@@ -32,15 +32,18 @@ async def lifespan(app: Any) -> AsyncIterator[None]:
 def warm() -> None:
     """Loads what Diagnose needs. A damaged folder is told to the visitor by the page, not here."""
     from pages import shared  # torch takes seconds, and the server must answer meanwhile
+    from pages.clinic import diagnose_reading
     from pneumo import runs
     from pneumo.inference import input_check
 
     try:
         name = runs.default_name()
-        shared.load_run(name)
-        shared.load_validation(name)
-        shared.load_input_check(str(input_check.folder()))
-        shared.generated_examples()
+        run = shared.load_run(name)
+        shared.load_predictions(name)
+        check = shared.load_input_check(str(input_check.folder()))
+        diagnose_reading.warm(run, shared.generated_examples(), check)
+        shared.phantom_examples()
+        shared.real_cases()
     except PneumoError as error:
         log.warning("nothing was loaded in advance: %s", error)
     # Streamlit collects garbage after every run of a script, and no answer leaves the server meanwhile: a quarter of a second

@@ -1,39 +1,56 @@
-"""Model cards: what a run is, how it was made, how often it is right and what it must not be used for."""
+"""Model cards: what a run is, how it was made, how good it is, and what it must not be used for."""
+
+import re
 
 import streamlit as st
 
 from pages import shared
 from pneumo import runs
+from pneumo.formatting import counted, rate, score, span
 from pneumo.generators import latent, quality
 from pneumo.inference import input_check
 from pneumo.runs import model_card
 from pneumo.runs.model_card import Section
+from pneumo.runs.names import name_of
 from pneumo.schema import PneumoError, RunCard
 
 TILES = (
-    ("AUROC", "auroc"),
-    ("Sensitivity", "sensitivity"),
-    ("Specificity", "specificity"),
-    ("Calibration error", "ece"),
+    ("Sensitivity", "sensitivity", rate),
+    ("Specificity", "specificity", rate),
+    ("AUROC", "auroc", score),
+    ("Calibration error", "ece", score),
 )
+FENCED = re.compile(r"```\w*\n(.*?)\n```", re.DOTALL)  # a block of code in Markdown; the group is the code
 
 
-def show_metrics(card: RunCard) -> None:
-    """What a classifier reached, on the most honest set there is."""
-    split = "test" if "test" in card.metrics else next(iter(card.metrics))
-    metrics = card.metrics[split]
-    for column, (title, name) in zip(st.columns(len(TILES)), TILES, strict=True):
-        value, interval = getattr(metrics, name), metrics.ci95.get(name)
-        column.metric(title, "–" if value is None else f"{value:.3f}", border=True)
-        if interval:
-            column.caption(f"95%: {interval.low:.3f} to {interval.high:.3f}")
-    st.caption(
-        f"n = {metrics.n:,} radiographs of {metrics.patients:,} patients ({card.name}, {model_card.SPLITS.get(split, split).lower()})."
+@shared.guarded
+def main() -> None:
+    st.title("Model cards")
+    left, right = st.columns([3, 1], vertical_alignment="bottom")
+    with left:
+        card = shared.pick_card("cards.run")
+    more = measured_sections(card)
+    right.download_button(
+        "Download (Markdown)",
+        model_card.markdown(card, more),
+        f"{card.name}-card.md",
+        "text/markdown",
+        key="cards.download",
+        icon=":material/download:",
+        on_click="ignore",
+        help="With the metadata that the Hugging Face hub reads. Nothing is sent anywhere.",
+        width="stretch",
     )
+    st.header(name_of(card), divider="gray")
+    st.caption(f"Run {shared.plain(card.name)}")
+    st.markdown(model_card.summary(card))
+    if card.metrics:
+        show_metrics(card)
+    show_sections(model_card.sections(card, more))
 
 
 def measured_sections(card: RunCard) -> list[Section]:
-    """What was measured beside a card: a GAN's samples, an autoencoder's reconstructions, the gate before a classifier.
+    """What was measured beside a card: a GAN's samples, an autoencoder's reconstructions, a classifier's input check.
     A file that cannot be read is said here and spoils no card."""
     result = []
     for look, at in (
@@ -48,29 +65,42 @@ def measured_sections(card: RunCard) -> list[Section]:
     return result
 
 
-st.title("Model cards")
-card = shared.pick_card("cards.run")
-more = measured_sections(card)
-st.download_button(
-    "Model card (Markdown)",
-    model_card.markdown(card, more),
-    f"{card.name}-card.md",
-    "text/markdown",
-    key="cards.download",
-    icon=":material/download:",
-    on_click="ignore",
-    help="With the front matter that the Hugging Face hub reads; nothing is sent anywhere.",
-)
+def show_metrics(card: RunCard) -> None:
+    """What a classifier reached, on the most honest set there is."""
+    split = "test" if "test" in card.metrics else next(iter(card.metrics))
+    metrics = card.metrics[split]
+    with st.container(horizontal=True):
+        for title, name, write in TILES:
+            interval = span(metrics.ci95.get(name), write) or None
+            value = write(getattr(metrics, name))
+            st.metric(title, value, interval, delta_color="off", delta_arrow="off", width=170)
+    st.caption(
+        f"{counted(metrics.n, 'radiograph')} of {counted(metrics.patients, 'patient')} "
+        f"({model_card.SPLITS.get(split, split).lower()}, run {shared.plain(card.name)}) at the default threshold, with 95% intervals."
+    )
 
-st.header(card.name, divider="gray")
-st.markdown(model_card.summary(card))
-if card.metrics:
-    show_metrics(card)
 
-for section in model_card.sections(card, more):
-    if section.folded:
-        with st.expander(section.title):
-            st.markdown(section.text)
-    else:
-        st.subheader(section.title)
-        st.markdown(section.text)
+def show_sections(sections: list[Section]) -> None:
+    """A contents of jump links, then every section; details folded."""
+    anchors = {section.title: re.sub(r"\W+", "-", section.title.lower()).strip("-") for section in sections}
+    st.markdown("**Contents:** " + " · ".join(f"[{shared.plain(title)}](#{name})" for title, name in anchors.items()))
+    for section in sections:
+        st.subheader(section.title, anchor=anchors[section.title])
+        if section.folded:
+            with st.expander("Show details"):
+                show_text(section.text)
+        else:
+            show_text(section.text)
+
+
+def show_text(text: str) -> None:
+    """Markdown whose code wraps, so that nobody has to scroll sideways for a command."""
+    for number, part in enumerate(FENCED.split(text)):
+        if part.strip():
+            if number % 2:  # what the pattern's group took
+                st.code(part, language=None, wrap_lines=True)
+            else:
+                st.markdown(part)
+
+
+main()

@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages import shared
 from pages.evidence import results_accuracy, results_calibration, results_robustness, results_training
-from pages.evidence.results_common import SPLITS, Chosen
+from pages.evidence.results_common import Chosen
 from pneumo.runs.names import name_of
 
 TABS = {
@@ -14,11 +14,6 @@ TABS = {
     "Calibration": results_calibration.show,
     "Robustness": results_robustness.show,
     "Training": results_training.show,
-}
-NOTES = {
-    "test": "Patients held out of training and of every choice. They come from the same source as the training patients.",
-    "validation": "Weights, calibration and thresholds were chosen on these patients, so these metrics are optimistic.",
-    "left_out": "A cluster of images that was kept out of training.",
 }
 
 
@@ -33,13 +28,12 @@ def main() -> None:
 
 
 def choose() -> Chosen:
-    """The runs, the default one first, and the patients to look at."""
+    """The runs to look at; the default one until the visitor chooses others."""
     known = shared.classifiers()
     cards = {name: shared.load_card(name) for name in known}
-    left, right = st.columns([3, 2], gap="large")
     if not set(shared.keep("results.runs", known[:1])) <= set(known):  # a run that is no longer there
         st.session_state["results.runs"] = known[:1]
-    names = left.multiselect(
+    names = st.multiselect(
         "Models",
         known,
         format_func=lambda name: name_of(cards[name]),
@@ -49,11 +43,7 @@ def choose() -> Chosen:
     if not names:
         st.info("Choose one model or more.")
         st.stop()
-    splits = [split for split in SPLITS if any(split in cards[name].metrics for name in names)]
-    shared.keep("results.patients", splits[0], splits)
-    split = right.segmented_control("Patients", splits, format_func=SPLITS.get, key="results.patients", required=True)
-    right.caption(NOTES[split])
-    return Chosen(tuple(names), cards, split)
+    return Chosen(tuple(names), cards)
 
 
 @st.fragment

@@ -6,10 +6,9 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.evidence.results_common import SPLITS, Chosen, conclude, measured_on, table
+from pages.evidence.results_common import NOTES, SPLITS, Chosen, conclude, measured_on, table
 from pages.evidence.results_threshold import show_threshold
 from pneumo import runs
-from pneumo.formatting import rate
 from pneumo.metrics import classification, conclusions, leaderboard, significance
 from pneumo.runs.names import name_of
 from pneumo.schema import Predictions
@@ -22,29 +21,28 @@ LEADERBOARD = (
 
 @shared.guarded
 def show(chosen: Chosen) -> None:
-    predictions = chosen.predictions()
+    split = chosen.choose_patients()
+    predictions = chosen.predictions(split)
     if predictions:
-        name, result = next(iter(predictions.items()))
-        show_conclusion(chosen, name, result)
-    show_leaderboard(chosen.split)
+        show_conclusion(chosen, predictions, split)
+    show_leaderboard(split)
     if predictions:
-        show_threshold(chosen, predictions)
+        show_threshold(chosen, predictions, split)
         show_differences(chosen, predictions)
 
 
-def show_conclusion(chosen: Chosen, name: str, result: Predictions) -> None:
+def show_conclusion(chosen: Chosen, predictions: dict[str, Predictions], split: str) -> None:
     """What the first run misses and alarms at its default threshold, which kind it misses, and why the threshold is so."""
+    name, result = next(iter(predictions.items()))
     card = chosen.cards[name]
     threshold = card.point().threshold
     counts = classification.confusion(result.labels, result.probabilities, threshold)
     kinds = classification.subgroups(result.labels, result.probabilities, result.subtypes.tolist(), threshold)
-    majority = max(result.labels.mean(), 1 - result.labels.mean())
     conclude(
         " ".join((conclusions.accuracy(chosen.bold(name), counts), conclusions.kinds(kinds))),
         shared.plain(conclusions.default_point(card)),
-        f"Measured on {measured_on(result, chosen.split, name)}; always guessing the more common class would be right "
-        f"{rate(majority)} of the time. {shared.plain(card.limits[0]) if card.limits else ''} Expect worse results elsewhere, "
-        "especially more false alarms.",
+        f"Measured on {measured_on(result, split, name)}. {NOTES[split]} {shared.plain(card.limits[0]) if card.limits else ''} "
+        "Expect worse results elsewhere, especially more false alarms.",
     )
 
 

@@ -14,7 +14,14 @@ from pneumo.runs.names import name_of
 from pneumo.schema import PneumoError, Predictions, RunCard
 
 SPLITS = {"test": "Internal test", "validation": "Validation", "left_out": "Left-out cluster"}
+NOTES = {
+    "test": "These patients were held out of training and of every choice; they come from the same source as the training "
+    "patients.",
+    "validation": "Weights, calibration and thresholds were chosen on these patients, so the metrics are optimistic.",
+    "left_out": "A cluster of images that was kept out of training.",
+}
 NO_BAR = {"displayModeBar": False}
+RATES = (*leaderboard.RATES, "missed")  # columns of shares
 TITLES = {  # of the columns of tables
     "auroc": "AUROC",
     "auroc_ci95": "AUROC, 95%",
@@ -34,14 +41,10 @@ TITLES = {  # of the columns of tables
 
 @dataclass(frozen=True, eq=False)
 class Chosen:
-    """The runs a visitor chose, the one that gives the conclusions first, and the patients.
-
-    names: of the runs. cards: by run. split: "test", "validation" or "left_out".
-    """
+    """The runs a visitor chose, the one that gives the conclusions first. cards: by run."""
 
     names: tuple[str, ...]
     cards: Mapping[str, RunCard]
-    split: str
 
     def title(self, run: str) -> str:
         """The run's name for people."""
@@ -51,12 +54,18 @@ class Chosen:
         """The same as Markdown for a sentence."""
         return f"**{shared.plain(self.title(run))}**"
 
-    def predictions(self) -> dict[str, Predictions]:
+    def choose_patients(self) -> str:
+        """The split to look at: "test", "validation" or "left_out". For the tabs whose metrics depend on it."""
+        splits = [split for split in SPLITS if any(split in self.cards[name].metrics for name in self.names)]
+        shared.keep("results.patients", splits[0], splits)
+        return st.segmented_control("Patients", splits, format_func=SPLITS.get, key="results.patients", required=True)
+
+    def predictions(self, split: str) -> dict[str, Predictions]:
         """What the runs predicted for the patients, by run. A file that cannot be read is said and leaves the others."""
         result = {}
         for name in self.names:
             try:
-                predictions = shared.load_predictions(name).split(self.split)
+                predictions = shared.load_predictions(name).split(split)
             except PneumoError as error:
                 st.error(shared.plain(str(error)), icon=":material/error:")
                 continue
@@ -80,30 +89,34 @@ def conclude(sentence: str, *notes: str) -> None:
 
 
 def measured_on(predictions: Predictions, split: str, run: str) -> str:
-    """ "501 radiographs of 263 patients, internal test, run `resnet18_fine_tuned`"."""
+    """ "501 radiographs of 263 patients (internal test, run resnet18_fine_tuned)", as Markdown."""
     return (
-        f"{len(predictions.labels):,} radiographs of {len(set(predictions.patients)):,} patients, {SPLITS[split].lower()}, "
-        f"run `{run}`"
+        f"{len(predictions.labels):,} radiographs of {len(set(predictions.patients)):,} patients ({SPLITS[split].lower()}, "
+        f"run {shared.plain(run)})"
     )
 
 
 def table(rows: Iterable[Mapping[str, Any]], key: str, titles: Mapping[str, str] | None = None, **options: Any) -> None:
     """A table whose rates read 93.4% and whose scores read 0.997. titles: of columns beside those of this module."""
     rows = [
-        {name: 100 * value if name in leaderboard.RATES and value is not None else value for name, value in row.items()}
+        {name: 100 * value if name in RATES and value is not None else value for name, value in row.items()}
         for row in rows
     ]
     known = TITLES | dict(titles or {})
     names = list(dict.fromkeys(name for row in rows for name in row))
-    columns = {name: _column(name, known.get(name, name.capitalize()), rows) for name in names}
+    columns = {name: _column(name, known.get(name, name[:1].upper() + name[1:]), rows) for name in names}
     st.dataframe(rows, hide_index=True, key=key, column_config=columns, placeholder="–", **options)
 
 
 def _column(name: str, title: str, rows: list[Mapping[str, Any]]) -> Any:
-    if name in leaderboard.RATES:
+    if name in RATES:
         return st.column_config.NumberColumn(title, format="%.1f%%")
     if name in ("model", "compared"):
         return st.column_config.TextColumn(title, pinned=True)
-    if any(isinstance(row.get(name), float) for row in rows):
-        return st.column_config.NumberColumn(title, format={"minutes": "%.0f", "megabytes": "%.1f"}.get(name, "%.3f"))
+    numbers = [row[name] for row in rows if isinstance(row.get(name), float)]
+    if numbers:
+        whole = name == "minutes" or all(number == round(number) for number in numbers)
+        return st.column_config.NumberColumn(
+            title, format="%.0f" if whole else "%.1f" if name == "megabytes" else "%.3f"
+        )
     return title

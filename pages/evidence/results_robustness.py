@@ -25,8 +25,7 @@ def show(chosen: Chosen) -> None:
     conclude(
         conclusions.robust(chosen.bold(name), first.rows, plots.CORRUPTION_TITLES),
         conclusions.withstood(first.rows, plots.CORRUPTION_TITLES),
-        f"Measured on {first.n:,} {first.split} images of {first.patients:,} patients, run `{name}`. The charts below show "
-        "every test.",
+        f"Measured on {first.n:,} {first.split} images of {first.patients:,} patients (run {shared.plain(name)}).",
     )
     show_corruptions(chosen, measured)
     show_origin(chosen, measured)
@@ -56,7 +55,7 @@ def show_corruptions(chosen: Chosen, measured: dict[str, Robustness]) -> None:
     names = list(measured)
     for start in range(0, len(names), COLUMNS):
         row = names[start : start + COLUMNS]
-        for column, name in zip(st.columns(COLUMNS, gap="medium"), row, strict=False):
+        for column, name in zip(st.columns(min(COLUMNS, len(names)), gap="medium"), row, strict=False):
             each = measured[name]
             column.markdown(f"{chosen.bold(name)} :small[run `{name}`, n = {each.n:,}]")
             column.plotly_chart(

@@ -20,22 +20,20 @@ TABLE_ROWS = 8  # of the cases' table before it scrolls
 
 @st.fragment
 @shared.guarded
-def show_threshold(chosen: Chosen, predictions: dict[str, Predictions]) -> None:
+def show_threshold(chosen: Chosen, predictions: dict[str, Predictions], split: str) -> None:
     """A fragment, so that the rest of the page stays as it is while the slider moves."""
     name, result = next(iter(predictions.items()))
     st.subheader("What the threshold changes", divider="gray")
     threshold = shared.choose_threshold(chosen.cards[name], "results")
     counts = classification.confusion(result.labels, result.probabilities, threshold)
-    sentence = conclusions.accuracy(chosen.bold(name), counts, f"at the threshold {threshold:.3f}")
-    st.markdown(sentence)
-    show_rates(chosen, name, counts, result)
+    show_rates(counts, result, measured_on(result, split, name))
     show_charts(chosen, predictions, counts, threshold)
     show_cases(chosen, name, result, threshold)
     show_kinds(chosen, predictions, threshold)
     show_people(chosen, name, counts)
 
 
-def show_rates(chosen: Chosen, name: str, counts: dict[str, int], result: Predictions) -> None:
+def show_rates(counts: dict[str, int], result: Predictions, measured: str) -> None:
     """Rates at the threshold with Wilson intervals, and the AUROC that no threshold moves."""
     rates = classification.rates(counts)
     tn, fp, fn, tp = (counts[key] for key in ("tn", "fp", "fn", "tp"))
@@ -50,10 +48,11 @@ def show_rates(chosen: Chosen, name: str, counts: dict[str, int], result: Predic
     )
     with st.container(horizontal=True, gap="small"):
         for title, value, interval in tiles:
-            st.metric(title, value, interval or None, delta_color="off", delta_arrow="off", width=150)
+            st.metric(title, value, interval or None, delta_color="off", delta_arrow="off", width=120)
+    majority = max(result.labels.mean(), 1 - result.labels.mean())
     st.caption(
-        f"{measured_on(result, chosen.split, name)}. The grey ranges are 95% intervals: Wilson, for AUROC DeLong. "
-        "The threshold does not move the AUROC."
+        f"{measured}, with 95% intervals (Wilson’s, for AUROC DeLong’s). Always guessing the more common class would be right "
+        f"{rate(majority)} of the time. The threshold does not move the AUROC."
     )
 
 
@@ -67,8 +66,7 @@ def show_charts(chosen: Chosen, predictions: dict[str, Predictions], counts: dic
         on_select=_take_cell,
         selection_mode="points",
         config=NO_BAR,
-        alt=f"Confusion matrix of {chosen.title(name)}: "
-        + listed([f"{plots.CELL_TITLES[cell]} {counts[cell]}" for cell in plots.CELLS]),
+        alt=f"Confusion matrix. {conclusions.accuracy(chosen.title(name), counts, f'at the threshold {threshold:.3f}')}",
     )
     left.caption(f"{shared.plain(chosen.title(name))}. Bottom left: missed pneumonias. Click a cell to list its cases.")
     areas = listed([f"{title} {score(classification.auroc(*each))}" for title, each in scores.items()])
@@ -147,7 +145,7 @@ def show_kinds(chosen: Chosen, predictions: dict[str, Predictions], threshold: f
                 {
                     "model": chosen.title(name),
                     "kind": f"{conclusions.KINDS.get(each.name, each.name)} pneumonia",
-                    "missed": 100 * (1 - each.value),
+                    "missed": 1 - each.value,
                     "interval": span(missed),
                     "n": each.n,
                     "run": name,
@@ -187,7 +185,7 @@ def show_people(chosen: Chosen, name: str, counts: dict[str, int]) -> None:
             ("NPV", npv, worst_npv, "Of the patients called NORMAL, the share without pneumonia."),
         ):
             at_worst = f"at worst {rate(worst)}"
-            st.metric(title, rate(value), at_worst, delta_color="off", delta_arrow="off", help=text, width=150)
+            st.metric(title, rate(value), at_worst, delta_color="off", delta_arrow="off", help=text, width=125)
     left.caption(
         f"{shared.plain(chosen.title(name))} at this threshold. The worst plausible case has both rates at their lower "
         "confidence limits."

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import shared
-from pages.evidence.results_common import NO_BAR, Chosen, conclude
+from pages.evidence.results_common import NO_BAR, Chosen, conclude, table
 from pneumo import plots
 from pneumo.formatting import listed
 from pneumo.metrics import conclusions
@@ -32,7 +32,7 @@ def show(chosen: Chosen) -> None:
         conclude(
             conclusions.trained(chosen.bold(name), histories[name], card.best_epoch),
             f"Trained for {shared.plain(conclusions.effort(card))} The epoch was chosen on these validation patients, so their "
-            f"metrics are optimistic; run `{name}`.",
+            f"metrics are optimistic (run {shared.plain(name)}).",
         )
         show_curves(chosen, histories)
     else:
@@ -62,7 +62,7 @@ def show_curves(chosen: Chosen, histories: dict[str, list[dict[str, float]]]) ->
     shared.keep("results.metric", "loss", METRICS)
     shared.keep("results.log", False)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        metric = st.segmented_control("Metric", METRICS, format_func=METRICS.get, key="results.metric", required=True)
+        metric = st.selectbox("Metric", METRICS, format_func=METRICS.get, key="results.metric", width=220)
         log_scale = st.toggle("Log scale", key="results.log")
     titled = {chosen.title(name): rows for name, rows in histories.items()}
     best = {chosen.title(name): chosen.cards[name].best_epoch for name in histories}
@@ -73,11 +73,10 @@ def show_curves(chosen: Chosen, histories: dict[str, list[dict[str, float]]]) ->
         alt=f"{METRICS[metric]} of {listed(list(titled))} by epoch, on training and validation images.",
     )
     st.caption(
-        "Solid: validation. Dotted: as many fixed training images. Both without augmentation and in evaluation mode.\n\n"
-        + "\n".join(
-            f"- {shared.plain(f'{chosen.title(name)}: {conclusions.effort(chosen.cards[name])}')}" for name in histories
-        )
+        "Solid: validation. Dotted: as many fixed training images. Both without augmentation and in evaluation mode."
     )
+    for name in list(histories)[1:]:  # the conclusion has said it of the first
+        st.caption(shared.plain(f"{chosen.title(name)}: {conclusions.effort(chosen.cards[name])}"))
 
 
 @st.fragment
@@ -91,14 +90,14 @@ def show_experiments() -> None:
     tables = {name: experiment_tables.read(name) for name in names}
     shared.keep("results.experiment", names[0], names)
     name = st.selectbox("Experiment", names, format_func=lambda each: tables[each].title, key="results.experiment")
-    table = tables[name]
-    if table.kind == "labels":
+    each = tables[name]
+    if each.kind == "labels":
         st.plotly_chart(
-            plots.label_efficiency(table.rows),
+            plots.label_efficiency(each.rows),
             key=f"results.experiment.{name}",
             config=NO_BAR,
-            alt=f"{table.title} AUROC against the share of labelled training patients.",
+            alt=f"{each.title} AUROC against the share of labelled training patients.",
         )
     else:
-        st.dataframe(table.rows, hide_index=True, key=f"results.experiment.{name}")
-    st.caption(table.note)
+        table(each.rows, f"results.experiment.{name}")
+    st.caption(each.note)

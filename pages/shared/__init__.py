@@ -1,5 +1,6 @@
 """What pages share: cached access to runs, session state, the threshold control, errors, and the wording of numbers."""
 
+from pages.shared.cases import case_shelf, real_cases
 from pages.shared.errors import guarded
 from pages.shared.runs import (
     classifiers,
@@ -17,6 +18,7 @@ from pages.shared.runs import (
     pick_card,
     pick_run,
     the_input_check,
+    title,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.threshold import choose_threshold
@@ -29,6 +31,7 @@ __all__ = [
     "OVERRIDDEN",
     "SYMBOLS",
     "SharedCache",
+    "case_shelf",
     "choose_threshold",
     "class_count",
     "classifiers",
@@ -54,5 +57,7 @@ __all__ = [
     "pick_run",
     "plain",
     "probability",
+    "real_cases",
     "the_input_check",
+    "title",
 ]

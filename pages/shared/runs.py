@@ -12,7 +12,7 @@ from pneumo import runs
 from pneumo.inference import evaluation, examples, input_check, robustness
 from pneumo.inference.input_check import InputCheck
 from pneumo.inference.robustness import Robustness
-from pneumo.runs import Run
+from pneumo.runs import Run, names
 from pneumo.schema import PneumoError, Predictions, RunCard
 
 
@@ -22,20 +22,18 @@ def load_run(folder: str) -> Run:
     return runs.load(folder)
 
 
-@st.cache_resource(show_spinner="Loading the gate ...")
+@st.cache_resource(show_spinner="Loading the input check ...")
 def load_input_check(folder: str) -> InputCheck | None:
-    """The gate before a diagnosis, shared by all sessions; None where the weights folder has none."""
+    """The input check, shared by all sessions; None where the weights folder has none."""
     return input_check.load(Path(folder))
 
 
 def the_input_check() -> InputCheck | None:
-    """The gate of the weights folder; where it cannot be used the page says so and goes on without."""
+    """The input check of the weights folder; where it cannot be used the page says so and goes on without."""
     try:
         return load_input_check(str(input_check.folder()))
     except PneumoError as error:
-        st.warning(
-            f"Whether a picture is a chest radiograph is not asked: {plain(str(error))}", icon=":material/door_open:"
-        )
+        st.warning(f"The check for chest X-rays is unavailable: {plain(str(error))}", icon=":material/door_open:")
         return None
 
 
@@ -59,12 +57,12 @@ def load_card(folder: str) -> RunCard:
 
 @kept_for_run()
 def load_history(folder: str) -> list[dict[str, float]]:
-    """A run's figures epoch by epoch."""
+    """A run's metrics epoch by epoch."""
     return runs.read_history(Path(folder))
 
 
 def load_robustness(name: str) -> Robustness | None:
-    """What a run loses under stress, where that was measured; a small file that may come while the app is open."""
+    """What a run loses under corruptions, where that was measured; a small file that may come while the app is open."""
     return robustness.read(runs.resolve(name))
 
 
@@ -93,6 +91,17 @@ def knows_phantoms(name: str) -> bool:
     return load_card(name).data.source.startswith("phantom")
 
 
+def title(name: str) -> str:
+    """A run's name for people, for selectors and headings: "ResNet-18, fine-tuned (default)".
+
+    Its own name where its card cannot be read, so that the other runs stay within reach.
+    """
+    try:
+        return names.name_of(load_card(name)) + (" (default)" if name == runs.default_name() else "")
+    except PneumoError:
+        return name
+
+
 def _is_classifier(name: str) -> bool:
     return load_card(name).task == "classification"
 
@@ -101,10 +110,10 @@ def classifiers() -> list[str]:
     """Names of the classification runs, the default one first; stops the page where there is none."""
     try:
         default = runs.default_name()
-        names = sorted(filter(_is_classifier, runs.available()), key=lambda name: (name != default, name))
-        if not names:
+        known = sorted(filter(_is_classifier, runs.available()), key=lambda name: (name != default, name))
+        if not known:
             raise PneumoError(f"no classification run in {runs.weights_folder()}; train one, or restore the folder")
-        return names
+        return known
     except PneumoError as error:
         st.error(f"No model can be used: {error}")
         st.stop()
@@ -116,14 +125,11 @@ def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
     The default run comes first; for phantoms, a run that was trained on them, where there is one.
     """
     try:
-        names, default = runs.available("classification"), runs.default_name()
-        names.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
-        if names:
-            keep(key, names[0], names)
-        name = st.selectbox(
-            "Model", names, key=key, help="Trained runs in the weights folder; the first is the default."
-        )
-        return load_run(name)
+        known, default = runs.available("classification"), runs.default_name()
+        known.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
+        if known:
+            keep(key, known[0], known)
+        return load_run(st.selectbox("Model", known, key=key, format_func=title))
     except PneumoError as error:
         st.error(f"No model can be used: {error}")
         st.stop()
@@ -132,11 +138,11 @@ def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
 def pick_card(key: str) -> RunCard:
     """A selector over the cards of all runs, whatever their task, the default one first; stops the page where there is none."""
     try:
-        names, default = runs.available(), runs.default_name()
-        names.sort(key=lambda name: (name != default, name))
-        if names:
-            keep(key, names[0], names)
-        return load_card(st.selectbox("Model", names, key=key, help="Trained runs in the weights folder."))
+        known, default = runs.available(), runs.default_name()
+        known.sort(key=lambda name: (name != default, name))
+        if known:
+            keep(key, known[0], known)
+        return load_card(st.selectbox("Model", known, key=key, format_func=title))
     except PneumoError as error:
         st.error(f"No model can be used: {error}")
         st.stop()

@@ -12,10 +12,11 @@ from pneumo.schema import RunCard
 OWN = "own"  # stands in the selector where the visitor moved the slider
 
 
-def choose_threshold(card: RunCard, page: str) -> float:
+def choose_threshold(card: RunCard, page: str, *, stacked: bool = False) -> float:
     """The threshold of a run, 0..1: its default operating point until the visitor chooses another one or moves the slider.
 
     page: begins the widgets' keys, `<page>.threshold` and `<page>.point`. Another run starts with its own default.
+    stacked: the selector beneath the slider, for a narrow column.
     """
     slider, selector, of_run = f"{page}.threshold", f"{page}.point", f"{page}.threshold_of"
     points, titles = {point.name: point for point in card.operating_points}, thresholds.titles(card.operating_points)
@@ -41,7 +42,7 @@ def choose_threshold(card: RunCard, page: str) -> float:
         default = ", default" if name == card.default_point else ""
         return f"{titles[name]} ({point.threshold:.3f}{default})"
 
-    left, right = st.columns([3, 2], vertical_alignment="bottom")
+    left, right = (st, st) if stacked else st.columns([3, 2], vertical_alignment="bottom")
     threshold = left.slider(
         "Call it PNEUMONIA from this probability up",
         0.0,

@@ -7,7 +7,11 @@ import re
 from pneumo.palette import COLOURS
 from pneumo.schema import CLASS_NAMES
 
-SYMBOLS = {"NORMAL": "●", "UNCERTAIN": "◆", "PNEUMONIA": "▲"}  # a shape beside the colour, for those who see no difference
+SYMBOLS = {
+    "NORMAL": "●",
+    "UNCERTAIN": "◆",
+    "PNEUMONIA": "▲",
+}  # a shape beside the colour, for those who see no difference
 DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagnosis or treatment may rest on it."
 
 

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import hashlib
+import importlib.metadata
 import inspect
 import json
 import logging
 import os
-import tempfile
 import tokenize
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import platformdirs
 
+from pneumo import files
 from pneumo.data.dataset import DECODE_THREADS, DataSet
 from pneumo.images import containers, dicom, radiograph, transforms
 from pneumo.schema import ImageSpec
@@ -25,9 +27,24 @@ from pneumo.schema import ImageSpec
 log = logging.getLogger(__name__)
 
 
+DECODING = (radiograph, dicom, containers, transforms.resize, transforms.stretch)
+# What json and numpy are known to raise on arbitrary bytes; numpy parses its header as Python.
+DAMAGED = (
+    OSError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    TypeError,
+    OverflowError,
+    RecursionError,
+    tokenize.TokenError,
+)
+DECODERS = ("numpy", "pillow", "pydicom", "torch")
+
+
 @dataclass(frozen=True, eq=False)
 class ResizedImages:
-    """The decoded data set: squares (N, S, S) uint8, memory-mapped; errors by index of what could not be read."""
+    """The decoded data set: array (N, S, S) uint8, memory-mapped; errors by index of what could not be read."""
 
     array: np.ndarray
     errors: dict[int, str]
@@ -37,17 +54,17 @@ class ResizedImages:
 
 
 def cache_folder() -> Path:
-    """Where decoded squares live: PNEUMO_CACHE, or the user's cache folder."""
+    """Where decoded images live: PNEUMO_CACHE, or the user's cache folder."""
     return Path(os.environ.get("PNEUMO_CACHE") or platformdirs.user_cache_dir("pneumo"))
 
 
 def resized(dataset: DataSet, image: ImageSpec, progress: Callable[[int, int], None] | None = None) -> ResizedImages:
     """The data set as the model sees it, decoded once and memory-mapped from then on.
 
-    The key covers every picture's content, the image spec and the code that makes squares; a file that is
-    missing, short or altered is made anew. progress(done, total) is called while decoding.
+    The key covers every file's content, the image spec and what decodes and resizes; a cache file that is missing, short
+    or altered is made anew. progress(done, total) is called while decoding.
     """
-    path = cache_folder() / f"squares-{_cache_key(dataset, image)}.npy"
+    path = cache_folder() / f"resized-{_cache_key(dataset, image)}.npy"
     cached = _load_cache(path, (len(dataset.items), image.size, image.size))
     if cached is not None:
         return cached
@@ -74,9 +91,29 @@ def _resized_or_error(dataset: DataSet, index: int, image: ImageSpec) -> np.ndar
 
 
 def _cache_key(dataset: DataSet, image: ImageSpec) -> str:
-    code = inspect.getsource(transforms.resize) + "".join(map(inspect.getsource, (radiograph, dicom, containers)))
-    splits = [code, str(transforms.VERSION), str((image.size, image.interpolation, image.intensity))]
-    return hashlib.sha256("\n".join(splits + [item.digest for item in dataset.items]).encode()).hexdigest()[:32]
+    about = [_decoding(), str((image.size, image.interpolation, image.intensity))]
+    return hashlib.sha256("\n".join(about + [item.digest for item in dataset.items]).encode()).hexdigest()[:32]
+
+
+@functools.cache
+def _decoding() -> str:
+    """What decides the pixels beside the files: our decoding code, and the versions of what it calls."""
+    code = [statements(inspect.getsource(part)) for part in DECODING]
+    versions = [importlib.metadata.version(name) for name in DECODERS]
+    return "\n".join([*code, *versions, str((transforms.LEVELS, transforms.STRETCH_PERCENTILES))])
+
+
+def statements(source: str) -> str:
+    """Python source as what it does: without comments, docstrings and layout.
+
+    A version number raised by hand would be forgotten one day, and a wrong cache goes unnoticed; a set that is decoded once
+    more after a renaming does no harm.
+    """
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:] or [ast.Pass()]
+    return ast.dump(tree)
 
 
 def _load_cache(path: Path, shape: tuple[int, ...]) -> ResizedImages | None:
@@ -88,16 +125,7 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> ResizedImages | None:
         errors = {int(index): str(text) for index, text in about["errors"].items()}
     except FileNotFoundError:
         return None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        AttributeError,
-        TypeError,
-        OverflowError,
-        RecursionError,
-        tokenize.TokenError,
-    ) as error:
+    except DAMAGED as error:
         log.warning("the image cache is damaged (%s) and is made anew", type(error).__name__)
         return None
     if not sound:
@@ -110,19 +138,8 @@ def _store_cache(path: Path, array: np.ndarray, errors: dict[int, str]) -> None:
     """Array first, then its description, each written aside and renamed: a kill leaves no half file under the name."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, lambda file: np.save(file, array))
+        files.write_with(path, lambda file: np.save(file, array))
         about = json.dumps({"sha256": hashlib.sha256(array).hexdigest(), "errors": errors})
-        _replace(path.with_suffix(".json"), lambda file: file.write(about.encode()))
+        files.write_with(path.with_suffix(".json"), lambda file: file.write(about.encode()))
     except OSError as error:  # a full or read-only disk costs the cache, not the work
         log.warning("the image cache could not be written to %s: %s", path.parent, error.strerror)
-
-
-def _replace(path: Path, write: Callable[[Any], Any]) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, delete=False, suffix=".tmp") as file:
-        try:
-            write(file)
-            file.flush()
-        except OSError:  # a full disk is not left fuller
-            Path(file.name).unlink()
-            raise
-    Path(file.name).replace(path)

@@ -7,13 +7,17 @@ A SOURCE is a folder with NORMAL/ and PNEUMONIA/ (with or without train/ val/ te
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from pneumo.data import cache, split
 from pneumo.data.dataset import DataSet, Item
 from pneumo.data.folders import open_folder
 from pneumo.data.hub import open_hub
 from pneumo.images import phantom
-from pneumo.schema import PneumoError
+from pneumo.schema import PneumoError, Progress, RunCard
 
 PHANTOM_COUNT = 1200  # enough for a first model in minutes
 PHANTOM_SIZE_PX = 224
@@ -26,6 +30,37 @@ def open_source(source: str) -> DataSet:
     if source.startswith("hub:"):
         return open_hub(source.removeprefix("hub:"))
     return open_folder(Path(source))
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingData:
+    """The data set of a run. resized: (N, S, S) uint8 as the run sees it; errors: by index of what could not be read;
+    splits: indices of readable images by split, as the run was trained on them."""
+
+    dataset: DataSet
+    resized: np.ndarray
+    errors: dict[int, str]
+    splits: dict[str, np.ndarray]
+
+    def rows(self, *names: str) -> np.ndarray:
+        """(M,) indices of the images of these splits, e.g. "validation", "test". PneumoError for a split there is not."""
+        for name in names:
+            if name not in self.splits:
+                raise PneumoError(f"there is no split {name!r}; there are: {', '.join(self.splits)}")
+        return np.concatenate([self.splits[name] for name in names])
+
+
+def open_as_trained(
+    card: RunCard, source: str, progress: Progress | None = None, *, both_classes: bool = False
+) -> TrainingData:
+    """A run's own data set. Raises PneumoError where the source is another one. both_classes: as in `splits_as_trained`.
+
+    progress(done, total) is called while images are decoded.
+    """
+    dataset = open_source(source)
+    resized = cache.resized(dataset, card.image, progress)
+    splits = split.splits_as_trained(card, dataset, resized.errors, both_classes=both_classes)
+    return TrainingData(dataset, resized.array, resized.errors, splits)
 
 
 # --- phantoms ---------------------------------------------------------------------------------------------

@@ -1,15 +1,62 @@
-"""How patients are divided into training, validation and internal test sets."""
+"""How patients are divided into training, validation and internal test sets.
+
+`split_patients` divides; `training_splits` adds what a recipe leaves out; `splits_as_trained` is the check that a data set is
+the one a run was trained on.
+"""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 
+from pneumo.data import cache, clusters
 from pneumo.data.dataset import SPLITS, DataSet, Item
-from pneumo.schema import CLASS_NAMES, DataSpec
+from pneumo.schema import CLASS_NAMES, DataSpec, PneumoError, Recipe, RunCard
+
+# --- as a recipe divides ----------------------------------------------------------------------------------
+
+
+def training_splits(
+    dataset: DataSet, recipe: Recipe, errors: Collection[int], *, both_classes: bool = False
+) -> dict[str, np.ndarray]:
+    """Indices by split, as a recipe is trained on them; the digest in a run's card is of these.
+
+    In this order, which decides the digest: patients are divided, unreadable images left away, a share of the training
+    patients taken, a cluster left out, one class kept. errors: indices of the unreadable images. both_classes: without
+    the last step. Raises PneumoError for a cluster there is not.
+    """
+    unreadable = list(errors)
+    splits = {split: rows[~np.isin(rows, unreadable)] for split, rows in split_patients(dataset, recipe.data).items()}
+    splits["train"] = take_labels(dataset, splits["train"], recipe.data.labels, recipe.seed)
+    if recipe.data.leave_out:  # clusters are found in the images as this recipe's model sees them
+        resized = cache.resized(dataset, recipe.image).array
+        splits = clusters.leave_out(dataset, resized, splits, recipe.data.leave_out)
+    return splits if both_classes else only(dataset, splits, recipe.data.only)
+
+
+def splits_as_trained(
+    card: RunCard, dataset: DataSet, errors: Collection[int], *, both_classes: bool = False
+) -> dict[str, np.ndarray]:
+    """Indices by split, as the run was trained on them. Raises PneumoError where it was trained on another data set.
+
+    errors: indices of the unreadable images. both_classes: held-out images of the class, too, that the run never saw.
+    """
+    other = PneumoError(
+        f"{dataset.source} is not the data set {card.name!r} was trained on (its split has another digest); "
+        f"name that source, which the card calls {card.data.source!r}"
+    )
+    try:
+        everything = training_splits(dataset, card.recipe, errors, both_classes=True)
+    except PneumoError as error:  # it has not even the cluster that was left out
+        raise other from error
+    splits = only(dataset, everything, card.recipe.data.only)
+    if split_digest(dataset, splits) != card.data.split_digest:
+        raise other
+    return everything if both_classes else splits
+
 
 # --- patients ---------------------------------------------------------------------------------------------
 
@@ -17,10 +64,10 @@ from pneumo.schema import CLASS_NAMES, DataSpec
 def split_patients(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
     """Indices (int64, ascending) for training, validation and the internal test, whole patients each.
 
-    Patients who share an identical picture stay together. Within each stratum (NORMAL, bacterial, viral)
+    Patients who share an identical image stay together. Within each stratum (NORMAL, bacterial, viral)
     patients are ordered by a hash of their name and split_seed, so a patient's place depends on no
-    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test part is not
-    touched: neither its patients nor anything identical to its pictures is trained on.
+    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test set is not
+    touched: neither its patients nor anything identical to its images is trained on.
     """
     own_test = {key for item in dataset.items if item.split == "test" for key in (item.digest, item.patient)}
     usable = [i for i, item in enumerate(dataset.items) if not {item.digest, item.patient} & own_test]
@@ -56,14 +103,14 @@ def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) 
 
 
 def only(dataset: DataSet, splits: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """The parts with the images of one class alone; unchanged where `name` is empty."""
+    """The splits with the images of one class alone; unchanged where `name` is empty."""
     if not name:
         return splits
     return {split: indices[dataset.labels[indices] == CLASS_NAMES.index(name)] for split, indices in splits.items()}
 
 
 def _patient_groups(items: tuple[Item, ...], usable: list[int]) -> list[list[int]]:
-    """Indices of patients joined by identical pictures: connected components over patients and digests."""
+    """Indices of patients joined by identical images: connected components over patients and digests."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -84,7 +131,7 @@ def _draw(seed: int, patient: str) -> str:
 
 
 def split_digest(dataset: DataSet, splits: dict[str, np.ndarray]) -> str:
-    """sha256 over which picture is in which part: equal digests, equal splits."""
+    """sha256 over which image is in which split: equal digests, equal splits."""
     lines = sorted(f"{split} {dataset.items[i].digest}" for split, indices in splits.items() for i in indices)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -95,7 +142,7 @@ def class_counts(items: tuple[Item, ...], indices: Iterable[int]) -> dict[str, i
 
 
 def count_splits(dataset: DataSet, splits: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    """Images per part and class, and patients per part."""
+    """Images per split and class, and patients per split."""
     images = {split: class_counts(dataset.items, indices) for split, indices in splits.items()}
     patients = {split: len({dataset.items[i].patient for i in indices}) for split, indices in splits.items()}
     return images, patients

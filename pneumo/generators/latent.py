@@ -6,24 +6,17 @@ data are at hand. Everything is of the run's held-out radiographs: its validatio
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
-from safetensors.numpy import save as save_arrays
 
-from pneumo import runs
-from pneumo.codec import decode, encode
 from pneumo.generators import reconstruction, sampling
 from pneumo.generators.reconstruction import Reconstruction
 from pneumo.images import ood_samples, transforms
-from pneumo.runs import Run
+from pneumo.runs import Run, forward, measured
 from pneumo.runs.model_card import Section
 from pneumo.schema import Interval, PneumoError
 
@@ -43,7 +36,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How near pictures given back are to the originals. psnr in dB, ssim up to 1."""
+    """How near reconstructions are to the originals. psnr in dB, ssim up to 1."""
 
     psnr: Mean
     ssim: Mean
@@ -51,7 +44,7 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Gain:
-    """How much nearer than principal components of the same size, picture by picture."""
+    """How much nearer than principal components of the same size, image by image."""
 
     psnr: Mean
     ssim: Mean
@@ -59,7 +52,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class OodErrors:
-    """Pictures that are no radiographs: their mean squared errors, and how well the error tells them from radiographs."""
+    """Images that are no radiographs: their mean squared errors, and how well the error separates them from radiographs."""
 
     errors: tuple[float, ...]
     auroc: float
@@ -69,7 +62,7 @@ class OodErrors:
 class Latent:
     """latent.json. pca, jpeg: of the same size and of the same bytes; None where the code is too long for a comparison.
 
-    names: the held-out radiographs, in the order of the arrays. class_auroc: how well the error tells PNEUMONIA from NORMAL.
+    names: the held-out radiographs, in the order of the arrays. class_auroc: how well the error separates PNEUMONIA from NORMAL.
     """
 
     weights_sha256: str
@@ -89,23 +82,28 @@ class Latent:
 
 @dataclass(frozen=True, eq=False)
 class Space:
-    """A measured code.
+    """A measured latent space of N held-out radiographs.
 
-    labels: (N,) int8; errors: (N,) float32 mean squared errors. With a short code also codes (N, K), map (N, 2), mean (K,), class_means (2, K),
-    spread (K, K), whose product with standard normal numbers varies as codes do, and directions (D, K): one standard
-    deviation each along what moves pictures most, the strongest first.
+    labels: (N,) int8; errors: (N,) float32 mean squared errors. The others belong to a short code of K numbers: codes (N, K)
+    float16; map (N, 2), where t-SNE places them; mean (K,); class_means (2, K); spread (K, K), whose product with standard
+    normal numbers varies as codes do; directions (D, K), one standard deviation each along what changes images most, the
+    strongest first.
     """
 
     about: Latent
-    arrays: Mapping[str, np.ndarray] = field(repr=False)
+    labels: np.ndarray = field(repr=False)
+    errors: np.ndarray = field(repr=False)
+    codes: np.ndarray | None = field(default=None, repr=False)
+    map: np.ndarray | None = field(default=None, repr=False)
+    mean: np.ndarray | None = field(default=None, repr=False)
+    class_means: np.ndarray | None = field(default=None, repr=False)
+    spread: np.ndarray | None = field(default=None, repr=False)
+    directions: np.ndarray | None = field(default=None, repr=False)
 
-    def __getattr__(self, name: str) -> np.ndarray:
-        try:
-            return self.arrays[name]
-        except KeyError:
-            raise AttributeError(
-                f"this code has no {name}; its run has a code of {self.about.code_size} numbers"
-            ) from None
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The arrays that are there, by name, as they lie in latent.safetensors."""
+        return {name: value for name, value in vars(self).items() if name != "about" and value is not None}
 
 
 # --- on disk ----------------------------------------------------------------------------------------------
@@ -113,31 +111,13 @@ class Space:
 
 def save(folder: Path, space: Space) -> None:
     """Writes latent.safetensors and latent.json into a run's folder, the latter last."""
-    runs.write(folder / ARRAYS_FILE, save_arrays(dict(space.arrays)))
-    runs.write(folder / FILE, json.dumps(encode(space.about)).encode())
+    measured.save_with_arrays(folder, FILE, space.about, space.arrays)
 
 
 def read(folder: Path) -> Space | None:
     """What was measured of a run, or None where nothing was, or of other weights. RunError where the files do not fit."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        about = decode(Latent, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    if about.weights_sha256 != runs.read_card(folder).weights.sha256:
-        return None
-    arrays = folder / ARRAYS_FILE
-    blob = arrays.read_bytes() if arrays.is_file() else b""
-    if runs.digest(blob) != about.arrays_sha256:
-        raise runs.RunError(
-            f"{arrays} is missing or not what {FILE} was written for; restore the file, or measure again"
-        )
-    try:
-        return Space(about, load_arrays(blob))
-    except SafetensorError as error:
-        raise runs.RunError(f"{arrays} cannot be read: {error}; measure again") from error
+    about = measured.read(folder, FILE, Latent)
+    return Space(about, **measured.read_arrays(folder / ARRAYS_FILE, about.arrays_sha256)) if about else None
 
 
 # --- moving through the code ------------------------------------------------------------------------------
@@ -168,10 +148,10 @@ def between(run: Run, first: np.ndarray, second: np.ndarray, steps: int) -> np.n
 
 
 def sample(run: Run, space: Space, count: int, seed: int) -> np.ndarray:
-    """(count, S, S) uint8: pictures of drawn codes.
+    """(count, S, S) uint8: images of drawn codes.
 
     A variational autoencoder is trained so that codes are standard normal; for a plain one a normal distribution is laid
-    over the codes of its training pictures afterwards.
+    over the codes of its training images afterwards.
     """
     noise = np.random.default_rng(seed).standard_normal((count, len(space.mean))).astype(np.float32)
     return reconstruction.decode(run, noise if is_variational(run) else space.mean + noise @ space.spread.T)
@@ -183,7 +163,7 @@ def is_variational(run: Run) -> bool:
 
 
 def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[Reconstruction, Reconstruction]:
-    """A picture with noise, and what an autoencoder makes of it, each compared with the clean one.
+    """An image with noise, and what an autoencoder makes of it, each compared with the clean one.
 
     strength: standard deviation of the noise in units of full scale, 0 to MAX_NOISE.
     """
@@ -192,14 +172,12 @@ def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[R
     resized_image = transforms.resize(pixels, run.card.image)
     noise = np.random.default_rng(seed).standard_normal(resized_image.shape)
     noisy = (resized_image / 255 + strength * noise).clip(0, 1).astype(np.float32)
-    planes = transforms.normalise(torch.from_numpy(noisy)[None], run.card.image)
-    with run.lock, torch.inference_mode():
-        result = run.model(planes)[0].mean(0).clamp(0, 1).numpy()
+    [result] = forward.reconstructions(run, noisy[None])
     return reconstruction.compare(resized_image, noisy), reconstruction.compare(resized_image, result)
 
 
 def thumbnails(run: Run, space: Space, side_px: int) -> np.ndarray:
-    """(N, side, side) uint8: the held-out radiographs as their codes give them back; no picture of a patient is kept."""
+    """(N, side, side) uint8: the held-out radiographs reconstructed from their codes; no image of a patient is kept."""
     out = []
     for start in range(0, space.about.n, sampling.BATCH):
         images = reconstruction.decode(run, space.codes[start : start + sampling.BATCH].astype(np.float32))
@@ -210,7 +188,7 @@ def thumbnails(run: Run, space: Space, side_px: int) -> np.ndarray:
 
 
 def ood_images() -> dict[str, list[np.ndarray]]:
-    """The drawn pictures behind `Latent.odd`, in the same order: (H, W) uint8 by kind."""
+    """The drawn images behind `Latent.ood`, in the same order: (H, W) uint8 by kind."""
     kinds: dict[str, list[np.ndarray]] = {}
     for each in ood_samples.drawn():
         kinds.setdefault(each.kind, []).append(each.pixels)
@@ -233,7 +211,7 @@ def card_sections(folder: Path) -> list[Section]:
         rows.append(f"| gain over components | {_told(about.gain.psnr, 2)} | {_told(about.gain.ssim, 3)} |")
     text = (
         f"Means over n = {about.n:,} held-out radiographs of {about.patients} patients (validation and internal test), 95% intervals over patients. "
-        f"A picture of {about.input_size:,} numbers passes through {about.code_size:,}.\n\n"
+        f"An image of {about.input_size:,} numbers is compressed to {about.code_size:,}.\n\n"
         "| | PSNR, dB | SSIM |\n| --- | --- | --- |\n" + "\n".join(rows)
     )
     return [Section("Results", text)]

@@ -5,26 +5,22 @@ from __future__ import annotations
 import io
 
 import numpy as np
-import torch
 from PIL import Image
-from safetensors.numpy import save as save_arrays
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pneumo import data, runs
-from pneumo.generators import reconstruction, sampling
+from pneumo import data
+from pneumo.generators import latent, reconstruction, sampling
 from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE, Fidelity, Gain, Latent, Mean, OodErrors, Space
-from pneumo.images import ood_samples, transforms
-from pneumo.metrics import classification
-from pneumo.runs import Run
-from pneumo.schema import CLASS_NAMES, Interval, PneumoError, Progress
+from pneumo.images import transforms
+from pneumo.metrics import classification, fidelity, resampling
+from pneumo.runs import Run, forward, measured
+from pneumo.schema import CLASS_NAMES, Progress
 
 BYTES_A_NUMBER = 2  # of a code, as float16
-EFFECT_SIDE_PX = 32  # what a direction does to a picture is measured on small ones
+EFFECT_SIDE_PX = 32  # what a direction does to an image is measured on small ones
 STEP = 0.5  # standard deviations to either side, to see what a number of the code does
-RESAMPLES = 1000
-MAP_NUMBERS = 32  # of the strongest directions; the others move no picture visibly
+MAP_NUMBERS = 32  # of the strongest directions; the others change no image visibly
 JPEG_SIDES_PX = (128, 96, 64, 48, 32, 24, 16, 8)
 
 
@@ -35,30 +31,29 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
     """Everything of a run on the data it was trained on. The held-out radiographs are of both classes, whatever it learned from."""
     sampling.check_task(run, "reconstruction")
     report, steps = progress or (lambda done, total: None), 6
-    dataset, resized, splits = _open(run, source)
-    rows = np.concatenate([splits["validation"], splits["test"]])
+    own_data = data.open_as_trained(run.card, source, both_classes=True)
+    dataset, resized, rows = own_data.dataset, own_data.resized, own_data.rows("validation", "test")
+    trained = data.only(dataset, own_data.splits, run.card.recipe.data.only)["train"]
     patients = np.array([dataset.items[i].patient for i in rows])
     held_out, labels = resized[rows], dataset.labels[rows]
-    result = _given_back(run, held_out)
+    result = forward.reconstructions(run, held_out)
     report(1, steps)
     own = _closeness(held_out, result)
     errors = _errors(held_out, result)
     code_size = reconstruction.code_size(run)
     short = code_size <= LARGEST_CODE
-    pca = _closeness(held_out, _by_components(resized[splits["train"]], held_out, code_size)) if short else None
+    pca = _closeness(held_out, _by_components(resized[trained], held_out, code_size)) if short else None
     report(2, steps)
     jpeg = _closeness(held_out, _by_jpeg(held_out, BYTES_A_NUMBER * code_size)) if short else None
     report(3, steps)
     arrays = {"labels": labels.astype(np.int8), "errors": errors.astype(np.float32)}
     if short:
-        arrays |= _space(run, resized[splits["train"]], dataset.labels[splits["train"]], held_out)
-    # safetensors writes an array as it lies in memory, without a word where that is not row by row.
-    arrays = {name: np.ascontiguousarray(value) for name, value in arrays.items()}
+        arrays |= _space(run, resized[trained], dataset.labels[trained], held_out)
     report(5, steps)
     image = run.card.image
     about = Latent(
         weights_sha256=run.card.weights.sha256,
-        arrays_sha256=runs.digest(save_arrays(arrays)),
+        arrays_sha256=measured.arrays_digest(arrays),
         n=len(rows),
         patients=len(set(patients)),
         code_size=code_size,
@@ -72,53 +67,20 @@ def measure(run: Run, source: str, progress: Progress | None = None) -> Space:
         names=tuple(dataset.items[i].name for i in rows),
     )
     report(steps, steps)
-    return Space(about, arrays)
+    return Space(about, **arrays)
 
 
-def _open(run: Run, source: str) -> tuple[data.DataSet, np.ndarray, dict[str, np.ndarray]]:
-    dataset = data.open_source(source)
-    resized = data.resized(dataset, run.card.image)
-    splits = {
-        k: rows[~np.isin(rows, list(resized.errors))]
-        for k, rows in data.split_patients(dataset, run.card.recipe.data).items()
-    }
-    own = data.only(dataset, splits, run.card.recipe.data.only)
-    if data.split_digest(dataset, own) != run.card.data.split_digest:
-        raise PneumoError(f"{source} is not the data {run.card.name!r} was trained on; name that source")
-    return dataset, resized.array, splits | {"train": own["train"]}
+def _errors(resized: np.ndarray, results: np.ndarray) -> np.ndarray:
+    return fidelity.squared_errors(results, resized / 255)
 
 
-def _given_back(run: Run, resized: np.ndarray) -> np.ndarray:
-    """(N, S, S) float32 in 0..1."""
-    out = []
-    with run.lock, torch.inference_mode():
-        for start in range(0, len(resized), sampling.BATCH):
-            planes = transforms.normalise(
-                torch.from_numpy(resized[start : start + sampling.BATCH].copy()), run.card.image
-            )
-            out.append(run.model(planes).mean(1).clamp(0, 1))
-    return torch.cat(out).numpy()
-
-
-def _errors(resized: np.ndarray, result: np.ndarray) -> np.ndarray:
-    return np.square(result - resized.astype(np.float32) / 255).mean((1, 2))
-
-
-def _closeness(resized: np.ndarray, result: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """PSNR and SSIM of each picture, (N,) each. squares: (N, S, S) uint8; found: (N, S, S) float32 in 0..1."""
-    psnr = -10 * np.log10(_errors(resized, result).clip(min=1e-12))
-    ssim = []
-    for start in range(0, len(resized), sampling.BATCH):
-        split = slice(start, start + sampling.BATCH)
-        pair = [
-            torch.from_numpy(each[split].astype(np.float32))[:, None] for each in (result, resized / np.float32(255))
-        ]
-        ssim.append(structural_similarity_index_measure(*pair, data_range=1.0, reduction="none"))
-    return psnr, torch.cat(ssim).numpy()
+def _closeness(resized: np.ndarray, results: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """PSNR and SSIM of each image, (N,) each. resized: (N, S, S) uint8; results: (N, S, S) float32 in 0..1."""
+    return fidelity.psnr(_errors(resized, results)), fidelity.ssim(results, resized / 255)
 
 
 def _by_components(train: np.ndarray, resized: np.ndarray, count: int) -> np.ndarray:
-    """(N, S, S) float32: what principal components of the training pictures give back."""
+    """(N, S, S) float32: reconstructions from principal components of the training images."""
     flat = train.reshape(len(train), -1).astype(np.float32) / 255
     result = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
     wanted = resized.reshape(len(resized), -1).astype(np.float32) / 255
@@ -131,7 +93,7 @@ def _by_jpeg(resized: np.ndarray, limit: int) -> np.ndarray:
 
 
 def jpeg_within(resized_image: np.ndarray, limit: int) -> np.ndarray:
-    """(S, S) uint8: a picture through JPEG, with the nearest of all sizes and qualities whose coded data fit into `limit` bytes.
+    """(S, S) uint8: an image through JPEG, with the nearest of all sizes and qualities whose coded data fit into `limit` bytes.
 
     Headers and tables are not counted, as the weights of an autoencoder are not: both sides know them. Where none
     fits, the nearest of those that do not.
@@ -159,7 +121,7 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def _coded_bytes(blob: bytes) -> int:
-    """Bytes after the header of the scan: what JPEG needs for the picture itself."""
+    """Bytes after the header of the scan: what JPEG needs for the image itself."""
     start = blob.index(b"\xff\xda")
     return len(blob) - start - 2 - int.from_bytes(blob[start + 2 : start + 4], "big") - 2  # without the end mark
 
@@ -169,16 +131,13 @@ def _fidelity(values: tuple[np.ndarray, np.ndarray], patients: np.ndarray, kind:
 
 
 def mean_by_patient(values: np.ndarray, patients: np.ndarray) -> Mean:
-    """Mean of (N,) values; the interval from drawing patients again, with all their pictures."""
-    _, index = np.unique(patients, return_inverse=True)
-    sums, counts = np.bincount(index, values), np.bincount(index)
-    drawn = np.random.default_rng(0).integers(0, len(sums), (RESAMPLES, len(sums)))
-    means = sums[drawn].sum(1) / counts[drawn].sum(1)
-    return Mean(float(values.mean()), Interval(*(float(each) for each in np.quantile(means, (0.025, 0.975)))))
+    """Mean of (N,) values; the interval from drawing patients again, with all their images."""
+    drawn = [values[rows].mean() for rows in resampling.patient_draws(patients, seed=0)]
+    return Mean(float(values.mean()), resampling.interval(drawn))
 
 
 def _space(run: Run, train: np.ndarray, labels: np.ndarray, held_out: np.ndarray) -> dict[str, np.ndarray]:
-    known, codes = reconstruction.codes(run, train), reconstruction.codes(run, held_out)
+    known, codes = forward.codes(run, train), forward.codes(run, held_out)
     mean, covariance = known.mean(0), np.atleast_2d(np.cov(known.astype(np.float64), rowvar=False))
     variances, axes = np.linalg.eigh(covariance)
     spread = axes * np.sqrt(variances.clip(min=0))  # (K, K)
@@ -203,7 +162,7 @@ def _space(run: Run, train: np.ndarray, labels: np.ndarray, held_out: np.ndarray
 
 
 def _effect(run: Run, mean: np.ndarray) -> np.ndarray:
-    """(pixels, K): how pictures change with each number of the code, around the mean code."""
+    """(pixels, K): how images change with each number of the code, around the mean code."""
     steps = STEP * np.eye(len(mean), dtype=np.float32)
     up, down = (reconstruction.decode(run, mean + sign * steps).astype(np.float32) for sign in (1, -1))
     factor = max(1, up.shape[1] // EFFECT_SIDE_PX)
@@ -213,14 +172,11 @@ def _effect(run: Run, mean: np.ndarray) -> np.ndarray:
 
 
 def _ood(run: Run, errors: np.ndarray) -> dict[str, OodErrors]:
-    """Pictures that anybody can draw again: those of `oddities.drawn`."""
-    kinds: dict[str, list[np.ndarray]] = {}
-    for each in ood_samples.drawn():
-        kinds.setdefault(each.kind, []).append(transforms.resize(each.pixels, run.card.image))
+    """Images that anybody can draw again: those of `ood_samples.drawn`."""
     result = {}
-    for kind, images in kinds.items():
-        resized = np.stack(images)
-        own = _errors(resized, _given_back(run, resized))
+    for kind, images in latent.ood_images().items():
+        resized = transforms.resize_all(images, run.card.image)
+        own = _errors(resized, forward.reconstructions(run, resized))
         truth = np.repeat([0, 1], [len(errors), len(own)])
         result[kind] = OodErrors(
             tuple(round(float(e), 6) for e in own), classification.auroc(truth, np.concatenate([errors, own]))

@@ -9,14 +9,15 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from pneumo import data, runs
-from pneumo.metrics import classification
-from pneumo.runs import features
-from pneumo.schema import Interval, PneumoError, Progress
+from pneumo.images import transforms
+from pneumo.metrics import resampling
+from pneumo.runs import forward
+from pneumo.schema import Interval, Progress
 
 
 @dataclass(frozen=True)
 class Range:
-    """A figure over several seeds: mean, smallest and largest."""
+    """A metric over several seeds: mean, smallest and largest."""
 
     mean: float
     low: float
@@ -25,7 +26,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Near:
-    """Median distance to the nearest training picture: of generated and of held-out radiographs (patients resampled)."""
+    """Median distance to the nearest training image: of generated and of held-out radiographs (patients resampled)."""
 
     generated: Range
     held_out: float
@@ -34,10 +35,10 @@ class Near:
 
 @dataclass(frozen=True)
 class Memory:
-    """Whether a generator has learned pictures by heart; n samples and held-out radiographs.
+    """Whether a generator has memorised training images; n samples and held-out radiographs.
 
     pixel: root mean square difference of grey levels, 0..1, at the generator's size. feature: Euclidean.
-    copies: share of the generated nearer to a training picture than all but one in a hundred of the held-out ones.
+    copies: share of the generated nearer to a training image than all but one in a hundred of the held-out ones.
     """
 
     n: int
@@ -46,25 +47,11 @@ class Memory:
     copies: Range
 
 
-def training_data(
-    gan: runs.Run, source: str, progress: Progress | None = None
-) -> tuple[data.DataSet, np.ndarray, dict[str, np.ndarray]]:
-    """The data of a GAN, squares (N, S, S) uint8 of all of it, and the rows of each part."""
-    dataset = data.open_source(source)
-    resized = data.resized(dataset, gan.card.image, progress)
-    splits = data.split_patients(dataset, gan.card.recipe.data)
-    splits = {split: rows[~np.isin(rows, list(resized.errors))] for split, rows in splits.items()}
-    splits = data.only(dataset, splits, gan.card.recipe.data.only)
-    if data.split_digest(dataset, splits) != gan.card.data.split_digest:
-        raise PneumoError(f"{source} is not the data {gan.card.name!r} was trained on; name that source")
-    return dataset, resized.array, splits
-
-
-Views = tuple[np.ndarray, np.ndarray]  # the same pictures as squares (N, S, S) uint8 and as features (N, F)
+Views = tuple[np.ndarray, np.ndarray]  # the same images as pixels (N, S, S) uint8 and as features (N, F)
 
 
 def measure_memory(trained: Views, held_out: Views, made: Sequence[Views], patients: Sequence[str]) -> Memory:
-    """made: one pair of views for every seed; patients: of the held-out pictures."""
+    """made: one pair of views for every seed; patients: of the held-out images."""
     pixel, typical = _near(
         *(_flat(each[0]) for each in (trained, held_out)), [_flat(each[0]) for each in made], patients
     )
@@ -82,12 +69,16 @@ def _flat(resized: np.ndarray) -> np.ndarray:
 def _near(
     trained: np.ndarray, held_out: np.ndarray, made: Sequence[np.ndarray], patients: Sequence[str]
 ) -> tuple[Near, list[np.ndarray]]:
-    """The figures, and the distances behind them: of each seed's samples, of the held-out ones last."""
+    """The metrics, and the distances behind them: of each seed's samples, of the held-out ones last."""
     distances = [nearest(trained, each)[0] for each in (*made, held_out)]
-    drawn = [np.median(distances[-1][rows]) for rows in classification.patient_draws(patients, seed=0)]
-    ends = Interval(*(float(end) for end in np.percentile(drawn, [2.5, 97.5])))
+    drawn = [np.median(distances[-1][rows]) for rows in resampling.patient_draws(patients, seed=0)]
     medians = [float(np.median(each)) for each in distances]
-    return Near(range_of(medians[:-1]), medians[-1], ends), distances
+    return Near(range_of(medians[:-1]), medians[-1], resampling.interval(drawn)), distances
+
+
+def features_of(encoder: runs.Run, images: np.ndarray, progress: Progress | None = None) -> np.ndarray:
+    """(N, F) float32 of images (N, H, W) uint8 of another size than the encoder's."""
+    return forward.features(encoder, transforms.resize_all(images, encoder.card.image), progress)
 
 
 def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +89,7 @@ def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.nd
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The training pictures of a GAN: names, squares (N, S, S) uint8, and features (N, F) once they were computed."""
+    """The training images of a GAN: names, resized (N, S, S) uint8, and features (N, F) once they were computed."""
 
     names: tuple[str, ...]
     resized: np.ndarray
@@ -107,7 +98,7 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Neighbour:
-    """A training picture near a sample. square: (S, S) uint8. distance: as in `Memory`."""
+    """A training image near a sample. resized_image: (S, S) uint8. distance: as in `Memory`."""
 
     name: str
     resized_image: np.ndarray
@@ -116,26 +107,23 @@ class Neighbour:
 
 def training_images(gan: runs.Run, source: str, progress: Progress | None = None) -> Known:
     """What a GAN learned from, where its data are at hand. PneumoError where they are other data."""
-    dataset, resized, splits = training_data(gan, source, progress)
-    return Known(tuple(dataset.items[i].name for i in splits["train"]), resized[splits["train"]])
+    own = data.open_as_trained(gan.card, source, progress)
+    rows = own.rows("train")
+    return Known(tuple(own.dataset.items[i].name for i in rows), own.resized[rows])
 
 
 def with_features(known: Known, encoder: runs.Run, progress: Progress | None = None) -> Known:
-    """The same with the features of an encoder: a minute on one core for four thousand pictures."""
-    report, result = progress or (lambda done, total: None), []
-    for start in range(0, len(known.resized), features.BATCH):
-        result.append(features.of_images(encoder, known.resized[start : start + features.BATCH]))
-        report(min(start + features.BATCH, len(known.resized)), len(known.resized))
-    return replace(known, features=np.concatenate(result))
+    """The same with the features of an encoder: a minute on one core for four thousand images."""
+    return replace(known, features=features_of(encoder, known.resized, progress))
 
 
 def neighbours(known: Known, image: np.ndarray, count: int, encoder: runs.Run | None = None) -> list[Neighbour]:
-    """The nearest training pictures of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
+    """The nearest training images of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
     if encoder is None:
         flat = [each.reshape(-1, image.size).astype(np.float32) / 255 for each in (known.resized, image)]
         distances = np.sqrt(np.square(flat[0] - flat[1]).mean(1))
     else:
-        distances = np.linalg.norm(known.features - features.of_images(encoder, image[None]), axis=1)
+        distances = np.linalg.norm(known.features - features_of(encoder, image[None]), axis=1)
     return [Neighbour(known.names[n], known.resized[n], float(distances[n])) for n in np.argsort(distances)[:count]]
 
 

@@ -6,18 +6,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
 
-from pneumo.generators.sampling import BATCH, check_task
+from pneumo.generators.sampling import check_task
 from pneumo.images import transforms
-from pneumo.runs import Run
+from pneumo.metrics import fidelity
+from pneumo.runs import Run, forward
 
 
 @dataclass(frozen=True, eq=False)
 class Reconstruction:
     """What an autoencoder made of a radiograph.
 
-    original, found: (S, S) uint8. error: (S, S) float32, absolute, 0..1. psnr in dB, ssim up to 1 (Wang et al. 2004).
+    original, result: (S, S) uint8. error: (S, S) float32, absolute, 0..1. psnr in dB, ssim up to 1 (Wang et al. 2004).
     """
 
     original: np.ndarray
@@ -31,34 +31,29 @@ def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
     """A radiograph through an autoencoder. pixels: (H, W) uint8."""
     check_task(run, "reconstruction")
     resized_image = transforms.resize(pixels, run.card.image)
-    with run.lock, torch.inference_mode():
-        result = run.model(transforms.normalise(torch.from_numpy(resized_image.copy())[None], run.card.image))[0].mean(
-            0
-        )
-    return compare(resized_image, result.clamp(0, 1).numpy())
+    [result] = forward.reconstructions(run, resized_image[None])
+    return compare(resized_image, result)
 
 
 def compare(resized_image: np.ndarray, result: np.ndarray) -> Reconstruction:
-    """square: (S, S) uint8; found: (S, S) float32 in 0..1."""
-    wanted = resized_image.astype(np.float32) / 255
-    error = np.abs(result - wanted)
-    mean_square = float((error.astype(np.float64) ** 2).mean())
-    psnr = float(-10 * np.log10(max(mean_square, 1e-12)))
-    pair = [torch.from_numpy(each.astype(np.float64))[None, None] for each in (result, wanted)]
-    ssim = float(structural_similarity_index_measure(*pair, data_range=1.0))
-    return Reconstruction(resized_image, (result * 255).round().astype(np.uint8), error, psnr, ssim)
+    """resized_image: (S, S) uint8; result: (S, S) float32 in 0..1."""
+    original = resized_image.astype(np.float32) / 255
+    [psnr] = fidelity.psnr(fidelity.squared_errors(result[None], original[None]))
+    [ssim] = fidelity.ssim(result[None], original[None])
+    result_uint8 = (result * 255).round().astype(np.uint8)
+    return Reconstruction(resized_image, result_uint8, np.abs(result - original), float(psnr), float(ssim))
 
 
 def resized_image(run: Run, pixels: np.ndarray) -> np.ndarray:
-    """(S, S) uint8: a picture (H, W) uint8 as the run sees it."""
+    """(S, S) uint8: an image (H, W) uint8 as the run sees it."""
     return transforms.resize(pixels, run.card.image)
 
 
 def changed(pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """A picture (H, W) uint8 in ways in which no radiograph should come, by what was done to it."""
+    """An image (H, W) uint8 in ways in which no radiograph should come, by what was done to it."""
     return {
         "inverted": 255 - pixels,
-        "turned by 90 degrees": np.rot90(pixels),
+        "rotated by 90 degrees": np.rot90(pixels),
         "upside down": pixels[::-1],
         "halves exchanged": np.roll(pixels, pixels.shape[1] // 2, axis=1),
     }
@@ -71,14 +66,9 @@ def code_size(run: Run) -> int:
 
 
 def codes(run: Run, resized: np.ndarray) -> np.ndarray:
-    """(N, code) float32. squares: (N, S, S) uint8 of the run's size."""
+    """(N, code) float32. resized: (N, S, S) uint8 of the run's size."""
     check_task(run, "reconstruction")
-    out = []
-    with run.lock, torch.inference_mode():
-        for part in np.array_split(resized, max(1, len(resized) // BATCH)):
-            images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(part)), run.card.image)
-            out.append(run.model.encode(images).flatten(1))
-    return torch.cat(out).numpy()
+    return forward.codes(run, resized)
 
 
 def decode(run: Run, result: np.ndarray) -> np.ndarray:

@@ -41,6 +41,22 @@ def png(pixels: np.ndarray, *, synthetic: bool = True) -> bytes:
     return buffer.getvalue()
 
 
+def for_screen(pixels: np.ndarray, longest_px: int = 1200, shortest_px: int = 640, quality: int = 90) -> bytes:
+    """(H, W) or (H, W, 3) uint8 as JPEG bytes, its longer side brought between shortest_px and longest_px.
+
+    Small images are enlarged first: the blocks of a JPEG of 128 pixels would be seen on a page.
+    """
+    image = Image.fromarray(pixels)
+    side = min(max(*image.size, shortest_px), longest_px)
+    scale = side / max(image.size)
+    if scale != 1:
+        size = [max(1, round(each * scale)) for each in image.size]
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
 def gif(frames: np.ndarray, frame_ms: int = 80, side: int = 0) -> bytes:
     """(N, H, W) uint8 as an endless animation there and back; side: enlarged or reduced to so many pixels, 0 leaves it."""
     there_and_back = [Image.fromarray(frame) for frame in (*frames, *frames[-2:0:-1])]

@@ -9,8 +9,7 @@ import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-
-import numpy as np
+from weakref import WeakKeyDictionary
 
 from pneumo.images import radiograph
 from pneumo.images.overlays import overlay
@@ -27,7 +26,7 @@ from pneumo.inference.diagnosis import (
 from pneumo.inference.explanation import Heatmap
 from pneumo.inference.input_check import InputCheck
 from pneumo.runs import Run
-from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, PneumoError
+from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, PneumoError, Radiograph
 
 NOTES = {  # warnings in a few words, for a table
     "synthetic": "Computer-drawn phantom.",
@@ -45,6 +44,7 @@ VERDICT_NOTES = {  # in a few words, for a table
     "phantom": "Looks like a phantom.",
 }
 COLUMNS = ("file", "probability", "label", "threshold", "model", "weights_sha256", "input_check", "warnings", "error")
+_DIGESTS: WeakKeyDictionary[Radiograph, bytes] = WeakKeyDictionary()  # forgotten with the images
 
 
 # --- many files -------------------------------------------------------------------------------------------
@@ -120,13 +120,17 @@ def repeats(results: Sequence[Diagnosis]) -> list[int | None]:
         if result.radiograph is None:
             found.append(None)
             continue
-        earlier = first.setdefault(_pixel_digest(result.radiograph.pixels), position)
+        earlier = first.setdefault(_pixel_digest(result.radiograph), position)
         found.append(None if earlier == position else earlier)
     return found
 
 
-def _pixel_digest(pixels: np.ndarray) -> bytes:
-    return hashlib.blake2b(repr(pixels.shape).encode() + pixels.tobytes(), digest_size=16).digest()
+def _pixel_digest(image: Radiograph) -> bytes:
+    """Computed once for each image: a page asks whenever a visitor moves the threshold."""
+    if image not in _DIGESTS:
+        blob = repr(image.pixels.shape).encode() + image.pixels.tobytes()
+        _DIGESTS[image] = hashlib.blake2b(blob, digest_size=16).digest()
+    return _DIGESTS[image]
 
 
 def input_check_verdict(result: Diagnosis) -> str:
@@ -139,12 +143,13 @@ def input_check_verdict(result: Diagnosis) -> str:
 def _notes(result: Diagnosis) -> list[str]:
     if result.error:
         return ["Not read."]
-    reason = no_result(result)
-    short = "unlike the training radiographs" if is_refused(result) and not result.overridden else reason
-    words = [f"No result: {short}."] if reason else []
-    if result.overridden and is_refused(result):
-        words.append("Shown although refused.")
-    others = [warning for warning in result.warnings if warning.code not in NO_RESULT]
+    if no_result(result):  # what else was noticed matters no more
+        plain = next(
+            (reason for code, reason in NO_RESULT.items() if code in {each.code for each in result.warnings}), None
+        )
+        return [f"No result: {plain or 'unlike the training radiographs'}."]
+    words = ["Shown although refused."] if is_refused(result) else []
+    others = list(result.warnings)
     if result.assessment and not any(warning.code == SYNTHETIC.code for warning in others):
         words += [VERDICT_NOTES[result.assessment.verdict]] if result.assessment.verdict in VERDICT_NOTES else []
     return words + [NOTES.get(warning.code, warning.message) for warning in others]

@@ -2,36 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 
+from pneumo.formatting import listed
 from pneumo.inference import explanation, heatmap_checks
-from pneumo.inference.diagnosis import model_input, side_of
+from pneumo.inference.diagnosis import LABELS, label_of, model_input
 from pneumo.inference.heatmap_checks import Curves, Pointing, Stage
 from pneumo.runs import Run
-from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis
+from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, Interval, Progress
 
 FAR_APART = 0.25  # two runs whose probabilities differ by more disagree, whatever their labels
-RANDOM_DRAWS = 3  # maps drawn by chance are averaged: one alone may be lucky
-
-
-# --- several runs on one picture, and whether a heatmap can be trusted ------------------------------------
+RANDOM_DRAWS = 3  # random maps are averaged: one alone may be lucky
+ALIKE = 0.5  # a rank correlation above it: the map still looks like the original
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What one run says at its own default operating point."""
+    """What one run says at its own default operating point. run: as people call it. zone: its indeterminate zone."""
 
     run: str
     probability: float
     threshold: float
+    zone: Interval | None = None
 
     @property
     def label(self) -> str:
-        return side_of(self.probability, self.threshold)
+        return label_of(self.probability, self.threshold, self.zone)
 
 
 def disagreement(verdicts: Sequence[Verdict]) -> list[str]:
@@ -39,11 +39,11 @@ def disagreement(verdicts: Sequence[Verdict]) -> list[str]:
     low, high = (pick(verdicts, key=lambda verdict: verdict.probability) for pick in (min, max))
     result = []
     if len({verdict.label for verdict in verdicts}) > 1:
-        said = {name: [v.run for v in verdicts if v.label == name] for name in CLASS_NAMES[::-1]}
-        result.append("; ".join(f"{' and '.join(who)}: {name}" for name, who in said.items()) + ".")
+        said = {name: [v.run for v in verdicts if v.label == name] for name in LABELS[::-1]}
+        result.append("; ".join(f"{listed(who)}: {name}" for name, who in said.items() if who) + ".")
     if high.probability - low.probability > FAR_APART:
         result.append(
-            f"The probabilities of {high.run} and {low.run} lie {high.probability - low.probability:.2f} apart."
+            f"The probabilities of {high.run} and {low.run} differ by {high.probability - low.probability:.2f}."
         )
     return result
 
@@ -71,18 +71,29 @@ def check_heatmap(
     *,
     lesion: np.ndarray | None = None,
     seed: int = 0,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> HeatmapCheck:
-    """Sanity checks of a heatmap. lesion: (H, W) bool; it bears on the map for PNEUMONIA alone."""
+    """Sanity checks of a heatmap. lesion: (H, W) bool; it bears on the map for PNEUMONIA alone.
+
+    progress: called after every step, of which the randomisation has the most.
+    """
     tensor, generator = model_input(run, diagnosis), torch.Generator().manual_seed(seed)
     heat = explanation.heatmaps(run, tensor, method, layer)[class_name]
     known = lesion is not None and lesion.any() and class_name == CLASS_NAMES[POSITIVE]
-    return HeatmapCheck(
-        stages=heatmap_checks.randomisation_check(run, tensor, generator, method, layer, class_name, progress),
-        curves=heatmap_checks.deletion_insertion(run, tensor, heat),
-        baseline=_random_curves(run, tensor, class_name, layer, generator),
-        pointing=heatmap_checks.pointing_game(heat, lesion) if known else None,
-    )
+    others = 1 + RANDOM_DRAWS  # steps that follow the randomisation
+    report, total = progress or (lambda done, total: None), [others]
+
+    def randomised(done: int, stages: int) -> None:
+        total[0] = stages + others
+        report(done, total[0])
+
+    stages = heatmap_checks.randomisation_check(run, tensor, generator, method, layer, class_name, randomised)
+    curves = heatmap_checks.deletion_insertion(run, tensor, heat)
+    report(total[0] - RANDOM_DRAWS, total[0])
+    baseline = _random_curves(run, tensor, class_name, layer, generator)
+    report(total[0], total[0])
+    pointing = heatmap_checks.pointing_game(heat, lesion) if known else None
+    return HeatmapCheck(stages, curves, baseline, pointing)
 
 
 def _random_curves(
@@ -95,3 +106,37 @@ def _random_curves(
         deletion=np.mean([curves.deletion for curves in drawn], axis=0),
         insertion=np.mean([curves.insertion for curves in drawn], axis=0),
     )
+
+
+# --- what the checks say, in a sentence -------------------------------------------------------------------
+
+
+def flat_curves(check: HeatmapCheck) -> list[str]:
+    """Which curves hardly move: "deletion", "insertion". Their areas say little about the map."""
+    pairs = (("deletion", check.curves.deletion), ("insertion", check.curves.insertion))
+    return [name for name, values in pairs if abs(values[-1] - values[0]) < FAR_APART]
+
+
+def curves_sentence(check: HeatmapCheck) -> str:
+    """Whether the map finds what the result depends on better than random maps do."""
+    mine, random = check.curves, check.baseline
+    better = {
+        "deletion": mine.deletion_area < random.deletion_area,
+        "insertion": mine.insertion_area > random.insertion_area,
+    }
+    if all(better.values()):
+        return "**Better than random maps in both tests:** what the map marks matters to the result more than other places do."
+    if not any(better.values()):
+        return "**No better than random maps:** the map does not show what the result depends on."
+    [won], [lost] = ([name for name, is_better in better.items() if is_better == side] for side in (True, False))
+    return f"**Better than random maps in {won}, not in {lost}:** the tests do not settle it."
+
+
+def randomisation_sentence(check: HeatmapCheck) -> str:
+    """Whether the map becomes less similar to the original once the layers are random."""
+    last = check.stages[-1].similarity
+    if np.isnan(last):
+        return "**The map vanishes once all layers are random:** it depends on what the model learned."
+    if abs(last) > ALIKE:
+        return f"**The map stays similar (rank correlation {last:.2f}) even when all layers are random:** it shows the image more than what was learned."
+    return f"**The map becomes dissimilar (rank correlation {last:.2f}) once all layers are random:** it depends on what the model learned."

@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 from pneumo import data
 from pneumo.inference.dataset_audit import Survey
 from pneumo.inference.dataset_summary import Cue
-from pneumo.metrics import classification
+from pneumo.metrics import resampling
 from pneumo.schema import CLASS_NAMES, Interval
 
 TITLES = {  # the first eight in the order of `data.grey_statistics`
@@ -84,7 +84,7 @@ def _ends(labels: np.ndarray, scores: np.ndarray, patients: np.ndarray) -> np.nd
     """(2, C) float64: 2.5th and 97.5th percentile over draws of whole patients that hold both classes; NaN without any."""
     drawn = [
         _areas(labels[picked], scores[:, picked])
-        for picked in classification.patient_draws(patients.tolist(), seed=0)
+        for picked in resampling.patient_draws(patients.tolist(), seed=0)
         if 0 < labels[picked].sum() < len(picked)
     ]
     return np.percentile(drawn, [2.5, 97.5], axis=0) if drawn else np.full((2, len(scores)), np.nan)

@@ -40,6 +40,57 @@ def findings_by_topic(summary: DataSetSummary) -> dict[str, str]:
     return {topic: text for topic, text in result.items() if text}
 
 
+def conclusions(summary: DataSetSummary) -> list[tuple[str, str]]:
+    """What to conclude before anything is trained, as headline and reason, the most important first."""
+    found = (_misleading(summary), _by_patient(summary), _shortcut(summary), _copies(summary))
+    return [each for each in found if each]
+
+
+def _misleading(summary: DataSetSummary) -> tuple[str, str] | None:
+    (small, fewer), (large, more) = sorted(summary.classes.items(), key=lambda each: each[1])
+    if not fewer or more < MISLEADING * summary.images:
+        return None
+    return "Accuracy alone misleads.", (
+        f"There are {more / fewer:.1f} {large} images for every {small} image: always guessing {large} would be right "
+        f"{more / summary.images:.1%} of the time."
+    )
+
+
+def _by_patient(summary: DataSetSummary) -> tuple[str, str] | None:
+    most, expected = max(map(len, summary.images_per_patient.values()), default=0), summary.random_split
+    if most < 2:
+        return None
+    return "Split by patient, not by image.", (
+        f"One patient has up to {most} images. If single images were split at random, {expected.seen:.1%} of the held-out "
+        "images would show a patient who is also in the training set."
+    )
+
+
+def _shortcut(summary: DataSetSummary) -> tuple[str, str] | None:
+    cue, brightness = summary.cue("grey_levels"), summary.cue("brightness")
+    if cue is None:
+        return None
+    headline = "The grey levels offer a shortcut." if _separates(cue) else "The grey levels offer no clear shortcut."
+    text = (
+        f"Eight grey-level statistics per image, which know nothing of anatomy, {_verb(cue, plural=True)} the classes: AUROC "
+        f"{cue.auroc:.3f} (n = {cue.n:,}; 0.5 is chance)."
+    )
+    if brightness:
+        text += f" Mean brightness alone {_verb(brightness)} them: {brightness.auroc:.3f}."
+    return headline, text
+
+
+def _copies(summary: DataSetSummary) -> tuple[str, str] | None:
+    groups = summary.duplicate_groups
+    if not groups:
+        return None
+    across = sum(kind.groups for kind in summary.duplicates if len(set(kind.splits) - {UNUSED}) > 1)
+    return "Some files occur more than once.", (
+        f"{_images(groups)} {'has' if groups == 1 else 'have'} identical copies, "
+        f"{f'{across:,} of them' if across else 'none'} in more than one split."
+    )
+
+
 def _classes(summary: DataSetSummary) -> Iterator[str]:
     (small, fewer), (large, more) = sorted(summary.classes.items(), key=lambda each: each[1])
     if not fewer:
@@ -190,10 +241,11 @@ def _separates(cue: Cue) -> bool:
     return cue.auroc >= HARDLY and (cue.ci95 is None or cue.ci95.low > 0.5)
 
 
-def _verb(cue: Cue) -> str:
+def _verb(cue: Cue, *, plural: bool = False) -> str:
+    s, does = ("", "do") if plural else ("s", "does")
     if _separates(cue):
-        return "weakly separates" if cue.auroc < WEAKLY else "separates"
-    return "hardly separates" if cue.auroc < HARDLY else "does not measurably separate"
+        return f"weakly separate{s}" if cue.auroc < WEAKLY else f"separate{s}"
+    return f"hardly separate{s}" if cue.auroc < HARDLY else f"{does} not measurably separate"
 
 
 def _separation(cue: Cue, what: str) -> str:

@@ -25,7 +25,7 @@ from pneumo.inference.dataset_summary import (
     Sizes,
     check_name,
 )
-from pneumo.schema import CLASS_NAMES, DataInfo, DataSpec, PneumoError, RunCard
+from pneumo.schema import CLASS_NAMES, DataInfo, DataSpec, PneumoError, Recipe, RunCard
 
 TITLES = {data.GUANGZHOU_CITATION: "Guangzhou set (Kermany, Zhang, Goldbaum 2018)"}
 MOST_SIZE_CELLS = 600  # of both classes together: about 10 kB, and more marks than a plot can show apart
@@ -45,9 +45,22 @@ def summarise(
     of: whose split is meant: a run's card, which also says what the source is called, or a data spec.
     progress(done, total) may raise to stop the work.
     """
+    return surveyed(source, of, progress, name=name, title=title)[1]
+
+
+def surveyed(
+    source: str,
+    of: RunCard | DataSpec | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    name: str = "data",
+    title: str = "",
+) -> tuple[Survey, DataSetSummary]:
+    """As `summarise`, with the survey it comes from, which can read the images again."""
     check(name, of)
     dataset = data.open_source(source)
-    return summary_of(dataset_audit.take(source, progress), dataset, of, name=name, title=title)
+    result = dataset_audit.take(source, progress)
+    return result, summary_of(result, dataset, of, name=name, title=title)
 
 
 def check(name: str, of: RunCard | DataSpec | None) -> None:
@@ -64,7 +77,7 @@ def check(name: str, of: RunCard | DataSpec | None) -> None:
 def summary_of(
     result: Survey, dataset: data.DataSet, of: RunCard | DataSpec | None = None, *, name: str = "data", title: str = ""
 ) -> DataSetSummary:
-    """The summary of a source that was surveyed. of: as in `summarise`; found: the survey of the same dataset."""
+    """The summary of a source that was audited. of: as in `summarise`; result: the audit of the same data set."""
     splits, info, one_class = _split(result, dataset, of)
     audit, groups = result.audit, [np.array(group) for group in result.duplicates]
     split_of = np.full(len(result.labels), UNUSED, dtype="<U16")
@@ -105,15 +118,13 @@ def _split(
 ) -> tuple[dict[str, np.ndarray], DataInfo, dict[str, str]]:
     """Indices of readable images by split, what a card says of them, and the split's digest with one class alone."""
     card = of if isinstance(of, RunCard) else None
-    spec = replace(card.recipe.data, only="") if card else of or DataSpec()
-    splits = {split: rows[result.readable[rows]] for split, rows in data.split_patients(dataset, spec).items()}
+    unreadable = np.flatnonzero(~result.readable)
+    if card:
+        splits = data.splits_as_trained(card, dataset, unreadable, both_classes=True)
+    else:
+        splits = data.training_splits(dataset, Recipe(data=of or DataSpec()), unreadable, both_classes=True)
     info = _info(dataset, splits)
     one_class = {label: data.split_digest(dataset, data.only(dataset, splits, label)) for label in CLASS_NAMES}
-    if card and card.data.split_digest not in (info.split_digest, *one_class.values()):
-        raise PneumoError(
-            f"{dataset.source} is not the data set {card.name!r} was trained on (its split has another digest); give the "
-            "source it was trained on, or name another run"
-        )
     if card:
         info = replace(info, source=card.data.source, licence=card.data.licence, citation=card.data.citation)
     return splits, info, one_class

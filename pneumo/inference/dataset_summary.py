@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from pneumo import runs
-from pneumo.codec import decode, encode, nearest
-from pneumo.runs import RunError
+from pneumo.codec import encode
+from pneumo.formatting import nearest
+from pneumo.runs import RunError, measured
 from pneumo.schema import CLASS_NAMES, DataInfo, Interval, PneumoError, RunCard
 
 SCHEMA_VERSION = 1
@@ -194,7 +195,7 @@ class DataSetSummary:
 
 
 def patient_values(summary: DataSetSummary) -> dict[str, np.ndarray]:
-    """By class: the number of images of each of its patients, (P,) int64, as `survey.images_per_patient` gives it."""
+    """By class: the number of images of each of its patients, (P,) int64, as `dataset_audit.images_per_patient` gives it."""
     return {
         name: np.repeat(np.arange(1, len(counts) + 1), np.array(counts, dtype=np.int64))
         for name, counts in summary.images_per_patient.items()
@@ -247,13 +248,8 @@ def read(name: str) -> DataSetSummary:
         raise RunError(
             f"no summary of a data set {name!r}{nearest(name, known)}; there are: {', '.join(known) or 'none'}"
         )
-    try:
-        return replace(decode(DataSetSummary, json.loads(path.read_bytes())), name=name)
-    except (OSError, ValueError, RecursionError) as error:  # no JSON, no UTF-8, PneumoError
-        raise RunError(
-            f"{path} does not fit its schema: {error}. Restore the file, or write it again with "
-            f"`python -m pneumo data SOURCE --save {name}`"
-        ) from error
+    remedy = f"write it again with `python -m pneumo data SOURCE --save {name}`"
+    return replace(measured.read_json(path, DataSetSummary, remedy), name=name)
 
 
 def for_run(card: RunCard) -> DataSetSummary | None:

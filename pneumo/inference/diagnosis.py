@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from pneumo import formatting, models
+from pneumo import formatting
 from pneumo.data import GUANGZHOU_CITATION
 from pneumo.images import radiograph, transforms
-from pneumo.inference import explanation, input_check
+from pneumo.inference import explanation, heatmap_choice, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
 from pneumo.inference.input_check import InputCheck
 from pneumo.metrics import calibration
-from pneumo.runs import Run
+from pneumo.runs import Run, forward
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, ImageWarning, Interval, PneumoError, Radiograph, RunCard
 
 UNCERTAIN = "UNCERTAIN"
@@ -63,39 +63,38 @@ def diagnose(
 
 
 def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
-    """What the run says of a radiograph that has been read: probability, stability, and the square it saw."""
-    seen = transforms.resize(image.pixels, run.card.image)
+    """What the run says of a radiograph that has been read: probability, stability, and the resized image it saw."""
+    seen, tensor = transforms.preprocess(image.pixels, run.card.image)
+    variants = transforms.normalise(transforms.variants(seen), run.card.image)
     seen.setflags(write=False)
-    original = transforms.normalise(_as_batch(seen), run.card.image)
-    changed = transforms.normalise(transforms.variants(seen), run.card.image)
-    with run.lock, torch.inference_mode():
-        logit = models.positive_logit(run.model(original)).item()
-        others = models.positive_logit(run.model(changed)).numpy()
-    around = calibration.calibrated(np.append(others, logit), run.card.temperature, run.card.bias)
+    logits = forward.logits(run, torch.cat([tensor[None], variants]))  # the radiograph first, in one pass
+    probabilities = calibration.calibrated(logits, run.card.temperature, run.card.bias)
     return Diagnosis(
         name=name,
-        probability=float(calibration.calibrated(np.array([logit]), run.card.temperature, run.card.bias)[0]),
-        logit=logit,
-        stability=Interval(float(around.min()), float(around.max())),
+        probability=float(probabilities[0]),
+        logit=float(logits[0]),
+        stability=Interval(float(probabilities.min()), float(probabilities.max())),
         radiograph=image,
         seen=seen,
         indeterminate=run.card.indeterminate,
     )
 
 
-def _as_batch(seen: np.ndarray) -> torch.Tensor:
-    return torch.from_numpy(seen.copy())[None]
+def explain(run: Run, diagnosis: Diagnosis, method: str | None = None, layer: str | None = None) -> dict[str, Heatmap]:
+    """The heatmap of each class, by class name.
 
-
-def explain(run: Run, diagnosis: Diagnosis, method: str = "gradcam", layer: str | None = None) -> dict[str, Heatmap]:
-    """The heatmap of each class, by class name. method: a key of METHODS. layer: one of `heatmap_layers`."""
-    return explanation.heatmaps(run, model_input(run, diagnosis), method, layer)
+    method: a key of METHODS; left out, the run's default heatmap (`heatmap_choice`). layer: one of `heatmap_layers`.
+    """
+    tensor = model_input(run, diagnosis)
+    if method is None and layer is None:
+        return heatmap_choice.default_maps(run, tensor)
+    return explanation.heatmaps(run, tensor, method or heatmap_choice.TAUGHT, layer)
 
 
 def model_input(run: Run, diagnosis: Diagnosis) -> torch.Tensor:
     if diagnosis.seen is None:
         raise PneumoError(f"{diagnosis.name} was refused ({diagnosis.error}); there is nothing to explain")
-    return transforms.normalise(_as_batch(diagnosis.seen), run.card.image)[0]
+    return transforms.normalise(torch.from_numpy(diagnosis.seen.copy())[None], run.card.image)[0]
 
 
 def heatmap_layers(run: Run) -> tuple[dict[str, tuple[int, int]], str]:

@@ -6,12 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
-from pneumo import data, models, runs
-from pneumo.images import transforms
+from pneumo import data, runs
 from pneumo.metrics import calibration, classification
-from pneumo.runs import Run
+from pneumo.runs import Run, forward
 from pneumo.schema import Metrics, PneumoError, Predictions
 
 
@@ -34,20 +32,20 @@ def evaluate(
     flip: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> DataSetEvaluation:
-    """The run on every image of a source, or on its test part where it has one.
+    """The run on every image of a source, or on its test set where it has one.
 
-    part: "train", "validation" or "test" divides the source as the run's recipe did and takes that part; the split's
-    digest must then be the one in the card. threshold: the run's default operating point when left out. flip: the mean logit
-    of each picture and its mirror image (test-time augmentation); the calibration stays that of single pictures.
+    split: "train", "validation", "test" or "left_out" of the run's own data set; PneumoError where the source is another one.
+    threshold: the run's default operating point when left out. flip: the mean logit of each image and its mirror image
+    (test-time augmentation); the calibration stays that of single images.
     """
     dataset = data.open_source(source)
-    indices, taken = _choose(run, dataset, split)
     resized = data.resized(dataset, run.card.image, progress)
+    indices, taken = _choose(run, dataset, resized.errors, split)
     readable = np.array([i for i in indices if i not in resized.errors], dtype=np.int64)
     items = [dataset.items[i] for i in readable]
-    logits = _logits(run, resized.array, readable)
+    logits = forward.logits(run, resized.array, rows=readable)
     if flip:
-        logits = (logits + _logits(run, resized.array[..., ::-1], readable)) / 2
+        logits = (logits + forward.logits(run, resized.array[..., ::-1], rows=readable)) / 2
     metrics = classification.evaluate(
         dataset.labels[readable],
         calibration.calibrated(logits, run.card.temperature, run.card.bias),
@@ -61,27 +59,17 @@ def evaluate(
     return DataSetEvaluation(source, taken, metrics, unreadable)
 
 
-def _choose(run: Run, dataset: data.DataSet, split: str | None) -> tuple[np.ndarray, str]:
+def _choose(run: Run, dataset: data.DataSet, errors: dict[int, str], split: str | None) -> tuple[np.ndarray, str]:
+    """Indices, unreadable images among them where the source's own split is taken, and what they are in words."""
     if split is None:
         own = np.array([i for i, item in enumerate(dataset.items) if item.split == "test"], dtype=np.int64)
-        return (own, "its test part") if len(own) else (np.arange(len(dataset.items)), "every image")
-    splits = data.split_patients(dataset, run.card.recipe.data)
-    if data.split_digest(dataset, splits) != run.card.data.split_digest:
-        raise PneumoError(
-            f"{dataset.source} is not the data set {run.card.name!r} was trained on (its split has another digest), so "
-            f"its {split} patients are not known; leave out --part"
-        )
-    return splits[split], f"the run's {split} patients"
-
-
-def _logits(run: Run, resized: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """(len(indices),) float64 logits, 64 images at a time."""
-    logits = [np.empty(0)]
-    for start in range(0, len(indices), 64):
-        batch = torch.from_numpy(resized[indices[start : start + 64]].copy())  # without the mirror's negative steps
-        with run.lock, torch.inference_mode():
-            logits.append(models.positive_logit(run.model(transforms.normalise(batch, run.card.image))).numpy())
-    return np.concatenate(logits).astype(np.float64)
+        return (own, "its test set") if len(own) else (np.arange(len(dataset.items)), "every image")
+    splits = data.splits_as_trained(run.card, dataset, errors)
+    if split not in splits:
+        raise PneumoError(f"{run.card.name!r} has no split {split!r}; it has: {', '.join(splits)}")
+    whole = data.split_patients(dataset, run.card.recipe.data).get(split, ())
+    unreadable = [i for i in whole if i in errors]  # the run was not trained on them, but they are named in the result
+    return np.append(splits[split], unreadable).astype(np.int64), f"the run's {split} patients"
 
 
 def validation_predictions(run: Run) -> Predictions:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -42,6 +44,11 @@ class Example:
     def label_name(self) -> str:
         return CLASS_NAMES[self.label]
 
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the bytes."""
+        return hashlib.sha256(self.data).hexdigest()
+
     @property
     def told(self) -> str:
         """Who says what the label is, to be followed by it."""
@@ -64,13 +71,19 @@ def title(number: int) -> str:
     return f"Example {number}"
 
 
-def generated_examples() -> list[Example]:
-    """Two samples of each class by the finest GAN that knows both; none where there is no such GAN."""
+def finest_gan() -> str | None:
+    """The run's name of the GAN that generates the largest images of both classes; None where there is none."""
     cards = [runs.read_card(runs.resolve(name)) for name in runs.available("gan")]
     both = [card for card in cards if not card.recipe.data.only]
-    if not both:
+    return max(both, key=lambda card: (card.image.size, card.weights.parameters)).name if both else None
+
+
+def generated_examples() -> list[Example]:
+    """Two samples of each class by the finest GAN that knows both; none where there is no such GAN."""
+    name = finest_gan()
+    if name is None:
         return []
-    gan = runs.load(max(both, key=lambda card: (card.image.size, card.weights.parameters)).name)
+    gan = runs.load(name)
     drawn = {name: sampling.samples(gan, 2, GENERATED_SEED, name) for name in CLASS_NAMES}
     return [
         Example(title(n), sheets.png(drawn[name][which]), CLASS_NAMES.index(name), synthetic=True, generated=True)

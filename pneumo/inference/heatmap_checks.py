@@ -14,10 +14,8 @@ from scipy.ndimage import distance_transform_edt, gaussian_filter
 from scipy.stats import spearmanr
 from torch import Tensor, nn
 
-from pneumo import models
 from pneumo.inference.explanation import Heatmap, find_layer, find_method, heatmap_of, raw_map
-from pneumo.metrics import calibration
-from pneumo.runs import Run
+from pneumo.runs import Run, forward
 from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError
 
 MAX_STAGES = 12  # of the randomisation check: a deep model's layers are randomised in this many groups
@@ -171,9 +169,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _probabilities(run: Run, batch: Tensor, class_name: str) -> np.ndarray:
-    with run.lock, torch.inference_mode():
-        logits = models.positive_logit(run.model(batch)).numpy()
-    positive = calibration.calibrated(logits, run.card.temperature, run.card.bias)
+    positive = forward.probabilities(run, batch)
     return positive if class_name == CLASS_NAMES[POSITIVE] else 1 - positive
 
 

@@ -1,12 +1,11 @@
-"""What a run loses when held-out radiographs are spoiled, and whether it knows the file they came from.
+"""What a run loses when held-out radiographs are corrupted, and whether its features tell which files they came from.
 
-Needs no second hospital: the stresses are made from the run's own held-out patients, in three severities each. The
+Needs no second hospital: the corruptions are made from the run's own held-out patients, in three severities each. The
 results lie beside the run as robustness.json, so pages need no model.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -21,15 +20,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from pneumo import data, models, runs
-from pneumo.codec import decode, encode
-from pneumo.images import transforms
 from pneumo.images.corruptions import CORRUPTIONS, corrupt
-from pneumo.metrics import calibration, classification, thresholds
-from pneumo.runs import features
+from pneumo.metrics import classification, thresholds
+from pneumo.runs import forward, measured
 from pneumo.schema import OperatingPoint, PneumoError
 
 FILE = "robustness.json"
-BATCH = 64
 PROBE_FOLDS = 5
 FAMILY = re.compile(r"(NORMAL2-|IM-)")
 # Severe enough to find limits, too far from practice to choose a threshold by.
@@ -38,7 +34,7 @@ NOT_FOR_CHOOSING = {"inverted"}
 
 @dataclass(frozen=True)
 class CorruptionRow:
-    """One stress at one severity: ranking, and the rates at the run's fixed threshold. Severity 0 is the clean set."""
+    """One corruption at one severity: ranking, and the rates at the run's fixed threshold. Severity 0 is the clean set."""
 
     corruption: str
     severity: int
@@ -62,9 +58,9 @@ class FamilyProbe:
 
 @dataclass(frozen=True)
 class Robustness:
-    """robustness.json. part: which patients; threshold: the run's default operating point at the time.
+    """robustness.json. split: which patients; threshold: the run's default operating point at the time.
 
-    best_threshold: the one with the best mean Youden index over clean and spoiled sets, up to severity 2.
+    best_threshold: the one with the best mean Youden index over clean and corrupted sets, up to severity 2.
     """
 
     run: str
@@ -85,12 +81,11 @@ def measure(
     limit: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Robustness:
-    """Every stress on a part of the run's own data, and the threshold that does best over all of them.
+    """Every corruption on a split of the run's own data, and the threshold that does best over all of them.
 
     limit: at most so many images, drawn evenly; 0 takes all. Raises PneumoError where the source is another one.
     """
-    dataset, indices = held_out(run, source, split, limit)
-    resized = data.resized(dataset, run.card.image).array[indices]
+    dataset, indices, resized = _held_out(run, source, split, limit)
     labels, threshold = dataset.labels[indices], run.card.point().threshold
     todo = [("clean", 0)] + [(name, n) for name, s in CORRUPTIONS.items() for n in range(1, len(s.levels) + 1)]
     result: dict[tuple[str, int], np.ndarray] = {}
@@ -115,18 +110,13 @@ def measure(
     )
 
 
-def held_out(run: runs.Run, source: str, split: str, limit: int = 0) -> tuple[data.DataSet, np.ndarray]:
-    """The source opened, and the indices of the run's own patients of that part."""
-    dataset = data.open_source(source)
-    splits = data.split_patients(dataset, run.card.recipe.data)
-    if data.split_digest(dataset, splits) != run.card.data.split_digest:
-        raise PneumoError(
-            f"{source} is not the data set {run.card.name!r} was trained on (its split has another digest)"
-        )
-    indices = splits[split]
+def _held_out(run: runs.Run, source: str, split: str, limit: int) -> tuple[data.DataSet, np.ndarray, np.ndarray]:
+    """The run's data set, indices (N,) of its own patients of that split, and their images (N, S, S) uint8."""
+    own = data.open_as_trained(run.card, source)
+    indices = own.rows(split)
     if limit and limit < len(indices):
         indices = indices[np.linspace(0, len(indices) - 1, limit).astype(int)]
-    return dataset, indices
+    return own.dataset, indices, own.resized[indices]
 
 
 def _row(
@@ -138,15 +128,11 @@ def _row(
 
 
 def _probabilities(run: runs.Run, resized: np.ndarray, name: str, severity: int) -> np.ndarray:
-    """In bfloat16 where the machine computes it: thirty-five passes over the set, and what a stress costs is far larger."""
-    logits, bf16 = [], models.native_bf16(torch.device("cpu"))
-    for start in range(0, len(resized), BATCH):
-        planes = corrupt(resized[start : start + BATCH], name, severity, seed=start)
-        with run.lock, torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=bf16):
-            logits.append(
-                models.positive_logit(run.model(transforms.normalise(planes, run.card.image))).float().numpy()
-            )
-    return calibration.calibrated(np.concatenate(logits), run.card.temperature, run.card.bias)
+    """In bfloat16 where the machine computes it: thirty-five passes over the set, and a corruption costs far more."""
+    bf16 = models.native_bf16(torch.device("cpu"))
+    return forward.probabilities(
+        run, resized, change=lambda batch, start: corrupt(batch, name, severity, seed=start), bf16=bf16
+    )
 
 
 def _best_threshold(labels: np.ndarray, sets: Sequence[np.ndarray]) -> float:
@@ -171,7 +157,7 @@ def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, res
         return None
     return FamilyProbe(
         len(rows),
-        _probe(features.of_resized(run, resized[rows]), families, patients),
+        _probe(forward.features(run, resized[rows]), families, patients),
         _probe(data.grey_statistics(resized[rows]), families, patients),
     )
 
@@ -185,23 +171,22 @@ def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -
 
 def save(folder: Path, result: Robustness) -> None:
     """Writes robustness.json into a run's folder."""
-    runs.write(folder / FILE, json.dumps(encode(result), indent=1).encode())
+    measured.save(folder, FILE, result)
 
 
 def adopt(folder: Path, result: Robustness) -> OperatingPoint:
-    """Makes the threshold that does best under stress the run's default: in the card, and in its metrics.
+    """Makes the threshold that does best under corruption the run's default: in the card, and in its metrics.
 
-    Clean validation alone would put the threshold where the slightest blur or noise turns healthy children sick. It never
-    costs more than five in a hundred of the sick on clean validation: sensitivity 95% is the limit. Only for results of
-    validation patients; others raise PneumoError.
+    Clean validation alone would put the threshold where the slightest blur or noise raises false alarms. Sensitivity on clean
+    validation stays at 95% or above. Only for results of validation patients; others raise PneumoError.
     """
     if result.split != "validation":
-        raise PneumoError(f"a threshold is chosen on validation patients, not on the {result.split} part")
+        raise PneumoError(f"a threshold is chosen on validation patients, not on the {result.split} set")
     card, predictions = runs.read_card(folder), runs.read_predictions(folder)
     known = predictions.split("validation")
     threshold = min(result.best_threshold, card.point("sensitivity95").threshold)
-    chosen_on = "validation patients, clean and under stress"
-    plain = OperatingPoint("robust", "Best under stress", threshold, 0.0, 0.0, 0, 0, chosen_on)
+    chosen_on = "validation patients, clean and corrupted"
+    plain = OperatingPoint("robust", "Robust", threshold, 0.0, 0.0, 0, 0, chosen_on)
     [point] = thresholds.rates_at([plain], known.labels, known.probabilities)
     kept = tuple(each for each in card.operating_points if each.name != point.name)
     metrics = classification.measure(predictions, point.threshold)
@@ -211,11 +196,4 @@ def adopt(folder: Path, result: Robustness) -> OperatingPoint:
 
 def read(folder: Path) -> Robustness | None:
     """robustness.json of a run, or None where it was not measured or belongs to other weights."""
-    path = folder / FILE
-    if not path.is_file():
-        return None
-    try:
-        result = decode(Robustness, json.loads(path.read_bytes()))
-    except (ValueError, RecursionError) as error:
-        raise runs.RunError(f"{path} does not fit its schema: {error}. Restore the file, or measure again") from error
-    return result if result.weights_sha256 == runs.read_card(folder).weights.sha256 else None
+    return measured.read(folder, FILE, Robustness)

@@ -27,7 +27,7 @@ KERNELS = {
     "horizontal": Kernel(
         "Horizontal edges",
         ((-1, -1, -1), (0, 0, 0), (1, 1, 1)),
-        "Bright below, dark above: the lower edges of ribs and the diaphragm light up.",
+        "Looks for bright below and dark above: the upper edges of ribs and the diaphragm light up.",
     ),
     "vertical": Kernel(
         "Vertical edges",
@@ -42,14 +42,14 @@ KERNELS = {
     "sharpen": Kernel(
         "Sharpen",
         ((0, -1, 0), (-1, 5, -1), (0, -1, 0)),
-        "What differs from its neighbours is made to differ more: vessels and ribs stand out, and so does noise.",
+        "Makes each pixel differ more from its neighbours: vessels and ribs stand out, and so does noise.",
     ),
     "laplacian": Kernel(
         "Laplacian",
         ((0, 1, 0), (1, -4, 1), (0, 1, 0)),
-        "Zero wherever the picture is even: only edges remain, in every direction.",
+        "Zero wherever the image is even: only edges remain, in every direction.",
     ),
-    "identity": Kernel("Identity", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), "One in the middle: the picture as it was."),
+    "identity": Kernel("Identity", ((0, 0, 0), (0, 1, 0), (0, 0, 0)), "One in the middle: the image as it was."),
 }
 
 
@@ -110,12 +110,23 @@ def output_size(side: int, kernel: int, padding: int, stride: int) -> int:
     return (side + 2 * padding - kernel) // stride + 1
 
 
-def first_layer(run: Run, seen: np.ndarray) -> np.ndarray:
-    """The feature maps of a run's first convolution on a square (S, S) uint8: (channels, H, W) float32."""
-    layer = next(module for module in run.model.modules() if isinstance(module, nn.Conv2d))
-    image = transforms.normalise(torch.from_numpy(seen.copy())[None], run.card.image)
+def first_kernel(run: Run) -> tuple[int, int]:
+    """Height and width of the kernels of a run's first convolution, in pixels; of an ensemble's first member's."""
+    return _first_convolution(run)[1].kernel_size
+
+
+def first_layer(run: Run, pixels: np.ndarray) -> np.ndarray:
+    """The feature maps of a run's first convolution on a radiograph (H, W) uint8: (channels, H', W') float32."""
+    member, layer = _first_convolution(run)
+    seen = transforms.resize(pixels, member.card.image)
+    image = transforms.normalise(torch.from_numpy(seen.copy())[None], member.card.image)
     with run.lock, torch.inference_mode():
         return layer(image)[0].numpy()
+
+
+def _first_convolution(run: Run) -> tuple[Run, nn.Conv2d]:
+    member = run.members[0] if run.members else run
+    return member, next(module for module in member.model.modules() if isinstance(module, nn.Conv2d))
 
 
 def _batch(plane: np.ndarray) -> torch.Tensor:

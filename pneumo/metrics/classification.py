@@ -6,7 +6,7 @@ positive when its probability is at or above the threshold.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from sklearn.metrics import (
@@ -16,11 +16,10 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from pneumo.metrics import resampling
 from pneumo.metrics.calibration import brier, calibrated, ece
 from pneumo.metrics.significance import delong_interval, wilson
 from pneumo.schema import Interval, Metrics, PneumoError, Predictions, Subgroup
-
-BOOTSTRAP_ROUNDS = 500  # the 2.5% points then move by about .001 from seed to seed at n = 500
 
 
 def confusion(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, int]:
@@ -80,7 +79,7 @@ def evaluate(
     subtypes: Sequence[str] = (),
     uncalibrated: np.ndarray | None = None,
 ) -> Metrics:
-    """Every figure of the documented table, with 95% intervals.
+    """Every metric of the documented table, with 95% intervals.
 
     Raises PneumoError on an empty set. patients: one name per image; the bootstrap draws whole patients. subtypes: one per
     image, for the sensitivity to each kind of pneumonia. uncalibrated: (N,) probabilities before calibration, for their ECE.
@@ -119,7 +118,7 @@ def evaluate(
 
 
 def measure(predictions: Predictions, threshold: float) -> dict[str, Metrics]:
-    """Metrics of each part at one threshold."""
+    """Metrics of each split at one threshold."""
     result = {}
     for split in dict.fromkeys(predictions.splits.tolist()):
         chosen = predictions.split(split)
@@ -158,11 +157,11 @@ def _bootstrap(
     calibration error: drawn with replacement it comes out too high, so its percentiles would miss it.
     """
     drawn: dict[str, list[float]] = {name: [] for name in ("f1", "balanced_accuracy", "mcc", "auroc", "auprc", "brier")}
-    for picked in patient_draws(patients, seed):
+    for picked in resampling.patient_draws(patients, seed):
         y, p = labels[picked], probabilities[picked]
         counts = confusion(y, p, threshold)
         result = rates(counts)
-        figures = {
+        values = {
             "f1": result["f1"],
             "balanced_accuracy": result["balanced_accuracy"],
             "mcc": _mcc(counts),
@@ -170,21 +169,11 @@ def _bootstrap(
             "auprc": auprc(y, p),
             "brier": brier(y, p),
         }
-        for key, value in figures.items():
+        for key, value in values.items():
             if value is not None:
                 drawn[key].append(value)
-    ends = {key: np.percentile(values, [2.5, 97.5]) for key, values in drawn.items() if values}
-    return {key: Interval(float(low), float(high)) for key, (low, high) in ends.items() if low < high}
-
-
-def patient_draws(patients: Sequence[str], seed: int) -> Iterator[np.ndarray]:
-    """Rows (int64) of as many patients as there are, drawn with replacement, whole patients each: once a bootstrap round."""
-    rng = np.random.default_rng(seed)
-    _, group = np.unique(patients, return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    members = np.split(order, np.cumsum(np.bincount(group))[:-1])
-    for _ in range(BOOTSTRAP_ROUNDS):
-        yield np.concatenate([members[i] for i in rng.integers(len(members), size=len(members))])
+    ends = {key: resampling.interval(values) for key, values in drawn.items() if values}
+    return {key: each for key, each in ends.items() if each.low < each.high}
 
 
 def predictive_values(sensitivity: float, specificity: float, prevalence: float) -> tuple[float | None, float | None]:

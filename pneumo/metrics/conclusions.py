@@ -115,8 +115,8 @@ def default_point(card: RunCard) -> str:
     if balanced and balanced.name != point.name:
         cost = (
             f" On clean validation patients (n = {point.n_positive + point.n_negative:,}) it misses {rate(1 - point.sensitivity)} "
-            f"of pneumonias with {rate(1 - point.specificity)} false alarms; “{names[balanced.name]}” ({balanced.threshold:.3f}) "
-            f"misses {rate(1 - balanced.sensitivity)} with {rate(1 - balanced.specificity)}."
+            f"of pneumonias at {rate(1 - point.specificity)} false alarms; “{names[balanced.name]}” ({balanced.threshold:.3f}) "
+            f"misses {rate(1 - balanced.sensitivity)} at {rate(1 - balanced.specificity)}."
         )
     return f"The default threshold is {point.threshold:.3f} (“{names[point.name]}”): {rule}.{cost}"
 

@@ -11,8 +11,8 @@ from pneumo.plots.classification import (
     reliability_curves,
     roc_curves,
 )
-from pneumo.plots.dataset import class_bars, class_histogram, image_sizes, level_curves
-from pneumo.plots.diagnosis import input_check_histogram, probability_bar, probability_histogram
+from pneumo.plots.dataset import class_bars, class_histogram, cue_areas, image_sizes, level_curves
+from pneumo.plots.diagnosis import input_check_histogram, probability_histogram
 from pneumo.plots.generators import anomaly_histogram, code_against_input, code_sizes
 from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
@@ -29,6 +29,7 @@ __all__ = [
     "code_against_input",
     "code_sizes",
     "confusion_cells",
+    "cue_areas",
     "decision_curves",
     "deletion_insertion",
     "gan_training",
@@ -41,7 +42,6 @@ __all__ = [
     "people",
     "people_counts",
     "precision_recall_curves",
-    "probability_bar",
     "probability_histogram",
     "randomisation",
     "reliability_curves",

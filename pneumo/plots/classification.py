@@ -70,7 +70,7 @@ def confusion_cells(counts: Mapping[str, int], chosen: str | None = None) -> go.
         box = {"x0": column - 0.48, "x1": column + 0.48, "y0": row - 0.48, "y1": row + 0.48}
         figure.add_shape(type="rect", **box, line={"color": COLOURS["threshold"], "width": 4})
     names = list(CLASS_NAMES)
-    figure.update_layout(height=330, margin=MARGIN, dragmode=False, clickmode="event+select")
+    figure.update_layout(height=330, margin=MARGIN | {"t": 12}, dragmode=False, clickmode="event+select")
     figure.update_xaxes(
         tickvals=[0, 1],
         ticktext=[f"called<br>{n}" for n in names],
@@ -129,9 +129,9 @@ def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> Non
 def _square(figure: go.Figure, x: str, y: str) -> go.Figure:
     figure.update_layout(
         height=330,
-        margin=MARGIN,
-        xaxis={"title": x, "range": [-0.01, 1.01], "tickformat": ".0%"},
-        yaxis={"title": y, "range": [-0.01, 1.02], "tickformat": ".0%"},
+        margin=MARGIN | {"t": 12, "r": 24},  # room for the last label
+        xaxis={"title": x, "range": [-0.01, 1.01], "tickformat": ".0%", "dtick": 0.2},
+        yaxis={"title": y, "range": [-0.01, 1.02], "tickformat": ".0%", "dtick": 0.2},
     )
     return legend_below(figure)
 
@@ -184,7 +184,7 @@ def decision_curves(scores: Scores, threshold: float) -> go.Figure:
     top = 100 * float(np.mean(labels))
     figure.update_layout(
         height=380,
-        margin=MARGIN,
+        margin=MARGIN | {"t": 12},
         xaxis={"title": "Threshold", "range": [0, 1]},
         yaxis={"title": "Net benefit per 100 radiographs", "range": [-0.15 * top, 1.08 * top]},
     )

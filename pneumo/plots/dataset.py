@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
 from pneumo.palette import COLOURS
 from pneumo.plots.style import MARGIN
 from pneumo.schema import CLASS_NAMES
-
-# --- a data set -------------------------------------------------------------------------------------------
 
 PATTERNS = (  # NORMAL plain, PNEUMONIA hatched, for those who see no difference of colour
     {"shape": ""},
@@ -18,7 +18,7 @@ PATTERNS = (  # NORMAL plain, PNEUMONIA hatched, for those who see no difference
 
 
 def class_bars(counts: dict[str, dict[str, int]]) -> go.Figure:
-    """Images of each class in each part, the first part on top. counts: part -> class name -> images."""
+    """Images of each class in each split, the first one on top. counts: split -> class name -> images."""
     figure = go.Figure()
     most = max(1, *(n for count in counts.values() for n in count.values()))
     for name, pattern in zip(CLASS_NAMES, PATTERNS, strict=True):
@@ -104,6 +104,34 @@ def level_curves(shares: np.ndarray) -> go.Figure:
         legend={"orientation": "h", "y": 1.02, "yanchor": "bottom"},
         xaxis={"title": "grey level, 0 black to 255 white", "range": [0, 255]},
         yaxis={"title": "share of pixels", "tickformat": ".0%", "rangemode": "tozero"},
+        dragmode=False,
+    )
+    return figure
+
+
+def cue_areas(cues: Mapping[str, tuple[float, float, float]]) -> go.Figure:
+    """How well single numbers of an image separate the classes. cues: title -> (AUROC, low, high) of its interval."""
+    titles, (areas, low, high) = list(cues), np.array(list(cues.values())).T
+    figure = go.Figure(
+        go.Scatter(
+            x=areas,
+            y=titles,
+            mode="markers+text",
+            text=[f"{area:.3f}" for area in areas],
+            textposition="top center",
+            cliponaxis=False,
+            marker={"size": 8, "color": COLOURS["validation"]},
+            error_x={"type": "data", "symmetric": False, "array": high - areas, "arrayminus": areas - low},
+            customdata=np.stack([low, high], axis=1),
+            hovertemplate="%{y}: AUROC %{x:.3f} (95% CI %{customdata[0]:.3f} to %{customdata[1]:.3f})<extra></extra>",
+        )
+    )
+    figure.add_vline(x=0.5, line={"dash": "dot", "color": COLOURS["band"]}, annotation_text="chance")
+    figure.update_layout(
+        height=80 + 42 * len(titles),
+        margin=MARGIN,
+        xaxis={"title": "AUROC", "range": [0.45, 1.02]},
+        yaxis={"autorange": "reversed", "automargin": True},
         dragmode=False,
     )
     return figure

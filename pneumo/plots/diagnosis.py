@@ -1,4 +1,4 @@
-"""Plots of one result: probability, threshold, and how it lies among known radiographs."""
+"""Plots of one result: how it lies among known radiographs."""
 
 from __future__ import annotations
 
@@ -7,54 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from pneumo.formatting import probability
+from pneumo import formatting
 from pneumo.palette import COLOURS
 from pneumo.plots.style import MARGIN
-from pneumo.schema import CLASS_NAMES, Interval
+from pneumo.schema import CLASS_NAMES
 
 HISTOGRAM_BINS = 25
-
-
-def probability_bar(probability: float, threshold: float, band: Interval | None, stability: Interval) -> go.Figure:
-    """One probability on a line from 0 to 1, with threshold, indeterminate band and spread under small changes."""
-    figure = go.Figure()
-    if band:
-        figure.add_vrect(x0=band.low, x1=band.high, fillcolor=COLOURS["band"], opacity=0.25, line_width=0)
-    for x0, x1, name in ((0, threshold, "NORMAL"), (threshold, 1, "PNEUMONIA")):
-        figure.add_shape(type="line", x0=x0, x1=x1, y0=0, y1=0, line={"color": COLOURS[name], "width": 5})
-    figure.add_trace(
-        go.Scatter(
-            x=[stability.low, stability.high],
-            y=[0, 0],
-            mode="lines",
-            line={"color": "rgba(128,128,128,.9)", "width": 13},
-            name="under small changes",
-            hovertemplate="under small changes: %{x:.3f}<extra></extra>",
-        )
-    )
-    figure.add_vline(x=threshold, line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"})
-    figure.add_trace(
-        go.Scatter(
-            x=[probability],
-            y=[0],
-            mode="markers",
-            marker={
-                "symbol": "diamond",
-                "size": 17,
-                "color": COLOURS[CLASS_NAMES[int(probability >= threshold)]],
-                "line": {"width": 2, "color": "white"},
-            },
-            cliponaxis=False,
-            hovertext=[probability(probability)],
-            hovertemplate="probability %{hovertext}<extra></extra>",
-        )
-    )
-    figure.update_layout(height=96, margin={"l": 8, "r": 8, "t": 4, "b": 28}, showlegend=False, dragmode=False)
-    figure.update_xaxes(
-        range=[-0.02, 1.02], tickvals=[0, 0.25, 0.5, 0.75, 1], fixedrange=True, zeroline=False, showgrid=False
-    )
-    figure.update_yaxes(visible=False, range=[-1, 1], fixedrange=True)
-    return figure
 
 
 def probability_histogram(
@@ -95,7 +53,7 @@ def probability_histogram(
                 marker={"symbol": "diamond", "size": 13, "color": "white", "line": {"width": 2, "color": "black"}},
                 name="files on this page",
                 cliponaxis=False,
-                hovertext=[probability(mark) for mark in marks],
+                hovertext=[formatting.probability(mark) for mark in marks],
                 hovertemplate="probability %{hovertext}<extra></extra>",
             )
         )
@@ -113,7 +71,7 @@ def probability_histogram(
 def input_check_histogram(
     known: Sequence[float], typical: float, refused: float, value: float, title: str
 ) -> go.Figure:
-    """A figure of the gate: its distribution among validation radiographs, both limits, and where a picture lies."""
+    """A score of the input check: its distribution among validation radiographs, both limits, and where an image lies."""
     low, high = min(known), max(known)
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
     count, _ = np.histogram(known, edges)
@@ -137,7 +95,7 @@ def input_check_histogram(
             mode="markers",
             marker=mark,
             cliponaxis=False,
-            hovertemplate="this picture: %{x:.3g}<extra></extra>",
+            hovertemplate="this image: %{x:.3g}<extra></extra>",
         )
     )
     room = 0.04 * (max(high, value) - min(low, value))

@@ -13,17 +13,16 @@ from pneumo.plots.style import MARGIN, style
 
 
 def code_sizes(result: Mapping[str, Latent], models: Mapping[str, str], name: str) -> go.Figure:
-    """PSNR or SSIM of held-out radiographs against the numbers of the code, a line a model, components and JPEG beside.
+    """PSNR or SSIM of held-out radiographs against the size of the code: a line per model, and PCA and JPEG of the same size.
 
-    models: the model of each run. name: "psnr" or "ssim".
+    models: what to call the model of each run. name: "psnr" or "ssim".
     """
-    titles = {"bottleneck_autoencoder": "autoencoder", "vae": "variational autoencoder"}
     lines: dict[str, dict[int, Mean]] = {}
     for run, about in result.items():
-        lines.setdefault(titles.get(models[run], models[run]), {})[about.code_size] = getattr(about.model, name)
+        lines.setdefault(models[run], {})[about.code_size] = getattr(about.model, name)
     first = {about.code_size: about for about in result.values()}
-    lines["principal components"] = {size: getattr(about.pca, name) for size, about in first.items() if about.pca}
-    lines["JPEG of as many bytes"] = {size: getattr(about.jpeg, name) for size, about in first.items() if about.jpeg}
+    lines["PCA"] = {size: getattr(about.pca, name) for size, about in first.items() if about.pca}
+    lines["JPEG"] = {size: getattr(about.jpeg, name) for size, about in first.items() if about.jpeg}
     figure = go.Figure()
     for number, (title, points) in enumerate(lines.items()):
         sizes = sorted(points)
@@ -39,13 +38,13 @@ def code_sizes(result: Mapping[str, Latent], models: Mapping[str, str], name: st
                 name=title,
                 mode="lines+markers",
                 line=style(number) | {"width": 2.5},
-                hovertemplate=f"{title}, %{{x}} numbers: %{{y:.3f}}<extra></extra>",
+                hovertemplate=f"{title}, code of %{{x}}: %{{y:.3f}}<extra></extra>",
             )
         )
     figure.update_layout(
         height=360,
         margin=MARGIN,
-        xaxis={"title": "numbers in the code", "type": "log", "tickvals": sorted(first)},
+        xaxis={"title": "code size (numbers)", "type": "log", "tickvals": sorted(first)},
         yaxis={"title": "PSNR, dB" if name == "psnr" else "SSIM"},
         legend={"orientation": "h", "y": -0.25},
     )
@@ -53,8 +52,8 @@ def code_sizes(result: Mapping[str, Latent], models: Mapping[str, str], name: st
 
 
 def code_against_input(grey: int, channels: int, code: int) -> go.Figure:
-    """How many numbers a grey picture, the same in three channels, and the code of it have."""
-    rows = {"the grey picture": grey, "in three channels": channels, "the code": code}
+    """How many numbers a grey image, the same image in three channels, and its code have."""
+    rows = {"grey image": grey, "in three channels": channels, "code": code}
     figure = go.Figure(
         go.Bar(
             x=list(rows.values()),
@@ -65,18 +64,21 @@ def code_against_input(grey: int, channels: int, code: int) -> go.Figure:
             hoverinfo="skip",
         )
     )
-    figure.update_layout(height=210, margin=MARGIN, xaxis={"title": "numbers"}, yaxis={"autorange": "reversed"})
+    figure.update_layout(
+        height=210,
+        margin=MARGIN,
+        xaxis={"title": "numbers", "range": [0, 1.25 * max(rows.values())]},
+        yaxis={"autorange": "reversed"},
+    )
     return figure
 
 
 def anomaly_histogram(known: Mapping[str, np.ndarray], ood: np.ndarray, threshold: float, own: float) -> go.Figure:
-    """Reconstruction errors on a logarithmic axis: radiographs by class, odd pictures, the threshold, and one picture."""
+    """Reconstruction errors on a logarithmic axis: radiographs by class, OOD samples, the threshold, and one image."""
     everything = np.log10(np.concatenate([*known.values(), ood, [own]]).clip(min=1e-6))
     edges = np.linspace(everything.min() - 0.02, everything.max() + 0.02, 51)
     figure = go.Figure()
-    groups = {name: (values, COLOURS[name]) for name, values in known.items()} | {
-        "odd pictures": (ood, COLOURS["band"])
-    }
+    groups = {name: (values, COLOURS[name]) for name, values in known.items()} | {"OOD samples": (ood, COLOURS["band"])}
     for number, (name, (values, colour)) in enumerate(groups.items()):
         count, _ = np.histogram(np.log10(values.clip(min=1e-6)), edges)
         figure.add_trace(
@@ -90,7 +92,12 @@ def anomaly_histogram(known: Mapping[str, np.ndarray], ood: np.ndarray, threshol
                 hovertemplate=f"{name}: %{{y:.1%}}<extra></extra>",
             )
         )
-    figure.add_vline(x=float(np.log10(threshold)), line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"})
+    figure.add_vline(
+        x=float(np.log10(threshold)),
+        line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"},
+        annotation={"text": "threshold", "yanchor": "bottom"},
+        annotation_position="top",
+    )
     mark = {"symbol": "diamond", "size": 14, "color": "white", "line": {"width": 2, "color": "black"}}
     figure.add_trace(
         go.Scatter(
@@ -98,7 +105,7 @@ def anomaly_histogram(known: Mapping[str, np.ndarray], ood: np.ndarray, threshol
             y=[0],
             mode="markers",
             marker=mark,
-            name="the picture above",
+            name="the chosen image",
             cliponaxis=False,
         )
     )
@@ -112,7 +119,7 @@ def anomaly_histogram(known: Mapping[str, np.ndarray], ood: np.ndarray, threshol
             "tickvals": ticks,
             "ticktext": [f"{10.0**tick:g}" for tick in ticks],
         },
-        yaxis={"title": "share of each group", "tickformat": ".0%"},
+        yaxis={"title": "proportion of each group", "tickformat": ".0%"},
         legend={"orientation": "h", "y": -0.25},
     )
     return figure

@@ -18,27 +18,25 @@ METRICS = {  # metric -> (title, lowest and highest value of the colours, how a 
     "sensitivity": ("Sensitivity", (0.5, 1.0), rate),
     "auroc_lost": ("AUROC lost", (0.0, 0.1), score),
 }
+LEAST = 5e-4  # a loss of less is written 0.000, never -0.000
 
 
 def robustness_map(rows: Sequence[CorruptionRow], metric: str) -> go.Figure:
     """Corruptions of one run downwards, severity to the right; dark is good. metric: "specificity", "sensitivity" or "auroc_lost"."""
     title, (lowest, highest), write = METRICS[metric]
+    rates = metric != "auroc_lost"
     lines = {"clean": "Clean"} | CORRUPTION_TITLES
-    severities = max(len(corruption.levels) for corruption in CORRUPTIONS.values())
+    severities = [str(n + 1) for n in range(max(len(corruption.levels) for corruption in CORRUPTIONS.values()))]
     # What has no severities, the clean images among them, stands in the first column.
-    by = {(row.corruption, max(row.severity, 1)): getattr(row, metric) for row in rows}
-    values = [[by.get((name, n + 1), np.nan) for n in range(severities)] for name in lines]
-    text = [["" if np.isnan(v) else write(v + 0.0 if abs(v) >= 5e-4 else 0.0) for v in line] for line in values]
+    by = {(row.corruption, str(max(row.severity, 1))): getattr(row, metric) for row in rows}
+    values = [[by.get((name, severity), np.nan) for severity in severities] for name in lines]
     figure = go.Figure(
         go.Heatmap(
             z=values,
-            x=[str(n + 1) for n in range(severities)],
+            x=severities,
             y=list(lines.values()),
-            text=text,
-            texttemplate="%{text}",
-            textfont={"size": 12},
-            hovertemplate=f"%{{y}}, severity %{{x}}: {title.lower()} %{{text}}<extra></extra>",
-            colorscale="Cividis_r" if metric != "auroc_lost" else "Cividis",
+            hoverinfo="skip",
+            colorscale="Cividis_r" if rates else "Cividis",
             zmin=lowest,
             zmax=highest,
             showscale=False,  # every cell says its value
@@ -46,6 +44,21 @@ def robustness_map(rows: Sequence[CorruptionRow], metric: str) -> go.Figure:
             ygap=1,
         )
     )
+    cells = [(severity, lines[name], value) for (name, severity), value in by.items() if name in lines]
+    bright = [(value - lowest) / (highest - lowest) for _, _, value in cells]
+    bright = [1 - share if rates else share for share in bright]
+    figure.add_trace(
+        go.Scatter(
+            x=[severity for severity, _, _ in cells],
+            y=[line for _, line, _ in cells],
+            mode="text",
+            text=[write(0.0 if abs(value) < LEAST else value) for _, _, value in cells],
+            # Each on its own cell: Plotly's choice of one colour for a cell is too faint in the middle of this scale.
+            textfont={"size": 12, "color": ["black" if share > 0.45 else "white" for share in bright]},
+            hovertemplate=f"%{{y}}, severity %{{x}}: {title} %{{text}}<extra></extra>",
+            showlegend=False,
+        )
+    )
     figure.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
     figure.update_xaxes(type="category", showgrid=False, fixedrange=True, title_text="Severity")
-    return figure.update_layout(height=26 * len(lines) + 90, margin=MARGIN | {"t": 8})
+    return figure.update_layout(height=26 * len(lines) + 80, margin=MARGIN | {"t": 8}, dragmode=False)

@@ -21,10 +21,12 @@ GUIDE = "#009E73"  # a line that marks where the reader stands
 
 
 def legend_below(figure: go.Figure) -> go.Figure:
-    """The same figure with its legend under the x axis, where it covers no curve and wraps on a phone."""
+    """The same figure with its legend under the x axis, where it covers no curve and wraps on a phone, and no zoom by dragging,
+    which on a phone would stop the page from scrolling."""
     # Anchored to the container's bottom edge: Plotly then makes room for as many lines as the legend needs.
     return figure.update_layout(
         showlegend=True,
+        dragmode=False,
         legend={
             "orientation": "h",
             "x": 0,

@@ -55,7 +55,7 @@ def histories(
             )
     figure.update_layout(
         height=380,
-        margin=MARGIN,
+        margin=MARGIN | {"t": 12},
         xaxis={"title": "Epoch (0 is before training, ★ was kept)"},
         yaxis={
             "title": title or name,
@@ -67,12 +67,16 @@ def histories(
 
 
 def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
-    """Both losses; what the discriminator gives each kind of image; how far samples differ; a line at the epoch."""
+    """Both losses; the discriminator's output for each kind of image; the spread of samples; a line at the epoch."""
     panels = (
         ("Loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
         (
             "Probability of real",
-            {"train_real": "training", "validation_real": "held-out", "generated_real": "generated"},
+            {
+                "train_real": "training images",
+                "validation_real": "held-out images",
+                "generated_real": "generated images",
+            },
         ),
         ("Spread", {"spread": "spread of samples"}),
     )

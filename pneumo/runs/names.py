@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 
 from pneumo.schema import RunCard
 
@@ -64,3 +65,18 @@ def short_name(card: RunCard) -> str:
     if code and card.recipe.name == card.name:
         return f"{'VAE' if code[1] == 'vae' else 'Bottleneck'} {code[2]}"
     return name_of(card)
+
+
+def layer_titles(layers: Mapping[str, tuple[int, int]]) -> dict[str, str]:
+    """The layers a heatmap can look at, by the module's name: "layer 3 of 5 (8 x 8 cells)". layers: in order, (h, w) cells."""
+    return {
+        name: f"layer {number} of {len(layers)} ({height} x {width} cells)"
+        for number, (name, (height, width)) in enumerate(layers.items(), 1)
+    }
+
+
+def stage_titles(layers: Sequence[str]) -> list[str]:
+    """The lowest randomised layer of each stage of a cascade from the head down: "head", "step 2", ... "all layers"."""
+    if len(layers) < 2:
+        return ["all layers"] * len(layers)
+    return ["head", *(f"step {number}" for number in range(2, len(layers))), "all layers"]

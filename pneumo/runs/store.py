@@ -7,11 +7,11 @@ card is complete. Loading checks the card against its schema and the weights aga
 from __future__ import annotations
 
 import csv
+import functools
 import hashlib
 import io
 import json
 import os
-import tempfile
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -27,6 +27,7 @@ from torch import nn
 
 from pneumo import models
 from pneumo.codec import decode, encode
+from pneumo.files import write
 from pneumo.formatting import nearest
 from pneumo.schema import PneumoError, Predictions, RunCard, WeightsInfo
 
@@ -72,11 +73,15 @@ def available(task: str | None = None) -> list[str]:
 
 
 def default_name() -> str:
-    """The default run's name. RunError when the weights folder names none."""
+    """The default run's name: what the file DEFAULT in the weights folder says; without that file the first classifier in
+    alphabetical order, else the first run. RunError where there is no run at all."""
     path = weights_folder() / DEFAULT_FILE
-    if not path.is_file():
-        raise RunError(f"{path} is missing; it holds the name of the default run. Name a run, or restore the file")
-    return path.read_text().strip()
+    if path.is_file():
+        return path.read_text().strip()
+    known = available("classification") or available()
+    if not known:
+        raise RunError(f"there is no run in {weights_folder()}; train one, or set PNEUMO_WEIGHTS to a folder of runs")
+    return known[0]
 
 
 def resolve(run: str | None = None) -> Path:
@@ -96,13 +101,19 @@ def read_card(folder: Path) -> RunCard:
     path = folder / CARD_FILE
     blob = _read(path)
     try:
-        plain = json.loads(blob)
-        if isinstance(plain, dict) and plain.get("schema_version") != SCHEMA_VERSION:
-            raise PneumoError(f"schema_version is {plain.get('schema_version')}; this version reads {SCHEMA_VERSION}")
         # A run is called by its folder: a renamed folder is a renamed run.
-        return replace(decode(RunCard, plain), name=folder.resolve().name)
+        return replace(_card_of(blob), name=folder.resolve().name)
     except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, PneumoError
         raise RunError(f"{path} does not fit its schema: {error}. Restore the file, or train the run again") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _card_of(blob: bytes) -> RunCard:
+    """Pages ask for all cards at every click. By content, so that a file that changed is never taken for the old one."""
+    plain = json.loads(blob)
+    if isinstance(plain, dict) and plain.get("schema_version") != SCHEMA_VERSION:
+        raise PneumoError(f"schema_version is {plain.get('schema_version')}; this version reads {SCHEMA_VERSION}")
+    return decode(RunCard, plain)
 
 
 def _read(path: Path) -> bytes:
@@ -233,36 +244,6 @@ def weights_info(blob: bytes, parameters: int) -> WeightsInfo:
     return WeightsInfo(digest(blob), len(blob), parameters)
 
 
-def write(path: Path, blob: bytes) -> None:
-    """Writes aside, flushes to disk and renames: under the name there is always a whole file.
-
-    Raises PneumoError where that cannot be done, and leaves nothing behind.
-    """
-    aside = None
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            aside = Path(file.name)
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.chmod(0o644)
-        aside.replace(path)
-    except OSError as error:
-        raise PneumoError(f"{path} cannot be written: {_why_not(path, error)}") from error
-    finally:
-        if aside:
-            aside.unlink(missing_ok=True)  # renamed, it is gone
-
-
-def _why_not(path: Path, error: OSError) -> str:
-    """The obstacle and the remedy."""
-    if path.is_dir():
-        return "it is a folder; name a file"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}; make it first, or choose another place"
-    return f"{error.strerror}; free the place, or choose another one"
-
-
 def _history_csv(history: list[dict[str, Any]]) -> bytes:
     buffer = io.StringIO()
     writer = csv.DictWriter(
@@ -285,11 +266,6 @@ def _predictions_csv(predictions: Predictions) -> bytes:
 def write_card(folder: Path, card: RunCard) -> None:
     """Replaces a run's card; its weights and predictions stay."""
     write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
-
-
-def card_as_dict(card: RunCard) -> dict[str, Any]:
-    """The card as plain JSON values."""
-    return encode(card)
 
 
 def read_history(folder: Path) -> list[dict[str, float]]:

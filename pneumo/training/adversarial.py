@@ -4,51 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from pneumo import models, runs
-from pneumo.images import sheets, transforms
-from pneumo.schema import Recipe
-from pneumo.training.tasks import Batch, Phase, Predict, Task, subset
+from pneumo import runs
+from pneumo.images import sheets
+from pneumo.training.tasks import Batch, ImageTask, Phase, Predict, subset
 
 SNAPSHOT_SAMPLES = 16  # the first half NORMAL, the second PNEUMONIA where the set has both
-WATCHED = 256  # real and generated pictures whose verdicts are averaged after each epoch
-# Differentiable augmentation (Zhao et al. 2020): both networks see only changed pictures, so few pictures last longer.
+MEASURED = 256  # real and generated images whose verdicts are averaged after each epoch
+# Differentiable augmentation (Zhao et al. 2020): both networks see only changed images, so few images last longer.
 R1_EVERY = 8  # steps on average: as good as at every one, at an eighth of the price (Karras et al. 2020)
 SHIFT = 1 / 16  # of the side
 BRIGHTNESS, CONTRAST = 0.1, 0.2
 
 
-class GanTask(Task):
-    """Pictures in [-1, 1] from noise. squares: (N, S, S) uint8; labels: (N,) int64; parts: indices by name."""
+class GanTask(ImageTask):
+    """Images in [-1, 1] from noise and a class."""
 
     averaged = "generator"
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        resized: np.ndarray,
-        labels: np.ndarray,
-        splits: dict[str, np.ndarray],
-        seed: int,
-        start: dict[str, Tensor] | None = None,
-    ) -> None:
-        self.recipe, self.resized, self.labels, self.splits = recipe, resized, labels, splits
-        model = models.build(recipe.model, recipe.image, **recipe.model_args)
+    def build(self, model: nn.Module, seed: int, start: dict[str, Tensor] | None) -> dict[str, nn.Module]:
         self.z_size = model.z_size
-        self.modules = {"generator": model.generator, "discriminator": model.discriminator}
         generator = torch.Generator().manual_seed(seed)
-        classes = sorted(set(labels[splits["train"]].tolist()))
-        self.watched = {split: subset(splits[split], WATCHED, seed) for split in ("train", "validation")}
-        self.watched_z = torch.randn(WATCHED, self.z_size, generator=generator)
+        classes = sorted(set(self.train_labels.tolist()))
+        self.measured = {split: subset(self.splits[split], MEASURED, seed) for split in ("train", "validation")}
+        self.measured_z = torch.randn(MEASURED, self.z_size, generator=generator)
         self.fixed_z = torch.randn(SNAPSHOT_SAMPLES, self.z_size, generator=generator)
         self.fixed_labels = torch.tensor(classes).repeat_interleave(SNAPSHOT_SAMPLES // len(classes))
-
-    def __len__(self) -> int:
-        return len(self.splits["train"])
+        return {"generator": model.generator, "discriminator": model.discriminator}
 
     def phases(self) -> tuple[Phase, ...]:
         return (
@@ -60,20 +45,6 @@ class GanTask(Task):
             ),
             Phase("generator", self.modules["generator"].parameters, self._generator_loss),
         )
-
-    def fetch(self, indices: list[int]) -> Batch:
-        rows = self.splits["train"][indices]
-        return {"image": torch.from_numpy(self.resized[rows]), "label": torch.from_numpy(self.labels[rows])}
-
-    def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
-        planes = transforms.augment(batch["image"], self.recipe.augment, generator)
-        return {"image": transforms.normalise(planes, self.recipe.image), "label": batch["label"]}
-
-    def sampling_weights(self) -> np.ndarray | None:
-        if self.recipe.sampling == "shuffle":
-            return None
-        labels = self.labels[self.splits["train"]]
-        return (1 / np.maximum(np.bincount(labels, minlength=2), 1))[labels]
 
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
         """The averaged generator and the discriminator it was trained against."""
@@ -93,18 +64,20 @@ class GanTask(Task):
             loss = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
         else:
             loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
-        # By lot, from the generator that is seeded for every step: a count of steps would not survive a resume.
-        if self.recipe.gan_r1 and torch.rand(()) < 1 / R1_EVERY:
-            loss = loss + R1_EVERY * self.recipe.gan_r1 / 2 * self._steepness(real, labels)
+        # At random: a count of steps would not survive a resume. Alike in all processes: a step is penalised on its whole batch
+        # or not at all, and every process passes through the discriminator equally often.
+        if self.recipe.gan_r1 and torch.rand((), generator=self.shared) < 1 / R1_EVERY:
+            loss = loss + R1_EVERY * self.recipe.gan_r1 / 2 * self._r1_penalty(real, labels)
         return {"loss": loss, "real": on_real.mean().detach(), "fake": on_fake.mean().detach()}
 
-    def _steepness(self, real: Tensor, labels: Tensor) -> Tensor:
-        """Mean squared length of the verdict's gradient at real pictures; in float32, because it is differentiated again."""
+    def _r1_penalty(self, real: Tensor, labels: Tensor) -> Tensor:
+        """Mean squared norm of the discriminator's gradient at real images (R1, Mescheder et al. 2018); in float32, because it
+        is differentiated again."""
         images = self._changed(real).detach().requires_grad_()
         with torch.autocast(images.device.type, enabled=False):
             verdict = self.modules["discriminator"](images, labels).sum()
-            [slope] = torch.autograd.grad(verdict, images, create_graph=True)
-        return slope.square().sum((1, 2, 3)).mean()
+            [gradient] = torch.autograd.grad(verdict, images, create_graph=True)
+        return gradient.square().sum((1, 2, 3)).mean()
 
     def _generator_loss(self, batch: Batch) -> dict[str, Tensor]:
         _learns(self.modules["discriminator"], False)  # its gradients would be computed and thrown away
@@ -122,21 +95,20 @@ class GanTask(Task):
     def _changed(self, images: Tensor) -> Tensor:
         return differentiable_augment(images) if self.recipe.gan_augment else images
 
-    # --- figures and snapshots ----------------------------------------------------------------------------
+    # --- metrics and snapshots ----------------------------------------------------------------------------
 
-    def figures(self, predict: Predict) -> dict[str, float]:
-        """The discriminator's mean probability of "real" for training, held-out and generated pictures, and the share of
-        each it gets right. A discriminator that tells training from validation pictures has learned them by heart."""
-        device = next(self.modules["generator"].parameters()).device
-        labels = torch.from_numpy(self.labels[self.watched["train"]]).repeat(WATCHED)[:WATCHED].to(device)
-        fake = predict(lambda generator: generator(self.watched_z.to(device), labels)).float()
+    def metrics(self, predict: Predict) -> dict[str, float]:
+        """The discriminator's mean probability of "real" for training, held-out and generated images, and the share of each it
+        gets right. A discriminator that tells training from validation images has memorised them."""
+        device = self.device()
+        labels = torch.from_numpy(self.labels[self.measured["train"]]).repeat(MEASURED)[:MEASURED].to(device)
+        fake = predict(lambda generator: generator(self.measured_z.to(device), labels)).float()
         judge = self.modules["discriminator"].eval()
         row: dict[str, float] = {}
         with torch.inference_mode():
             verdicts = {"generated": judge(fake, labels)}
-            for split, rows in self.watched.items():
-                images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
-                verdicts[split] = judge(images, torch.from_numpy(self.labels[rows]).to(device))
+            for split, rows in self.measured.items():
+                verdicts[split] = judge(self.normalised(rows), torch.from_numpy(self.labels[rows]).to(device))
         for name, logits in verdicts.items():
             real = logits.float().sigmoid()
             right = real < 0.5 if name == "generated" else real >= 0.5
@@ -148,7 +120,7 @@ class GanTask(Task):
         """A sheet of the same sixteen samples, at the epochs the recipe names and at the last one."""
         if epoch not in self.recipe.snapshot_epochs and epoch != self.recipe.epochs:
             return
-        device = next(self.modules["generator"].parameters()).device
+        device = self.device()
         images = predict(lambda generator: generator(self.fixed_z.to(device), self.fixed_labels.to(device))).float()
         place = folder / runs.SNAPSHOT_FOLDER
         place.mkdir(parents=True, exist_ok=True)

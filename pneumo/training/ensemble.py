@@ -7,16 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-import torch
-
-from pneumo import data, models, runs
-from pneumo.images import transforms
-from pneumo.metrics import calibration, classification, thresholds
-from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, Predictions, RunCard, WeightsInfo
+from pneumo import data, runs
+from pneumo.runs import forward
+from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, RunCard, WeightsInfo
+from pneumo.training import measurement
 from pneumo.training.session import check_free, versions
-
-BATCH = 64
 
 
 def make_ensemble(
@@ -30,60 +25,56 @@ def make_ensemble(
     check_free(folder)
     members = [runs.load(name, "classification") for name in names]
     _check_alike(members)
-    first = members[0].card
-    dataset = data.open_source(source)
-    splits = data.split_patients(dataset, first.recipe.data)
-    if data.split_digest(dataset, splits) != first.data.split_digest:
-        raise PneumoError(f"{source} is not the data set {first.name!r} was trained on (its split has another digest)")
-    size = max(member.card.image.size for member in members)
-    image = ImageSpec(size=size, mean=(0.0,), std=(1.0,), intensity=first.image.intensity)
-    model = runs.ensemble_of(members)
-    resized = data.resized(dataset, image, progress)
-    names_of_splits = [split for split in ("validation", "test") if len(splits[split])]
-    rows = [(i, split) for split in names_of_splits for i in splits[split] if i not in resized.errors]
-    logits = _logits(model, resized.array, np.array([i for i, _ in rows]), image)
-    items = [dataset.items[i] for i, _ in rows]
-    predictions = Predictions(
-        names=np.array([item.name for item in items]),
-        splits=np.array([split for _, split in rows]),
-        patients=np.array([item.patient for item in items]),
-        labels=np.array([item.label for item in items], dtype=np.int64),
-        subtypes=np.array([item.subtype for item in items]),
-        logits=logits,
-        probabilities=calibration.calibrated(logits),
-    )
-    validation = predictions.split("validation")
-    points = thresholds.operating_points(validation.labels, validation.probabilities)
-    digests = {member.card.name: member.card.weights.sha256 for member in members}
+    card = _card(members, folder.name)
+    own = data.open_as_trained(card, source, progress)
+    run = runs.Run(card, folder, runs.ensemble_of(members))
+    splits = measurement.measured_splits(own.splits)
+    logits = {name: forward.logits(run, own.resized, rows=rows) for name, rows in splits.items()}
+    measured = measurement.measure(own.dataset, splits, logits)
     card = replace(
+        card,
+        metrics=measured.metrics,
+        operating_points=measured.points,
+        default_point=measured.points[0].name,
+        indeterminate=measured.indeterminate,
+    )
+    runs.save(folder, card, None, [], measured.predictions)
+    return card
+
+
+def _card(members: Sequence[runs.Run], name: str) -> RunCard:
+    """The card of an ensemble before it is measured: the first member's, as far as all are alike. It sees images at the
+    largest size among the members."""
+    cards = [member.card for member in members]
+    first, digests = cards[0], {card.name: card.weights.sha256 for card in cards}
+    size = max(card.image.size for card in cards)
+    return replace(
         first,
-        name=folder.name,
+        name=name,
         model="ensemble",
         model_args={},
-        image=image,
+        image=ImageSpec(size=size, mean=(0.0,), std=(1.0,), intensity=first.image.intensity),
         recipe=replace(
             first.recipe, name="ensemble", summary=f"Mean of calibrated probabilities: {', '.join(digests)}."
         ),
-        metrics=classification.measure(predictions, points[0].threshold),
-        operating_points=points,
-        default_point=points[0].name,
-        indeterminate=thresholds.indeterminate_band(validation.labels, validation.probabilities),
+        metrics={},
+        operating_points=(),
+        default_point="",
+        indeterminate=None,
         temperature=1.0,
         bias=0.0,
         best_epoch=0,
         epochs_run=0,
         versions=versions(),
         class_names=CLASS_NAMES,
-        minutes=round(sum(member.card.minutes for member in members), 2),
+        minutes=round(sum(card.minutes for card in cards), 2),
         weights=WeightsInfo(
             sha256=hashlib.sha256("".join(digests.values()).encode()).hexdigest(),
-            size_bytes=sum(member.card.weights.size_bytes for member in members),
-            parameters=models.count_parameters(model),
+            size_bytes=sum(card.weights.size_bytes for card in cards),
+            parameters=sum(card.weights.parameters for card in cards),
         ),
         members=digests,
     )
-    runs.save(folder, card, None, [], predictions)
-    return card
 
 
 def _check_alike(members: Sequence[runs.Run]) -> None:
@@ -103,13 +94,3 @@ def _check_alike(members: Sequence[runs.Run]) -> None:
                 raise PneumoError(
                     f"runs {names[0]!r} and {member.card.name!r} differ in their {what}; train them alike"
                 )
-
-
-def _logits(model: torch.nn.Module, resized: np.ndarray, indices: np.ndarray, image: ImageSpec) -> np.ndarray:
-    """(len(indices),) float64."""
-    result = []
-    for start in range(0, len(indices), BATCH):
-        planes = transforms.normalise(torch.from_numpy(resized[indices[start : start + BATCH]]), image)
-        with torch.inference_mode():
-            result.append(model(planes)[:, 0].double().numpy())
-    return np.concatenate(result)

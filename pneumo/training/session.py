@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,23 +16,21 @@ from torch import Tensor
 
 from pneumo import data, models, runs
 from pneumo.formatting import nearest
-from pneumo.metrics import calibration, classification, thresholds
+from pneumo.metrics import calibration
 from pneumo.schema import (
     CLASS_NAMES,
     DataInfo,
-    Interval,
-    Metrics,
-    OperatingPoint,
     PneumoError,
-    Predictions,
     Recipe,
     RunCard,
 )
+from pneumo.training import checkpoint, measurement
 from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
+from pneumo.training.measurement import Measurement
 from pneumo.training.reconstruction import ReconstructionTask
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Task
-from pneumo.training.trainer import CHECKPOINT_EVERY_S, CHECKPOINT_FILE, Progress, State, Trainer
+from pneumo.training.trainer import CHECKPOINT_EVERY_S, Progress, State, Trainer
 
 TASKS: dict[str, type[Task]] = {
     "classification": ClassificationTask,
@@ -43,7 +41,7 @@ TASKS: dict[str, type[Task]] = {
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-learn", "pillow", "pydicom")
 INTENDED_USE = (
     "Teaching and demonstration of neural networks on chest radiographs. Not a medical device; "
-    "no diagnosis or treatment may rest on it."
+    "do not use it for diagnosis or treatment."
 )
 GUANGZHOU_LIMITS = (
     "Trained on frontal radiographs of children aged one to five, from one hospital (Guangzhou).",
@@ -52,8 +50,8 @@ GUANGZHOU_LIMITS = (
 UNKNOWN_LIMITS = (
     "Nothing is known here of whose radiographs it was trained on: on others, expect it to be wrong more often.",
 )
-TWO_ANSWERS = "Knows two answers only, NORMAL and PNEUMONIA; every other finding is forced into one of them."
-GENERATED = "What it makes looks like the training radiographs at low resolution; rare findings are not in it, and a shadow it draws means nothing."
+TWO_CLASSES = "It knows two classes only, NORMAL and PNEUMONIA, and puts every other finding into one of them."
+GENERATED = "Its images look like the training radiographs at low resolution. Rare findings are missing, and a shadow in them means nothing."
 PHANTOM_LIMITS = ("Trained on procedural phantoms, not on patients: it says nothing about real radiographs.",)
 
 
@@ -93,11 +91,7 @@ def train(
     start = _pretrained(recipe)
     dataset = data.open_source(recipe.data.source)
     resized = data.resized(dataset, recipe.image, decoding)
-    splits = _readable(data.split_patients(dataset, recipe.data), resized.errors)
-    splits["train"] = data.take_labels(dataset, splits["train"], recipe.data.labels, recipe.seed)
-    if recipe.data.leave_out:
-        splits = data.leave_out(dataset, resized.array, splits, recipe.data.leave_out)
-    splits = data.only(dataset, splits, recipe.data.only)
+    splits = data.training_splits(dataset, recipe, resized.errors)
     _check_splits(dataset.labels, splits, recipe)
     torch.manual_seed(recipe.seed)
     task = _task(recipe)(recipe, resized.array, dataset.labels, splits, recipe.seed, start)
@@ -105,17 +99,11 @@ def train(
     state = trainer.fit(resume=resume)
     if trainer.accelerator.is_main_process:
         card = _save(recipe, folder, dataset, splits, task, trainer, state)
-        _remove_checkpoints(folder)
+        checkpoint.remove(folder)
     trainer.accelerator.wait_for_everyone()
     if not trainer.accelerator.is_main_process:
         card = runs.read_card(folder)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in resized.errors.items()})
-
-
-def _remove_checkpoints(folder: Path) -> None:
-    """The checkpoint of the finished training, and half-written ones that a kill left."""
-    for path in (folder / CHECKPOINT_FILE, *folder.glob(f".{CHECKPOINT_FILE}.*")):
-        path.unlink(missing_ok=True)
 
 
 def is_main_process() -> bool:
@@ -147,11 +135,6 @@ def _pretrained(recipe: Recipe) -> dict[str, Tensor] | None:
     return result
 
 
-def has_checkpoint(folder: Path) -> bool:
-    """Whether an unfinished training in a folder can go on."""
-    return (folder / CHECKPOINT_FILE).is_file()
-
-
 def check_free(folder: Path) -> None:
     """Raises PneumoError where a finished run would be overwritten."""
     if (folder / runs.CARD_FILE).exists():
@@ -160,12 +143,8 @@ def check_free(folder: Path) -> None:
 
 def _check_folder(folder: Path, resume: bool) -> None:
     check_free(folder)
-    if has_checkpoint(folder) and not resume:
+    if checkpoint.exists(folder) and not resume:
         raise PneumoError(f"{folder} holds an unfinished training; add --resume to go on, or choose another --out")
-
-
-def _readable(splits: dict[str, np.ndarray], errors: dict[int, str]) -> dict[str, np.ndarray]:
-    return {split: indices[~np.isin(indices, list(errors))] for split, indices in splits.items()}
 
 
 def _check_splits(labels: np.ndarray, splits: dict[str, np.ndarray], recipe: Recipe) -> None:
@@ -176,21 +155,9 @@ def _check_splits(labels: np.ndarray, splits: dict[str, np.ndarray], recipe: Rec
         missing = [name for name in wanted if not (labels[splits[split]] == CLASS_NAMES.index(name)).any()]
         if missing:
             raise PneumoError(
-                f"the {split} part has no {' and no '.join(missing)} images; give more patients of that class, "
+                f"the {split} set has no {' and no '.join(missing)} images; give more patients of that class, "
                 "or a larger data.validation"
             )
-
-
-@dataclass(frozen=True)
-class _Findings:
-    """What the finished weights showed. Runs that do not classify have nothing of it."""
-
-    predictions: Predictions | None = None
-    metrics: dict[str, Metrics] = field(default_factory=dict)
-    points: tuple[OperatingPoint, ...] = ()
-    band: Interval | None = None
-    temperature: float = 1.0
-    bias: float = 0.0
 
 
 def _save(
@@ -205,10 +172,10 @@ def _save(
     """Weights as they are stored, what they show, and the card."""
     model = models.build(recipe.model, recipe.image, **recipe.model_args)
     blob = runs.serialise(task.assemble(trainer.best), recipe.storage)
-    model.load_state_dict(runs.deserialise(blob))
+    model.load_state_dict(runs.deserialise(blob))  # what is measured is what was stored
     classifies = isinstance(task, ClassificationTask)
-    result = _findings(dataset, splits, task, model.eval()) if classifies else _Findings()
-    images, patients = data.count_splits(dataset, splits)
+    measured = _measured(dataset, splits, task, model.eval()) if classifies else Measurement()
+    counts, patients = data.count_splits(dataset, splits)
     card = RunCard(
         schema_version=runs.SCHEMA_VERSION,
         name=folder.name,
@@ -220,18 +187,18 @@ def _save(
         recipe=published(recipe),
         data=DataInfo(
             source=_public_source(recipe.data.source),
-            counts=images,
+            counts=counts,
             patients=patients,
             split_digest=data.split_digest(dataset, splits),
             licence=dataset.licence,
             citation=dataset.citation,
         ),
-        metrics=result.metrics,
-        operating_points=result.points,
-        default_point=result.points[0].name if result.points else "",
-        indeterminate=result.band,
-        temperature=result.temperature,
-        bias=result.bias,
+        metrics=measured.metrics,
+        operating_points=measured.points,
+        default_point=measured.points[0].name if measured.points else "",
+        indeterminate=measured.indeterminate,
+        temperature=measured.temperature,
+        bias=measured.bias,
         best_epoch=state.best_epoch,
         epochs_run=state.epoch - 1,
         seed=recipe.seed,
@@ -240,17 +207,17 @@ def _save(
         minutes=round(state.seconds / 60, 2),
         weights=runs.weights_info(blob, models.count_parameters(model)),
         intended_use=INTENDED_USE,
-        limits=limits_of(dataset, images, recipe.task),
+        limits=limits_of(dataset, counts, recipe.task),
     )
-    runs.save(folder, card, blob, state.history, result.predictions)
+    runs.save(folder, card, blob, state.history, measured.predictions)
     return card
 
 
 def limits_of(
     dataset: data.DataSet, images: dict[str, dict[str, int]], task: str = "classification"
 ) -> tuple[str, ...]:
-    """What the card says against the run, from what it was trained on. images: counts by part and class."""
-    results = TWO_ANSWERS if task == "classification" else GENERATED
+    """What the card says against the run, from what it was trained on. images: counts by split and class."""
+    results = TWO_CLASSES if task == "classification" else GENERATED
     if dataset.source.startswith("phantom"):
         return PHANTOM_LIMITS if task == "classification" else (*PHANTOM_LIMITS, results)
     normal, pneumonia = (images["train"][name] for name in CLASS_NAMES)
@@ -264,31 +231,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
-def _findings(
+def _measured(
     dataset: data.DataSet, splits: dict[str, np.ndarray], task: ClassificationTask, model: torch.nn.Module
-) -> _Findings:
-    """Validation and internal test in float32 on the CPU, as in service; calibration and thresholds from validation alone."""
-    names = [split for split in ("validation", "test", "left_out") if len(splits.get(split, ()))]
+) -> Measurement:
+    """Validation and internal test in float32 on the CPU, as in service; calibrated on validation patients alone."""
+    chosen = measurement.measured_splits(splits)
     with torch.inference_mode():
-        logits = {split: task.logits(model, splits[split], torch.device("cpu")).double().numpy() for split in names}
-    temperature, bias = calibration.fit_calibration(logits["validation"], dataset.labels[splits["validation"]])
-    rows = [(dataset.items[i], split) for split in names for i in splits[split]]
-    flat = np.concatenate([logits[split] for split in names])
-    predictions = Predictions(
-        names=np.array([item.name for item, _ in rows]),
-        splits=np.array([split for _, split in rows]),
-        patients=np.array([item.patient for item, _ in rows]),
-        labels=np.array([item.label for item, _ in rows], dtype=np.int64),
-        subtypes=np.array([item.subtype for item, _ in rows]),
-        logits=flat,
-        probabilities=calibration.calibrated(flat, temperature, bias),
-    )
-    validation = predictions.split("validation")
-    points = thresholds.operating_points(validation.labels, validation.probabilities)
-    band = thresholds.indeterminate_band(validation.labels, validation.probabilities)
-    return _Findings(
-        predictions, classification.measure(predictions, points[0].threshold), points, band, temperature, bias
-    )
+        logits = {
+            split: task.logits(model, rows, torch.device("cpu")).double().numpy() for split, rows in chosen.items()
+        }
+    fitted = calibration.fit_calibration(logits["validation"], dataset.labels[splits["validation"]])
+    return measurement.measure(dataset, splits, logits, *fitted)
 
 
 def published(recipe: Recipe) -> Recipe:

@@ -1,4 +1,4 @@
-"""Train on generated and test on real radiographs, and the reverse: whether a generator keeps what tells the classes apart."""
+"""Train on generated and test on real radiographs, and the reverse: whether a generator keeps what separates the classes."""
 
 from __future__ import annotations
 
@@ -27,29 +27,28 @@ def tstr(
 ) -> tuple[SyntheticTransfer, ...]:
     """Generated to real, real to generated, and real to real for comparison.
 
-    Real ones to learn from are the training part, to be tested on validation and internal test; weights are chosen on
-    pictures of the kind that is learned from, never on those that are tested on.
+    Real ones to learn from are the training set, to be tested on validation and internal test; weights are chosen on
+    images of the kind that is learned from, never on those that are tested on.
     """
     if sampling.classes(gan) != CLASS_NAMES:
-        raise PneumoError(f"{gan.card.name!r} draws one class; a classifier needs both")
-    dataset = data.open_source(source)
-    real = data.resized(dataset, gan.card.image).array
-    splits = data.split_patients(dataset, gan.card.recipe.data)
-    held_out = np.concatenate([splits["validation"], splits["test"]])
-    kinds = dataset.labels[splits["train"]]
+        raise PneumoError(f"{gan.card.name!r} generates one class; a classifier needs both")
+    own = data.open_as_trained(gan.card, source)
+    real, labels = own.resized, own.dataset.labels
+    train, held_out = own.rows("train"), own.rows("validation", "test")
+    kinds = labels[train]
     made = sampling.draw(gan, sampling.start(gan, len(kinds), seed), torch.from_numpy(kinds))
-    asked = dataset.labels[held_out]
+    asked = labels[held_out]
     tested = sampling.draw(gan, sampling.start(gan, len(asked), seed + 1), torch.from_numpy(asked))
-    generated, plain = (made, kinds), (real[splits["train"]], kinds)
+    generated, plain = (made, kinds), (real[train], kinds)
     tests = {"real": (real[held_out], asked), "generated": (tested, asked)}
     result = []
-    for trained_on, (resized, labels), tested_ons in (
+    for trained_on, (images, classes), tested_ons in (
         ("generated", generated, ("real",)),
         ("real", plain, ("generated", "real")),
     ):
-        task = _learn(gan, resized, labels, seed, progress)
+        task = _learn(gan, images, classes, seed, progress)
         for tested_on in tested_ons:
-            result.append(_score(task, trained_on, tested_on, len(labels), *tests[tested_on]))
+            result.append(_score(task, trained_on, tested_on, len(classes), *tests[tested_on]))
     return tuple(result)
 
 

@@ -1,4 +1,4 @@
-"""What is learned: a task names its modules, its ordered phases with their losses, and its figures.
+"""What is learned: a task names its modules, its ordered phases with their losses, and its metrics.
 
 A classifier has one phase, an autoencoder one, a GAN two (discriminator, generator). The trainer knows nothing else.
 """
@@ -10,7 +10,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,9 +29,9 @@ Predict = Callable[[Callable[[nn.Module], Tensor]], Tensor]
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimiser's part of a step.
+    """What one optimiser does in a step.
 
-    loss: batch -> figures by name; "loss" is the one that is minimised, a scalar.
+    loss: batch -> losses by name; "loss" is the one that is minimised, a scalar.
     rate: factor on the recipe's learning rate.
     """
 
@@ -47,10 +46,13 @@ class Task(ABC):
 
     modules: everything with weights, by name; the trainer may wrap them, so losses look them up here at each step.
     averaged: the name of the module whose weights are averaged, evaluated and kept.
+    shared: the trainer seeds it for every step, alike in all processes that train together; for what they must decide alike.
+    Everything else draws from torch's global generator, which every process seeds for itself.
     """
 
     modules: dict[str, nn.Module]
     averaged: str
+    shared: torch.Generator
 
     @abstractmethod
     def phases(self) -> tuple[Phase, ...]:
@@ -62,7 +64,7 @@ class Task(ABC):
 
     @abstractmethod
     def fetch(self, indices: list[int]) -> Batch:
-        """The raw batch for these positions in the training part, on the CPU."""
+        """The raw batch for these positions in the training set, on the CPU."""
 
     def prepare(self, batch: Batch, generator: torch.Generator) -> Batch:
         """The batch as the losses want it (augmented, normalised), on the device it comes on."""
@@ -80,18 +82,16 @@ class Task(ABC):
         """What the task leaves in the run's folder after an epoch, beside the history."""
 
     @abstractmethod
-    def figures(self, predict: Predict) -> dict[str, float]:
+    def metrics(self, predict: Predict) -> dict[str, float]:
         """One row of the history. predict(f) runs f(averaged module) without gradients, in eval mode."""
 
 
-class ClassificationTask(Task):
-    """NORMAL against PNEUMONIA on decoded squares.
+class ImageTask(Task):
+    """What tasks on the images of a data set have in common: training images with their labels, augmented and normalised.
 
-    squares: (N, S, S) uint8; labels: (N,) int64; parts: indices by name, "train" and "validation" at least.
-    start: the pretrained backbone's tensors under torchvision's names; random weights without.
+    resized: (N, S, S) uint8; labels: (N,) int64; splits: indices by name, "train" and "validation" at least.
+    measured: the rows whose metrics make the history, all of validation and as many fixed training images.
     """
-
-    averaged = "classifier"
 
     def __init__(
         self,
@@ -102,34 +102,22 @@ class ClassificationTask(Task):
         seed: int,
         start: dict[str, Tensor] | None = None,
     ) -> None:
+        """start: the pretrained backbone's tensors under torchvision's names; random weights without."""
         self.recipe, self.resized, self.labels, self.splits = recipe, resized, labels, splits
         self.train_labels = labels[splits["train"]]
-        model = models.build(recipe.model, recipe.image, **recipe.model_args)
-        if start:
-            models.load_backbone(model, start)
-        if recipe.initial_bias == "prior":
-            _start_at_prior(model, self.train_labels)
-        self.modules = {"classifier": model}
+        self.shared = torch.Generator().manual_seed(seed)
         self.measured = {
             "train": subset(splits["train"], len(splits["validation"]), seed),
             "validation": splits["validation"],
         }
-        self.class_weights = self._class_weights()
+        self.modules = self.build(models.build(recipe.model, recipe.image, **recipe.model_args), seed, start)
 
-    def _class_weights(self) -> Tensor:
-        """(2,) factors on the loss of NORMAL and PNEUMONIA images."""
-        count = np.bincount(self.train_labels, minlength=2)
-        weights = np.ones(2)
-        if self.recipe.class_weights == "balanced":
-            weights = count.sum() / (2 * np.maximum(count, 1))
-        factor = self.recipe.positive_weight or count[0] / max(1, count[1])
-        return torch.tensor([weights[0], weights[1] * factor], dtype=torch.float32)
+    @abstractmethod
+    def build(self, model: nn.Module, seed: int, start: dict[str, Tensor] | None) -> dict[str, nn.Module]:
+        """The task's modules from a model with random weights; what else a task needs is set up here."""
 
     def __len__(self) -> int:
         return len(self.train_labels)
-
-    def phases(self) -> tuple[Phase, ...]:
-        return (Phase("classifier", self.modules["classifier"].parameters, self._loss),)
 
     def fetch(self, indices: list[int]) -> Batch:
         rows = self.splits["train"][indices]
@@ -145,6 +133,46 @@ class ClassificationTask(Task):
         count = np.bincount(self.train_labels, minlength=2)
         return (1 / np.maximum(count, 1))[self.train_labels]
 
+    def device(self) -> torch.device:
+        """Where the module lies that is averaged and evaluated."""
+        return next(self.modules[self.averaged].parameters()).device
+
+    def normalised(self, rows: np.ndarray, device: torch.device | None = None) -> Tensor:
+        """(len(rows), C, S, S) float32, not augmented. device: the task's own by default."""
+        planes = torch.from_numpy(self.resized[rows]).to(device or self.device())
+        return transforms.normalise(planes, self.recipe.image)
+
+
+def in_batches(indices: np.ndarray) -> list[np.ndarray]:
+    """Indices in batches for evaluation, at least one."""
+    return np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH)))
+
+
+class ClassificationTask(ImageTask):
+    """NORMAL against PNEUMONIA."""
+
+    averaged = "classifier"
+
+    def build(self, model: nn.Module, seed: int, start: dict[str, Tensor] | None) -> dict[str, nn.Module]:
+        if start:
+            models.load_backbone(model, start)
+        if self.recipe.initial_bias == "prior":
+            _start_at_prior(model, self.train_labels)
+        self.class_weights = self._class_weights()
+        return {"classifier": model}
+
+    def _class_weights(self) -> Tensor:
+        """(2,) factors on the loss of NORMAL and PNEUMONIA images."""
+        count = np.bincount(self.train_labels, minlength=2)
+        weights = np.ones(2)
+        if self.recipe.class_weights == "balanced":
+            weights = count.sum() / (2 * np.maximum(count, 1))
+        factor = self.recipe.positive_weight or count[0] / max(1, count[1])
+        return torch.tensor([weights[0], weights[1] * factor], dtype=torch.float32)
+
+    def phases(self) -> tuple[Phase, ...]:
+        return (Phase("classifier", self.modules["classifier"].parameters, self._loss),)
+
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         logits = models.positive_logit(self.modules["classifier"](batch["image"])).float()
         return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
@@ -157,13 +185,10 @@ class ClassificationTask(Task):
 
     def logits(self, model: nn.Module, indices: np.ndarray, device: torch.device) -> Tensor:
         """(len(indices),) float32 logits on the CPU."""
-        out = []
-        for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
-            images = transforms.normalise(torch.from_numpy(self.resized[rows]).to(device), self.recipe.image)
-            out.append(models.positive_logit(model(images)).float().cpu())
-        return torch.cat(out)
+        batches = (self.normalised(rows, device) for rows in in_batches(indices))
+        return torch.cat([models.positive_logit(model(images)).float().cpu() for images in batches])
 
-    def figures(self, predict: Predict) -> dict[str, float]:
+    def metrics(self, predict: Predict) -> dict[str, float]:
         """Loss, accuracy, precision, recall, specificity, F1 and AUROC, without augmentation, on validation and on as
         many fixed training images; at probability 0.5. The loss is unsmoothed."""
         row: dict[str, float] = {}
@@ -175,7 +200,7 @@ class ClassificationTask(Task):
         return row
 
     def _measure(self, split: str, predict: Predict) -> Tensor:
-        device = next(self.modules["classifier"].parameters()).device
+        device = self.device()
         return predict(lambda model: self.logits(model, self.measured[split], device))
 
 
@@ -211,26 +236,26 @@ def _start_at_prior(model: nn.Module, labels: np.ndarray) -> None:
 class FrozenBackboneTask(ClassificationTask):
     """A head on a frozen backbone: the features are computed once, so an epoch takes a second.
 
-    With augmentation the features of a few changed copies of each training picture are kept beside the plain one, and
+    With augmentation the features of a few changed copies of each training image are kept beside the plain one, and
     every step draws among them.
     """
 
     averaged = "head"
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.whole = self.modules["classifier"].eval()
-        self.modules = {"head": self.whole.head}
+    def build(self, model: nn.Module, seed: int, start: dict[str, Tensor] | None) -> dict[str, nn.Module]:
+        super().build(model, seed, start)
+        self.whole = model.eval()
         generator = torch.Generator().manual_seed(self.recipe.seed)
         copies = COPIES if self.recipe.augment != AugmentSpec() else 0
         self.features = [self._features(self.splits["train"], generator if n else None) for n in range(1 + copies)]
         self.measured_features = {split: self._features(rows) for split, rows in self.measured.items()}
+        return {"head": model.head}
 
     def _features(self, indices: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
-        """(len(indices), F) float32; of changed pictures where a generator is given."""
+        """(len(indices), F) float32; of changed images where a generator is given."""
         bf16 = use_bf16(self.recipe.precision, torch.device("cpu"))
         out = []
-        for rows in np.array_split(indices, max(1, math.ceil(len(indices) / EVALUATION_BATCH))):
+        for rows in in_batches(indices):
             planes = torch.from_numpy(self.resized[rows])
             if generator:
                 planes = transforms.augment(planes, self.recipe.augment, generator)
@@ -256,8 +281,7 @@ class FrozenBackboneTask(ClassificationTask):
         return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
 
     def _measure(self, split: str, predict: Predict) -> Tensor:
-        device = next(self.modules["head"].parameters()).device
-        features = self.measured_features[split].to(device)
+        features = self.measured_features[split].to(self.device())
         return predict(lambda head: models.positive_logit(head(features)).float().cpu())
 
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:

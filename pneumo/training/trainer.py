@@ -7,9 +7,7 @@ training sees the same batches, the same augmentation and the same dropout as on
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
-import json
 import math
 import os
 import threading
@@ -17,36 +15,24 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator, DataLoaderConfiguration
 from accelerate.utils import broadcast_object_list
-from safetensors import safe_open
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import (
-    CosineAnnealingLR,
-    ExponentialLR,
-    LambdaLR,
-    LRScheduler,
-    OneCycleLR,
-    ReduceLROnPlateau,
-    StepLR,
-)
+from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset
 
-from pneumo import runs
-from pneumo.codec import encode
 from pneumo.schema import PneumoError, Recipe
+from pneumo.training import checkpoint, schedules
+from pneumo.training.averaging import average_of
+from pneumo.training.memory import keep_freed_memory
+from pneumo.training.schedules import STEP_SCHEDULES
 from pneumo.training.tasks import Batch, Task, use_bf16
 
-CHECKPOINT_FILE = "checkpoint.safetensors"
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
 CHECKPOINT_EVERY_S = float(os.environ.get("PNEUMO_CHECKPOINT_S", "60"))
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # malloc.h
-STEP_SCHEDULES = ("cosine", "onecycle")  # these move at every step, the others at every epoch
 
 
 class Interrupted(Exception):  # noqa: N818  a state of affairs, not an error
@@ -148,11 +134,11 @@ class Trainer:
         )
         self.device = self.accelerator.device
         if self.device.type == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
         self.bf16 = use_bf16(recipe.precision, self.device)
         self.state = State()
         # Asked before the processes meet in _set_up: afterwards a fast one may have written a checkpoint that a slow one finds.
-        self.can_resume = (folder / CHECKPOINT_FILE).is_file()
+        self.can_resume = checkpoint.exists(folder)
         self._set_up()
 
     # --- setting up ---------------------------------------------------------------------------------------
@@ -175,13 +161,15 @@ class Trainer:
         total = recipe.epochs * len(self.batches)
         recipes = [replace(recipe, learning_rate=recipe.learning_rate * phase.rate) for phase in self.phases]
         optimisers = [
-            _optimiser(own, [p for p in phase.parameters() if p.requires_grad])
+            schedules.optimiser_of(own, [p for p in phase.parameters() if p.requires_grad])
             for own, phase in zip(recipes, self.phases, strict=True)
         ]
-        self.schedules = [_schedule(own, optimiser, total) for own, optimiser in zip(recipes, optimisers, strict=True)]
+        self.schedules = [
+            schedules.schedule_of(own, optimiser, total) for own, optimiser in zip(recipes, optimisers, strict=True)
+        ]
         self.optimisers = optimisers
         self.loader = self.accelerator.prepare_data_loader(loader)
-        self.average = _Average(self._kept(), recipe.ema_decay) if recipe.ema_decay else None
+        self.average = average_of(self._kept(), recipe.ema_decay) if recipe.ema_decay else None
         self.best = _copy(self._kept().state_dict())
 
     def _kept(self) -> nn.Module:
@@ -226,6 +214,7 @@ class Trainer:
         """One batch through every phase. Returns the losses as numbers."""
         state, recipe = self.state, self.recipe
         torch.manual_seed(derive(recipe.seed, state.epoch, state.step, self.accelerator.process_index))
+        self.task.shared = torch.Generator().manual_seed(derive(recipe.seed, state.epoch, state.step, "shared"))
         generator = torch.Generator().manual_seed(
             derive(recipe.seed, state.epoch, state.step, "augment", self.accelerator.process_index)
         )
@@ -243,17 +232,17 @@ class Trainer:
                 schedule.step()
             result |= {f"{phase.name}.{name}": value.item() for name, value in losses.items()}
         if self.average:
-            self.average.update(self._kept())
+            self.average.update_parameters(self._kept())
         for name, value in result.items():
             state.sums[name] = state.sums.get(name, 0.0) + value
         return result
 
     def _finish_epoch(self) -> None:
-        """Figures, history, best weights, schedule, checkpoint; then on to the next epoch."""
+        """Metrics, history, best weights, schedule, checkpoint; then on to the next epoch."""
         state, steps = self.state, max(1, len(self.batches))
         row = {"epoch": float(state.epoch), "learning_rate": self.optimisers[0].param_groups[0]["lr"]}
         row |= {f"step_{name}": total / steps for name, total in state.sums.items()}
-        row |= self._figures()
+        row |= self._metrics()
         if self.accelerator.is_main_process:
             self.task.record(state.epoch, self._predict, self.folder)
         state.history.append(row)
@@ -269,9 +258,9 @@ class Trainer:
         if self._anyone_stops() and state.epoch <= self.recipe.epochs:
             raise Interrupted
 
-    def _figures(self) -> dict[str, float]:
+    def _metrics(self) -> dict[str, float]:
         """The main process measures and tells the others, so that all decide alike on best epoch, schedule and stopping."""
-        result = [self.task.figures(self._predict) if self.accelerator.is_main_process else None]
+        result = [self.task.metrics(self._predict) if self.accelerator.is_main_process else None]
         return broadcast_object_list(result)[0]
 
     def _anyone_stops(self) -> bool:
@@ -282,7 +271,7 @@ class Trainer:
         return bool(self.accelerator.reduce(asked, "sum").item())
 
     def _criterion(self, row: dict[str, float]) -> float:
-        """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
+        """The recipe's criterion on validation, with its sign such that more is better; undefined counts as worst."""
         if self.recipe.criterion == "last":
             return row["epoch"]
         value = row[f"validation_{self.recipe.criterion}"]
@@ -301,7 +290,7 @@ class Trainer:
         return bool(patience) and self.state.epoch - 1 - self.state.best_epoch >= patience
 
     def _evaluated(self) -> nn.Module:
-        return self.average.model if self.average else self._kept()
+        return self.average.module if self.average else self._kept()
 
     def _predict(self, function: Callable[[nn.Module], Tensor]) -> Tensor:
         model = self._evaluated().eval()
@@ -320,133 +309,20 @@ class Trainer:
 
     # --- checkpoints --------------------------------------------------------------------------------------
 
-    def _store(self) -> None:
-        """One safetensors file: tensors by name, everything else as JSON in its header. Written aside and renamed."""
-        if not self.accelerator.is_main_process:
-            return
-        tensors = {f"best.{key}": value for key, value in self.best.items()}
-        for name, module in self.task.modules.items():
-            state = self.accelerator.unwrap_model(module).state_dict()
-            tensors |= {f"module.{name}.{key}": value for key, value in state.items()}
+    def _stateful(self) -> checkpoint.Stateful:
+        modules = {name: self.accelerator.unwrap_model(module) for name, module in self.task.modules.items()}
         if self.average:
-            tensors |= {f"average.{key}": value for key, value in self.average.model.state_dict().items()}
-        optimisers = []
-        for n, optimiser in enumerate(self.optimisers):
-            plain = optimiser.state_dict()
-            for index, entries in plain["state"].items():
-                tensors |= {
-                    f"optimiser.{n}.{index}.{key}": torch.as_tensor(v) for key, v in entries.items() if v is not None
-                }
-            optimisers.append(plain["param_groups"])
-        about = {
-            "recipe": encode(self.recipe),
-            "state": asdict(self.state),
-            "optimisers": optimisers,
-            "schedules": [schedule.state_dict() for schedule in self.schedules],
-            "average_steps": self.average.steps if self.average else 0,
-        }
-        metadata = {"pneumo": json.dumps(about)}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        plain_tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-        runs.write(self.folder / CHECKPOINT_FILE, save_tensors(plain_tensors, metadata))
+            modules["average"] = self.average
+        return checkpoint.Stateful(modules, self.optimisers, self.schedules)
+
+    def _store(self) -> None:
+        if self.accelerator.is_main_process:
+            checkpoint.store(self.folder, self.recipe, asdict(self.state), self.best, self._stateful())
 
     def _restore(self) -> None:
-        path = self.folder / CHECKPOINT_FILE
-        with safe_open(path, "pt") as file:
-            about = json.loads(file.metadata()["pneumo"])
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
-        if about["recipe"] != encode(self.recipe):
-            raise PneumoError(
-                f"{path} belongs to another recipe ({_difference(about['recipe'], encode(self.recipe))}); "
-                "resume with the same settings, or choose another --out"
-            )
-        self.state = State(**about["state"])
-        self.best = _below(tensors, "best.")
-        for name, module in self.task.modules.items():
-            self.accelerator.unwrap_model(module).load_state_dict(_below(tensors, f"module.{name}."))
-        if self.average:
-            self.average.model.load_state_dict(_below(tensors, "average."))
-            self.average.steps = about["average_steps"]
-        for n, optimiser in enumerate(self.optimisers):
-            moments: dict[int, dict[str, Tensor]] = {}
-            for key, value in _below(tensors, f"optimiser.{n}.").items():
-                index, _, entry = key.partition(".")
-                moments.setdefault(int(index), {})[entry] = value
-            optimiser.load_state_dict({"state": moments, "param_groups": about["optimisers"][n]})
-        for schedule, plain in zip(self.schedules, about["schedules"], strict=True):
-            schedule.load_state_dict(plain)
-
-
-class _Average:
-    """Exponential moving average of a module's weights and buffers.
-
-    The decay grows with the steps (Tensorflow's rule), so that the first averages are not made of random weights.
-    """
-
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.model = torch.optim.swa_utils.AveragedModel(module).module.eval()
-        self.decay, self.steps = decay, 0
-
-    @torch.no_grad()
-    def update(self, module: nn.Module) -> None:
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
-        mine, theirs = self.model.state_dict(), module.state_dict()
-        floats = [key for key, value in mine.items() if value.is_floating_point()]
-        torch._foreach_lerp_([mine[key] for key in floats], [theirs[key] for key in floats], 1 - decay)
-        for key in mine.keys() - set(floats):
-            mine[key].copy_(theirs[key])
-
-
-def _keep_freed_memory() -> None:
-    """Asks glibc not to return large freed blocks to the kernel between steps; elsewhere does nothing.
-
-    Each step frees and asks for the same activations; mapping them anew cost a sixth of the time (benchmarks/training.py).
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # no glibc: macOS, Windows, musl
-        return
-    for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-        mallopt(option, 2**31 - 1)
-
-
-def _optimiser(recipe: Recipe, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
-    rate, decay = recipe.learning_rate, recipe.weight_decay
-    if recipe.optimiser == "sgd":
-        return torch.optim.SGD(parameters, rate, recipe.momentum, weight_decay=decay, nesterov=recipe.nesterov)
-    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
-    return kind(parameters, rate, betas=(recipe.beta1, recipe.beta2), weight_decay=decay)
-
-
-def _schedule(recipe: Recipe, optimiser: torch.optim.Optimizer, steps: int) -> LRScheduler | ReduceLROnPlateau:
-    floor = recipe.learning_rate * recipe.learning_rate_min
-    match recipe.schedule:
-        case "plateau":
-            return ReduceLROnPlateau(optimiser, factor=recipe.gamma, patience=recipe.plateau_patience)
-        case "step":
-            return StepLR(optimiser, recipe.step_epochs, recipe.gamma)
-        case "exponential":
-            return ExponentialLR(optimiser, recipe.gamma ** (1 / recipe.step_epochs))
-        case "cosine":
-            return CosineAnnealingLR(optimiser, max(1, steps), floor)
-        case "onecycle":
-            return OneCycleLR(optimiser, recipe.learning_rate, total_steps=max(4, steps) + 1)
-        case "constant":
-            return LambdaLR(optimiser, lambda _: 1.0)
+        state, self.best = checkpoint.restore(self.folder, self.recipe, self._stateful())
+        self.state = State(**state)
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:
     return {key: value.detach().cpu().clone() for key, value in state.items()}
-
-
-def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-
-
-def _difference(old: dict[str, Any], new: dict[str, Any]) -> str:
-    """The first field that differs, for people."""
-    for key in old.keys() | new.keys():
-        if old.get(key) != new.get(key):
-            return f"{key} was {old.get(key)}, is {new.get(key)}"
-    return "no field differs"

@@ -1,5 +1,6 @@
 """Sources, patients, the cache, the audit."""
 
+import inspect
 import json
 import os
 import tempfile
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from pneumo import data
 from pneumo.data import cache as cache_module
 from pneumo.data import hub
-from pneumo.images import radiograph
+from pneumo.images import containers, dicom, radiograph, transforms
 from pneumo.schema import DataSpec, ImageSpec, PneumoError
 
 IMAGE = ImageSpec(size=16)
@@ -312,9 +313,9 @@ def test_a_damaged_cache_is_made_anew(counting, cache, damage):
 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 127), st.integers(0, 255))
-def test_any_altered_byte_of_the_header_gives_the_same_squares(place, value):
+def test_any_altered_byte_of_the_header_gives_the_same_images(place, value):
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "squares.npy"
+        path = Path(folder) / "resized.npy"
         array = np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
         cache_module._store_cache(path, array, {})
         blob = bytearray(path.read_bytes())
@@ -352,7 +353,45 @@ def test_a_file_that_cannot_be_opened_is_reported_and_the_rest_goes_on(tmp_path,
     assert data.audit(dataset)["duplicate_images"] == 1
 
 
-def test_a_changed_picture_is_another_cache(tmp_path):
+CODE = """
+def resize(pixels, image):
+    \'\'\'Resizes.\'\'\'
+    return pixels[::2] * 2
+"""
+
+
+@pytest.mark.parametrize("same", [
+    CODE.replace("return", "# as published\n    return"), CODE.replace("Resizes.", "Makes it small."),
+    CODE.replace("    \'\'\'Resizes.\'\'\'\n", ""), CODE.replace("[::2]", "[ : : 2 ]"),
+])  # fmt: skip
+def test_a_comment_is_no_other_behaviour(same):
+    assert same != CODE
+    assert cache_module.statements(same) == cache_module.statements(CODE)
+
+
+@pytest.mark.parametrize(
+    "other", [CODE.replace("* 2", "* 3"), CODE.replace("::2", "::3"), CODE.replace("pixels[", "-pixels[")]
+)
+def test_other_code_is_another_behaviour(other):
+    assert cache_module.statements(other) != cache_module.statements(CODE)
+
+
+@pytest.mark.parametrize("part", [transforms.resize, transforms.stretch, radiograph, dicom, containers])
+def test_everything_that_makes_pixels_is_in_the_key(counting, monkeypatch, part):
+    key, source = cache_module._cache_key(counting.dataset, IMAGE), inspect.getsource
+
+    def changed(of):
+        return source(of) + ("\nCHANGED = 1\n" if of is part else "")
+
+    monkeypatch.setattr(inspect, "getsource", changed)
+    cache_module._decoding.cache_clear()
+    assert cache_module._cache_key(counting.dataset, IMAGE) != key
+    monkeypatch.undo()
+    cache_module._decoding.cache_clear()
+    assert cache_module._cache_key(counting.dataset, IMAGE) == key
+
+
+def test_a_changed_image_is_another_cache(tmp_path):
     source = write(tmp_path / "set", {"NORMAL/a.png": 1, "NORMAL/b.png": 2})
     before = np.array(data.resized(data.open_source(source), IMAGE).array)
     write(tmp_path / "set", {"NORMAL/a.png": 3})

@@ -32,8 +32,17 @@ def started(chromium, **environment):
 
 @pytest.fixture(scope="package")
 def app(chromium):
-    """The app with the shipped runs, started once for all files of tests that do not start their own."""
-    yield from started(chromium)
+    """The app with the shipped runs, started once for all files of tests that do not start their own.
+
+    Its first visitor comes by a link to a page: Streamlit knows no page but the first until app.py has run once.
+    """
+    for app in started(chromium):
+        page = chromium.new_page()
+        page.goto(f"{app.address}/data")
+        page.get_by_role("heading", name="Data", level=1).wait_for(timeout=60_000)
+        assert not page.get_by_role("dialog").count(), page.get_by_role("dialog").inner_text()
+        page.close()
+        yield app
 
 
 @pytest.fixture

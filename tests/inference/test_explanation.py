@@ -18,7 +18,7 @@ from pneumo.schema import HEATMAP_METHODS, ImageSpec, PneumoError, Radiograph
 def tensors(run, count=8):
     rng = np.random.default_rng(1)
     images = rng.integers(0, 256, (count, 64, 64), dtype=np.uint8)
-    return [transforms.preprocess(image, run.card.image) for image in images]
+    return [transforms.preprocess(image, run.card.image)[1] for image in images]
 
 
 def test_map_is_the_gradient_weighted_sum(small_run):

@@ -70,10 +70,10 @@ def test_an_empty_set_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("part", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
+    ("count", "whole", "low", "high"), [(579, 624, 0.905, 0.946), (0, 10, 0, 0.278), (10, 10, 0.722, 1)]
 )
-def test_wilson_by_published_figures(split, whole, low, high):
-    result = significance.wilson(split, whole)
+def test_wilson_by_published_values(count, whole, low, high):
+    result = significance.wilson(count, whole)
     assert (round(result.low, 3), round(result.high, 3)) == (low, high)
     assert significance.wilson(0, 0) is None
 

@@ -81,7 +81,30 @@ def test_only_the_phase_at_work_changes_its_network():
         assert all(p.grad is None for p in still.parameters())
 
 
-def test_differentiable_augment_changes_every_picture_and_passes_gradients():
+def test_whether_a_step_is_penalised_does_not_depend_on_the_process():
+    """A step is penalised in all processes or in none: the penalty is of the whole batch, as in a training with one process."""
+    resized = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
+    labels, splits = np.arange(40) % 2, {"train": np.arange(30), "validation": np.arange(30, 40)}
+    recipe = small("conv_gan", "image.size=16", "gan_r1=1")
+    penalised = []
+    for process in range(2):
+        task = GanTask(recipe, resized, labels, splits, 0)
+        batch = task.prepare(task.fetch(list(range(8))), torch.Generator().manual_seed(0))
+        passes, discriminator_phase = [], task.phases()[0]
+        task.modules["discriminator"].register_forward_pre_hook(lambda *_: passes.append(1))  # noqa: B023
+        counts = []
+        for step in range(40):
+            torch.manual_seed(100 * process + step)  # as the trainer does: another seed for each process
+            task.shared = torch.Generator().manual_seed(step)
+            passes.clear()
+            discriminator_phase.loss(batch)
+            counts.append(len(passes))
+        penalised.append(counts)
+    assert penalised[0] == penalised[1]
+    assert set(penalised[0]) == {2, 3}  # real and generated, and now and then the penalty
+
+
+def test_differentiable_augment_changes_every_image_and_passes_gradients():
     images = torch.rand(8, 1, 32, 32, requires_grad=True)
     torch.manual_seed(0)
     changed = differentiable_augment(images)

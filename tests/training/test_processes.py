@@ -18,13 +18,25 @@ PLAIN = [f"augment.{name}=0" for name in ("rotation_deg", "shift", "shear_deg", 
 STEADY = ["storage=float32", "learning_rate=.005", "criterion=loss", "patience=0"]
 
 
-def launch(folder, processes: int, *changes: str) -> subprocess.CompletedProcess:
+GAN = [
+    "conv_gan",
+    "--data",
+    "phantom:96",
+    "image.size=16",
+    "epochs=2",
+    "batch_size=16",
+    "precision=float32",
+    "gan_r1=1",
+]
+
+
+def launch(folder, processes: int, *changes: str, recipe: list[str] = RECIPE) -> subprocess.CompletedProcess:
     several = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1"]
     several += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
     start = [sys.executable, *(several if processes > 1 else []), "-m", "pneumo", "train"]
     environment = {key: value for key, value in os.environ.items() if key not in ("RANK", "WORLD_SIZE")}
     return subprocess.run(
-        [*start, *RECIPE, "--out", str(folder), *changes],
+        [*start, *recipe, "--out", str(folder), *changes],
         cwd=runs.REPOSITORY,
         env=environment | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"},
         capture_output=True,
@@ -49,6 +61,13 @@ def test_two_processes_give_the_run_of_one(tmp_path):
     for mine, other in zip(*rows, strict=True):
         assert mine["validation_loss"] == pytest.approx(other["validation_loss"], abs=1e-3)
     assert not list((tmp_path / "2").glob("*checkpoint*"))
+
+
+def test_two_processes_train_a_gan_to_the_end(tmp_path):
+    """Each process passes through the discriminator as often as the other, also where the penalty is computed."""
+    done = launch(tmp_path / "gan", 2, recipe=GAN)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert len(runs.read_history(tmp_path / "gan")) == 3
 
 
 @pytest.mark.slow

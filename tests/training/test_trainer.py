@@ -20,7 +20,8 @@ from torch import nn
 from pneumo import runs
 from pneumo.schema import ImageSpec, PneumoError, Recipe
 from pneumo.training import ClassificationTask, Interrupted, Phase, Task, Trainer, recipes
-from pneumo.training.trainer import CHECKPOINT_FILE, EpochBatches
+from pneumo.training.checkpoint import FILE as CHECKPOINT_FILE
+from pneumo.training.trainer import EpochBatches
 
 SIZE = 16
 RECIPE = recipes.override(
@@ -148,7 +149,7 @@ def test_undefined_criterion_counts_as_worst(tmp_path):
 
 def test_average_follows_the_weights(tmp_path):
     averaged = train(tmp_path / "a", recipes.override(RECIPE, ["ema_decay=.99"]))
-    mine, theirs = averaged.average.model.state_dict(), averaged._kept().state_dict()
+    mine, theirs = averaged.average.module.state_dict(), averaged._kept().state_dict()
     assert not torch.equal(mine["head.1.weight"], theirs["head.1.weight"])
     assert torch.equal(mine["head.2.num_batches_tracked"], theirs["head.2.num_batches_tracked"])
 
@@ -259,7 +260,7 @@ class TwoPhases(Task):
         fake = self.modules["generator"](torch.randn_like(batch["real"]))
         return {"loss": nn.functional.softplus(-self.modules["discriminator"](fake)).mean()}
 
-    def figures(self, predict):
+    def metrics(self, predict):
         return {"validation_loss": float((predict(lambda model: model(torch.zeros(1, 1))) - 3).abs())}
 
 

@@ -1,8 +1,8 @@
-// A map of pictures: hover shows a thumbnail, a drawn line round some points selects them.
-// data: {x, y, kind: numbers per point; names: what each kind is called; colours; sheet: data URL; side, columns: of its cells}
-// Sends `selected`, the numbers of the points inside the line. Called again for every change of data; what must outlast that,
-// the line and the watcher, is kept with the canvas. A finger that sets out upwards or downwards scrolls the page
-// (touch-action in the style sheet): the browser then cancels the pointer, and the former line returns.
+// A map of images: hover shows a thumbnail, a loop drawn around some points selects them.
+// data: {x, y, kind: numbers per point; names: what each kind is called; colours; sheet: data URL, empty while there is none;
+// side, columns: of its cells}. Sends `selected`, the numbers of the points inside the loop. Called again for every change of
+// data, also while a loop is being drawn; what must outlast that is kept with the canvas. A finger that starts upwards or
+// downwards scrolls the page (touch-action in the style sheet): the browser then cancels the pointer, and the former loop returns.
 
 const MARGIN = 14, NEAR = 14, SHOWN = 96;
 
@@ -11,12 +11,11 @@ export default function ({ parentElement, data, setStateValue }) {
   const tip = parentElement.querySelector(".tip");
   const pen = canvas.getContext("2d");
   const line = (canvas.line ??= []);
-  let drawing = false;
-  let former = [];
+  const hand = (canvas.hand ??= { drawing: false, former: [] });
   let places = [];
   let chosen = new Set(data.selected);
-  if (String(data.selected) !== canvas.sent) line.length = 0;  // chosen otherwise than by this line
-  tip.style.backgroundImage = `url(${data.sheet})`;
+  if (!hand.drawing && String(data.selected) !== canvas.sent) line.length = 0;  // not chosen by this loop
+  tip.style.backgroundImage = data.sheet ? `url(${data.sheet})` : "none";
   tip.style.backgroundSize = `${data.columns * SHOWN}px auto`;
 
   function place() {
@@ -53,7 +52,7 @@ export default function ({ parentElement, data, setStateValue }) {
       pen.setLineDash([5, 4]);
       pen.beginPath();
       line.forEach(([x, y], n) => (n ? pen.lineTo(x, y) : pen.moveTo(x, y)));
-      if (!drawing) pen.closePath();
+      if (!hand.drawing) pen.closePath();
       pen.stroke();
       pen.setLineDash([]);
     }
@@ -91,17 +90,17 @@ export default function ({ parentElement, data, setStateValue }) {
 
   canvas.onpointerdown = (event) => {
     canvas.setPointerCapture(event.pointerId);
-    drawing = true;
-    former = line.splice(0, line.length, at(event));
+    hand.drawing = true;
+    hand.former = line.splice(0, line.length, at(event));
     tip.hidden = true;
   };
   canvas.onpointermove = (event) => {
-    if (!drawing) return hover(at(event));
+    if (!hand.drawing) return hover(at(event));
     line.push(at(event));
     draw();
   };
   canvas.onpointerup = (event) => {
-    drawing = false;
+    hand.drawing = false;
     const found = line.length > 2 ? [...places.keys()].filter((n) => inside(places[n])) : [];
     if (event.pointerType === "touch" && line.length < 3) hover(at(event));
     if (!found.length) line.length = 0;
@@ -111,8 +110,8 @@ export default function ({ parentElement, data, setStateValue }) {
     setStateValue("selected", found);
   };
   canvas.onpointercancel = () => {
-    drawing = false;
-    line.splice(0, line.length, ...former);
+    hand.drawing = false;
+    line.splice(0, line.length, ...hand.former);
     draw();
   };
   canvas.onpointerleave = (event) => { if (event.pointerType !== "touch") tip.hidden = true; };  // a lifted finger leaves, too

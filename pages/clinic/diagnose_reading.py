@@ -1,0 +1,118 @@
+"""What Diagnose keeps: files, results and heatmaps of one visitor, and those of the built-in examples for everybody."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import streamlit as st
+
+from pages import shared
+from pneumo.images import sheets
+from pneumo.inference import diagnosis
+from pneumo.inference.diagnosis import Heatmap
+from pneumo.inference.examples import Example
+from pneumo.inference.input_check import InputCheck
+from pneumo.runs import Run
+from pneumo.schema import Diagnosis
+
+FILES = "diagnose.files"  # what the visitor uploaded: it outlasts a look at another page, the uploader does not
+RESULTS = "diagnose.results"  # session_state: key -> Diagnosis; of this visitor only
+HEATMAPS = "diagnose.heatmaps"
+THUMBNAILS = "diagnose.thumbnails"
+ANNOUNCED = "diagnose.announced"
+THUMBNAIL_PX = 72
+Key = tuple[str, str, str]  # (weights hash, content hash, name)
+
+
+def key_of(run: Run, file: Example) -> Key:
+    return run.card.weights.sha256, file.digest, file.name
+
+
+def take_files(uploads: list) -> None:
+    st.session_state[FILES] = [Example(file.name, file.getvalue(), -1, synthetic=False) for file in uploads]
+
+
+def forget_files() -> None:
+    st.session_state.pop(FILES, None)
+
+
+def read(run: Run, files: list[Example], first: int, budget_s: float) -> list[Diagnosis | None]:
+    """A Diagnosis for each file, made once; None for those that are not reached within the budget, so that a page can show
+    what is there. The file at `first` is read before the others. Results of files that are gone are forgotten."""
+    check, known = shared.the_input_check(), st.session_state.get(RESULTS, {})
+    keys = [key_of(run, file) for file in files]
+    if files[first].label < 0 and keys[first] not in known and st.session_state.get(ANNOUNCED) != keys:
+        # Nothing yet: the page first takes away what it says of other files, and says that these are being read.
+        st.session_state[ANNOUNCED], st.session_state[RESULTS] = keys, {}
+        return [None] * len(files)
+    found = {key: known[key] for key in keys if key in known}
+    began = time.monotonic()
+    for position in sorted(range(len(files)), key=lambda n: n != first):
+        file, key = files[position], keys[position]
+        if key in found:
+            continue
+        if found.keys() - known.keys() and time.monotonic() - began > budget_s:
+            break
+        found[key] = _of_everybody(key, run, file, check) if file.label >= 0 else _diagnose(run, file, check)
+        st.session_state[RESULTS] = found  # what is read stays read when the visitor interrupts
+    st.session_state[RESULTS] = found
+    for kind in (HEATMAPS, THUMBNAILS):
+        st.session_state[kind] = {key: kept for key, kept in st.session_state.get(kind, {}).items() if key in found}
+    return [found.get(key) for key in keys]
+
+
+def _diagnose(run: Run, file: Example, check: InputCheck | None) -> Diagnosis:
+    return diagnosis.diagnose(
+        run, file.data, file.name, synthetic=file.synthetic, generated=file.generated, check=check
+    )
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _of_everybody(key: Key, _run: Run, _file: Example, _check: InputCheck | None) -> Diagnosis:
+    """Results of the built-in examples, which no visitor brought, are kept for all of them."""
+    return _diagnose(_run, _file, _check)
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _heatmaps_of_everybody(key: Key, _run: Run, _result: Diagnosis) -> dict[str, Heatmap]:
+    return diagnosis.explain(_run, _result)
+
+
+def with_choices(files: list[Example], results: list[Diagnosis | None]) -> list[Diagnosis | None]:
+    """A choice against the input check is laid over the result, so that taking it back costs nothing."""
+    chosen = shared.overridden()
+    chosen &= {file.digest for file in files}
+    return [
+        replace(result, overridden=True) if result and file.digest in chosen else result
+        for file, result in zip(files, results, strict=True)
+    ]
+
+
+def thumbnail_of(run: Run, file: Example, result: Diagnosis) -> bytes:
+    """A small JPEG of an image that was read, made once."""
+    kept, key = st.session_state.setdefault(THUMBNAILS, {}), key_of(run, file)
+    if key not in kept:
+        kept[key] = sheets.for_screen(result.radiograph.pixels, THUMBNAIL_PX, THUMBNAIL_PX, quality=75)
+    return kept[key]
+
+
+def has_heatmaps(run: Run, file: Example) -> bool:
+    return key_of(run, file) in st.session_state.get(HEATMAPS, {})
+
+
+def heatmaps_of(run: Run, file: Example, result: Diagnosis) -> dict[str, Heatmap]:
+    """Both classes' heatmaps, computed once."""
+    kept, key = st.session_state.setdefault(HEATMAPS, {}), key_of(run, file)
+    if key not in kept:
+        kept[key] = _heatmaps_of_everybody(key, run, result) if file.label >= 0 else diagnosis.explain(run, result)
+    return kept[key]
+
+
+def warm(run: Run, files: list[Example], check: InputCheck | None) -> None:
+    """Reads the examples that a first visitor sees, and the heatmap of the first; called by the server before anybody comes."""
+    for file in files:
+        _of_everybody(key_of(run, file), run, file, check)
+    if files:
+        key = key_of(run, files[0])
+        _heatmaps_of_everybody(key, run, _of_everybody(key, run, files[0], check))

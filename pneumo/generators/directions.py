@@ -1,0 +1,86 @@
+"""What a direction of a code, or of a GAN's z, changes in images, in a word: measured, not guessed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+
+from pneumo.generators import reconstruction, sampling
+from pneumo.generators.latent import Space
+from pneumo.runs import Run
+
+REACH = 2.0  # standard deviations to either side, between which images are compared
+BASES = 8  # images that are moved along every direction
+NATURAL = 48  # images whose spread says what a large change is
+LEAST = 1.0  # a smaller change, in standard deviations of that spread, gets no word
+AGREEING = 0.75  # of the moved images must change the same way
+CENTRE = ((0.15, 0.75), (0.1, 0.9))  # shares of the height and width of a frontal radiograph: where lungs are
+EDGE = 0.25  # of the brightest column: darker ones are beside the body
+
+
+def measures(images: np.ndarray) -> dict[str, np.ndarray]:
+    """(N,) float64 by the property's name, of images (N, S, S) uint8. Sides are those of the image, not of the patient."""
+    grey, half = images.astype(np.float64), images.shape[1] // 2
+    rows, columns = (slice(int(low * 2 * half), int(high * 2 * half)) for low, high in CENTRE)
+    centre = grey[:, rows, columns].reshape(len(grey), -1)
+    profile = grey[:, half // 2 : half + half // 2].mean(1)  # (N, S): the middle rows, column by column
+    return {
+        "brightness": grey.mean((1, 2)),
+        "brightness of the upper half": grey[:, :half].mean((1, 2)),
+        "brightness of the lower half": grey[:, half:].mean((1, 2)),
+        "brightness of the left half": grey[:, :, :half].mean((1, 2)),
+        "brightness of the right half": grey[:, :, half:].mean((1, 2)),
+        "contrast": grey.std((1, 2)),
+        "dark area of the lungs": (centre < centre.mean(1, keepdims=True)).mean(1),
+        "width of the chest": (profile > EDGE * profile.max(1, keepdims=True)).mean(1),
+    }
+
+
+def word(down: np.ndarray, up: np.ndarray, natural: np.ndarray) -> str | None:
+    """The property that a direction changes most, in units of its spread; None where none changes much.
+
+    down, up: (B, S, S) uint8, the same images moved backwards and forwards. natural: (N, S, S) uint8, unmoved images.
+    """
+    before, after, spread = measures(down), measures(up), measures(natural)
+    changes = {}
+    for name, values in spread.items():
+        change, size = after[name] - before[name], max(float(values.std()), 1e-9)
+        agreeing = max(float((change > 0).mean()), float((change < 0).mean()))
+        changes[name] = abs(float(change.mean())) / size if agreeing >= AGREEING else 0.0
+    best = max(changes, key=changes.__getitem__)
+    return best if changes[best] >= LEAST else None
+
+
+def of_gan(run: Run, count: int) -> list[str | None]:
+    """A word for each of the strongest `count` directions of a GAN's z, over samples of all its classes."""
+    z, labels = sampling.start(run, NATURAL, 0), sampling.labels(run, NATURAL)
+    chosen = torch.linspace(0, NATURAL - 1, BASES).long()  # labels lie by class: of both
+
+    def moved(way: np.ndarray) -> np.ndarray:
+        return sampling.draw(run, z[chosen] + torch.from_numpy(way), labels[chosen])
+
+    return _words(moved, sampling.directions(run, count), sampling.draw(run, z, labels))
+
+
+def of_code(run: Run, space: Space) -> list[str | None]:
+    """A word for each measured direction of an autoencoder's code, over held-out radiographs as it reconstructs them."""
+    at = np.linspace(0, space.about.n - 1, min(NATURAL, space.about.n)).astype(int)
+    codes = space.codes[at].astype(np.float32)
+    chosen = codes[:: max(1, len(codes) // BASES)]
+    return _words(
+        lambda way: reconstruction.decode(run, chosen + way), space.directions, reconstruction.decode(run, codes)
+    )
+
+
+def _words(
+    moved: Callable[[np.ndarray], np.ndarray], ways: Sequence[np.ndarray], natural: np.ndarray
+) -> list[str | None]:
+    return [word(moved(-REACH * way), moved(REACH * way), natural) for way in ways]
+
+
+def z_size(run: Run) -> int:
+    """How many numbers a sample of a GAN starts from."""
+    sampling.check_task(run, "gan")
+    return run.model.z_size

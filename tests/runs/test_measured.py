@@ -1,0 +1,95 @@
+"""What is measured beside a run: it comes back, belongs to its weights, and what does not fit is named with the remedy."""
+
+import json
+import shutil
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+from pneumo import runs
+from pneumo.generators import latent, quality
+from pneumo.inference import dataset_summary, input_check, robustness
+from pneumo.runs import measured
+
+
+@dataclass(frozen=True)
+class Result:
+    weights_sha256: str
+    values: tuple[float, ...]
+
+
+@pytest.fixture
+def folder(small_run_folder, tmp_path):
+    return shutil.copytree(small_run_folder, tmp_path / "run")
+
+
+def test_it_comes_back_for_the_same_weights_only(folder):
+    assert measured.read(folder, "result.json", Result) is None
+    result = Result(runs.read_card(folder).weights.sha256, (0.5, 1.0))
+    measured.save(folder, "result.json", result)
+    assert measured.read(folder, "result.json", Result) == result
+    measured.save(folder, "result.json", Result("of other weights", ()))
+    assert measured.read(folder, "result.json", Result) is None
+    assert measured.read_json(folder / "result.json", Result) == Result("of other weights", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "Expecting property name"),
+        ("[" * 100_000, "maximum recursion"),
+        ("\xff", "utf-8"),
+        ('{"weights_sha256": "a", "valus": []}', "unknown key valus; did you mean 'values'"),
+        ('{"weights_sha256": "a", "values": ["b"]}', r"values\[0\] is 'b'"),
+    ],
+)
+def test_what_does_not_fit_is_named_with_the_remedy(folder, text, says):
+    (folder / "result.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(
+        runs.RunError, match=rf"result\.json does not fit its schema: .*{says}.*Restore the file, or bake it again$"
+    ):
+        measured.read(folder, "result.json", Result, "bake it again")
+
+
+def test_arrays_belong_to_their_json_file(tmp_path):
+    turned = np.arange(6, dtype=np.float32).reshape(2, 3).T  # not row by row in memory
+    arrays = {"turned": turned, "one": np.ones(2, np.int8)}
+    digest = measured.arrays_digest(arrays)
+    measured.save_with_arrays(tmp_path, "result.json", Result(digest, ()), arrays)
+    path = tmp_path / "result.safetensors"
+    again = measured.read_arrays(path, digest)
+    assert again.keys() == arrays.keys()
+    assert all(np.array_equal(again[name], value) for name, value in arrays.items())
+    path.write_bytes(path.read_bytes() + b" ")
+    with pytest.raises(
+        runs.RunError, match=r"result\.safetensors is missing or not what result\.json was written for.*measure again"
+    ):
+        measured.read_arrays(path, digest)
+    path.write_bytes(b"no")
+    with pytest.raises(runs.RunError, match="cannot be read"):
+        measured.read_arrays(path, runs.digest(b"no"))
+
+
+@pytest.mark.parametrize(
+    ("file", "read", "remedy"),
+    [
+        (robustness.FILE, robustness.read, "measure again"),
+        (quality.FILE, quality.read, "measure again"),
+        (latent.FILE, latent.read, "measure again"),
+        (input_check.ABOUT_FILE, input_check.read_about, "fit the input check again"),
+    ],
+)
+def test_every_reader_names_its_file(folder, file, read, remedy):
+    assert read(folder) is None
+    (folder / file).write_text(json.dumps({"nothing": 1}))
+    with pytest.raises(runs.RunError, match=f"{file} does not fit its schema: unknown key nothing.*{remedy}"):
+        read(folder)
+
+
+def test_a_damaged_summary_names_the_command(tmp_path, monkeypatch):
+    monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
+    (tmp_path / dataset_summary.FOLDER).mkdir()
+    (tmp_path / dataset_summary.FOLDER / "set.json").write_text("{")
+    with pytest.raises(runs.RunError, match=r"set\.json does not fit its schema.*data SOURCE --save set"):
+        dataset_summary.read("set")
