@@ -90,7 +90,7 @@ def test_a_result_is_there_with_its_image_and_not_only_at_the_end(new_page):
     browser.wait_complete(page, timeout_s=10)
     seen = Visitor(page, None, "demo").time(None, page.locator("button").click, "result")
     drawn, ended = page.evaluate("[drawn - recorded.start, ended - recorded.start]")
-    assert drawn <= seen["ms"] < drawn + (ended - drawn) + 500
+    assert drawn <= seen["ms"] < ended + 500  # in the frame after it; a busy machine may draw that late
     assert page.evaluate("recorded.last") >= page.evaluate("ended")
 
 
