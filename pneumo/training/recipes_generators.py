@@ -71,7 +71,7 @@ GENERATORS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="denoiser",
-        summary="An autoencoder with a code of 128 numbers that was shown noisy pictures and asked for clean ones.",
+        summary="An autoencoder with a code of 128 numbers that was shown noisy images and asked for clean ones.",
         model="bottleneck_autoencoder",
         model_args={"code": 128},
         denoise=0.15,
@@ -92,7 +92,7 @@ GENERATORS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="conv_gan",
-        summary="A convolutional GAN told the class: R1 on real pictures, non-saturating loss, differentiable augmentation, averaged weights.",
+        summary="A convolutional GAN told the class: R1 on real images, non-saturating loss, differentiable augmentation, averaged weights.",
         # Spectral norm kept the discriminator too weak; 8 channels at 128 px cost as much as 16 at 64 px (docs/training-notes.md).
         model_args={"spectral": False, "width": 8},
         image=ImageSpec(size=128),

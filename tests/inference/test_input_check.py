@@ -172,7 +172,7 @@ def test_a_doubtful_picture_has_to_be_typical(small_check, code):
 
 # --- what becomes of a refusal ----------------------------------------------------------------------------
 
-REFUSED = Assessment("refused", "it seems to be upside down", {"features": 40.0, "unexplained": 0.5, "position": 3.0})
+REFUSED = Assessment("refused", "it appears to be upside down", {"features": 40.0, "unexplained": 0.5, "position": 3.0})
 
 
 def test_a_refused_picture_has_no_answer_until_a_person_goes_on(small_run, examples):
@@ -213,7 +213,7 @@ def test_the_card_of_a_classifier_has_both_rates_with_intervals(capsys, shipped)
     assert cli.main(["card"]) == 0
     told = capsys.readouterr().out
     result = shipped.about.measured
-    assert "## The gate before it" in told and f"{result.refused_mean:.1%}" in told
+    assert "## The input check" in told and f"{result.refused_mean:.1%}" in told
     for share in (result.accepted, *result.refused.values()):
         assert f"{share.value:.1%} | {share.ci95.low:.1%} to {share.ci95.high:.1%} | {share.n} |" in told
     assert cli.main(["card", "conv_gan"]) == 0
