@@ -100,11 +100,11 @@ CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
 }"""
 
 
-def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
+def test_one_threshold_moves_matrix_rates_and_curves_at_once(app, page):
     """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
     result = runs.read_predictions(runs.resolve(run)).split("test")
-    page.get_by_text("Open Results").click()
+    page.goto(f"{app.address}/results")
     slider = page.locator(".st-key-results-threshold input[type=range]")
     slider.wait_for()
     page.locator(".st-key-results-matrix .js-plotly-plot").wait_for()
