@@ -38,6 +38,7 @@ INTERVALS = {  # how `metrics.classification` estimates each interval: fields of
     "DeLong": ("auroc",),
     "bootstrap over patients": ("auprc", "f1", "brier"),
 }
+NAMES = ("AUROC", "F1", "Brier score")  # titles that keep their capital letter within a sentence
 CONFUSION = {"tp": "true positives", "fn": "false negatives", "tn": "true negatives", "fp": "false positives"}
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
 DOES = {  # by task: what the run does
@@ -188,7 +189,7 @@ def _results(card: RunCard) -> str:
 
 def _methods() -> str:
     """ "Wilson for sensitivity and specificity, DeLong for AUROC, ..."."""
-    titles = {name: title if title.isupper() else title[0].lower() + title[1:] for name, (title, _) in METRICS.items()}
+    titles = {name: title if title in NAMES else title[0].lower() + title[1:] for name, (title, _) in METRICS.items()}
     told = [f"{method} for {listed([titles[each] for each in names])}" for method, names in INTERVALS.items()]
     missing = [titles[name] for name in METRICS if name not in {each for names in INTERVALS.values() for each in names}]
     return "; ".join([*told, f"none for the {listed(missing)}"])
@@ -202,15 +203,14 @@ def _operating_points(card: RunCard) -> str:
             probability(point.threshold),
             rate(point.sensitivity),
             rate(point.specificity),
+            point.chosen_on,
         )
-        for point in card.operating_points
+        for point in sorted(card.operating_points, key=lambda point: point.threshold)
     ]
-    chosen = dict.fromkeys(
-        f"{p.chosen_on} (n = {p.n_positive:,} with pneumonia, {p.n_negative:,} without)" for p in card.operating_points
-    )
+    counts = dict.fromkeys(f"{p.n_positive:,} with pneumonia, {p.n_negative:,} without" for p in card.operating_points)
     return (
-        _table(("", "threshold", "sensitivity", "specificity"), rows)
-        + f"\n\nChosen on {listed(list(chosen))}. The rates are those of validation patients."
+        _table(("", "threshold", "sensitivity", "specificity", "chosen on"), rows)
+        + f"\n\nThe rates are those of clean validation images (n = {listed(list(counts))})."
     )
 
 
@@ -249,9 +249,9 @@ def _usage(card: RunCard) -> str:
 
 
 def _architecture(card: RunCard) -> str:
-    image, arguments = card.image, ", ".join(f"{k} {v}" for k, v in card.model_args.items())
+    image, arguments = card.image, ", ".join(f"{k}: {v}" for k, v in card.model_args.items())
     return (
-        f"`{card.model}`{f' ({arguments})' if arguments else ''}, {card.weights.parameters:,} parameters. It sees "
+        f"`{card.model}`{f' ({arguments})' if arguments else ''}, {card.weights.parameters:,} parameters. Images have "
         f"{image.size} x {image.size} pixels in {image.channels} {'channel' if image.channels == 1 else 'channels'}, resized "
         f"({image.interpolation}) without keeping the aspect ratio, {INTENSITIES[image.intensity]}; {OUTPUTS[card.task]}."
     )
