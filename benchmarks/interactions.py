@@ -133,6 +133,8 @@ class Visitor:
         found = self.page.evaluate(RECORDED, limits)
         if found is None:
             raise ControlError(f"no end within {browser.COMPLETE_TIMEOUT_S} s")
+        if self.page.locator(browser.ERROR).count():
+            raise ControlError("the page shows an error")
         found["ms"] = found["reachedMs"] if watch else found["ms"]
         return None if found["ms"] is None else found
 

@@ -17,7 +17,8 @@ from pneumo.schema import Diagnosis
 
 OPEN = "diagnose.open"
 ZIP, ZIP_OF = "diagnose.zip", "diagnose.zip_of"
-FITS = (26, 38)  # letters of a file's name and of a note that fit into one line; longer ones wrap in higher rows
+FITS = (25, 48)  # letters of a file's name and of a note that fit into one line; longer ones wrap in higher rows
+WRAPPED_PX = 66  # Streamlit wraps text in rows of over four rem
 ROWS = 20  # a longer table scrolls
 FEW = 5  # reasons of refusals that are shown without being asked for
 Results = list[Diagnosis | None]
@@ -132,10 +133,10 @@ def draw_table(files: list[Example], results: Results, rows: list[dict]) -> None
         placeholder="",
         column_config={
             "number": st.column_config.NumberColumn("No.", width=45),
-            "file": st.column_config.TextColumn("File", width=200),
-            "label": st.column_config.TextColumn("Label", width=125),
-            "probability": st.column_config.NumberColumn("Probability", width=90),
-            "note": st.column_config.TextColumn("Note", width=290),
+            "file": st.column_config.TextColumn("File", width=185),
+            "label": st.column_config.TextColumn("Label", width=115),
+            "probability": st.column_config.NumberColumn("Probability", width=85),
+            "note": st.column_config.TextColumn("Note", width=350),
         },
     )
 

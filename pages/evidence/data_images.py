@@ -96,7 +96,7 @@ def show_samples(survey: Survey | None) -> None:
                     width="stretch",
                     alt=f"{len(own)} {kind} of the class {name}.",
                 )
-    st.caption("Resized to squares, as a model sees them.")
+    st.caption("Resized as a model sees them: equal width and height, whatever the proportions were.")
 
 
 def origin_of(survey: Survey | None) -> str:

@@ -17,7 +17,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", type=Path, metavar="PATH", help="one file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE")
     parser.add_argument("--run", metavar="RUN", help="a name in weights/ or a folder; default: the default run")
-    parser.add_argument("--method", choices=HEATMAP_METHODS, default=HEATMAP_METHODS[0])
+    parser.add_argument(
+        "--method",
+        choices=HEATMAP_METHODS,
+        help="default: the one that the run's own checks favour (see heatmap-check)",
+    )
     parser.add_argument(
         "--target", choices=CLASS_NAMES, default=CLASS_NAMES[POSITIVE], help="the class whose evidence is shown"
     )

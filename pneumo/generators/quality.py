@@ -101,25 +101,12 @@ def measure(
     sample_features = [features_of(encoder, each) for each in samples]
     known = features_of(encoder, trained)
     report(steps - 1, steps)
-    pairs = [precision_recall(real, each) for each in sample_features]
-    at_best = precision_recall(real, floor)
-    distances = Distances(
-        n=len(real),
-        frechet=range_of([frechet(real, each) for each in sample_features]),
-        frechet_floor=frechet(real, floor),
-        kernel=range_of([kernel(real, each) for each in sample_features]),
-        kernel_floor=kernel(real, floor),
-        precision=range_of([each[0] for each in pairs]),
-        recall=range_of([each[1] for each in pairs]),
-        precision_floor=at_best[0],
-        recall_floor=at_best[1],
-    )
     result = Quality(
         weights_sha256=gan.card.weights.sha256,
         encoder=encoder.card.name,
         classifier=classifier.card.name,
         seeds=seeds,
-        distances=distances,
+        distances=_distances(real, floor, sample_features),
         memory=measure_memory(
             (trained, known), (held_out, real), list(zip(samples, sample_features, strict=True)), patients
         ),
@@ -127,6 +114,22 @@ def measure(
     )
     report(steps, steps)
     return result
+
+
+def _distances(real: np.ndarray, floor: np.ndarray, samples: Sequence[np.ndarray]) -> Distances:
+    """Features (N, F) of held-out radiographs, of as many training ones, and of the samples of each seed."""
+    pairs, at_best = [precision_recall(real, each) for each in samples], precision_recall(real, floor)
+    return Distances(
+        n=len(real),
+        frechet=range_of([frechet(real, each) for each in samples]),
+        frechet_floor=frechet(real, floor),
+        kernel=range_of([kernel(real, each) for each in samples]),
+        kernel_floor=kernel(real, floor),
+        precision=range_of([each[0] for each in pairs]),
+        recall=range_of([each[1] for each in pairs]),
+        precision_floor=at_best[0],
+        recall_floor=at_best[1],
+    )
 
 
 def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:

@@ -13,8 +13,6 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-SEVERITIES = (1, 2, 3)
-
 
 @dataclass(frozen=True)
 class Corruption:

@@ -143,12 +143,13 @@ def input_check_verdict(result: Diagnosis) -> str:
 def _notes(result: Diagnosis) -> list[str]:
     if result.error:
         return ["Not read."]
-    reason = no_result(result)
-    short = "unlike the training radiographs" if is_refused(result) and not result.overridden else reason
-    words = [f"No result: {short}."] if reason else []
-    if result.overridden and is_refused(result):
-        words.append("Shown although refused.")
-    others = [warning for warning in result.warnings if warning.code not in NO_RESULT]
+    if no_result(result):  # what else was noticed matters no more
+        plain = next(
+            (reason for code, reason in NO_RESULT.items() if code in {each.code for each in result.warnings}), None
+        )
+        return [f"No result: {plain or 'unlike the training radiographs'}."]
+    words = ["Shown although refused."] if is_refused(result) else []
+    others = list(result.warnings)
     if result.assessment and not any(warning.code == SYNTHETIC.code for warning in others):
         words += [VERDICT_NOTES[result.assessment.verdict]] if result.assessment.verdict in VERDICT_NOTES else []
     return words + [NOTES.get(warning.code, warning.message) for warning in others]

@@ -17,7 +17,6 @@ import torch
 
 from pneumo import data
 from pneumo.images import radiograph, transforms
-from pneumo.metrics import classification
 from pneumo.schema import CLASS_NAMES, AugmentSpec, DataSpec, ImageSpec, Recipe
 from pneumo.training import recipes
 
@@ -142,15 +141,6 @@ def _duplicates(dataset: data.DataSet) -> tuple[tuple[int, ...], ...]:
 
 
 # --- measures ---------------------------------------------------------------------------------------------
-
-
-def brightness_auroc(result: Survey) -> float | None:
-    """How well mean brightness alone tells the classes apart, whichever way round: .5 not at all, 1 entirely.
-
-    What a model could get from it without looking at a lung. None where there is one class only.
-    """
-    area = classification.auroc(result.labels[result.readable], result.brightness[result.readable])
-    return None if area is None else max(area, 1 - area)
 
 
 def images_per_patient(result: Survey) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ import torch
 from pneumo import formatting
 from pneumo.data import GUANGZHOU_CITATION
 from pneumo.images import radiograph, transforms
-from pneumo.inference import explanation, input_check
+from pneumo.inference import explanation, heatmap_choice, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
 from pneumo.inference.input_check import InputCheck
 from pneumo.metrics import calibration
@@ -80,9 +80,15 @@ def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
     )
 
 
-def explain(run: Run, diagnosis: Diagnosis, method: str = "gradcam", layer: str | None = None) -> dict[str, Heatmap]:
-    """The heatmap of each class, by class name. method: a key of METHODS. layer: one of `heatmap_layers`."""
-    return explanation.heatmaps(run, model_input(run, diagnosis), method, layer)
+def explain(run: Run, diagnosis: Diagnosis, method: str | None = None, layer: str | None = None) -> dict[str, Heatmap]:
+    """The heatmap of each class, by class name.
+
+    method: a key of METHODS; left out, the run's default heatmap (`heatmap_choice`). layer: one of `heatmap_layers`.
+    """
+    tensor = model_input(run, diagnosis)
+    if method is None and layer is None:
+        return heatmap_choice.default_maps(run, tensor)
+    return explanation.heatmaps(run, tensor, method or heatmap_choice.TAUGHT, layer)
 
 
 def model_input(run: Run, diagnosis: Diagnosis) -> torch.Tensor:

@@ -3,6 +3,7 @@
 import csv
 import io
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,9 +14,10 @@ from PIL import Image
 
 from pneumo import data
 from pneumo.images import radiograph, transforms
-from pneumo.inference import batch, comparison, diagnosis, evaluation, examples
+from pneumo.inference import batch, comparison, diagnosis, evaluation
+from pneumo.inference.examples import generated_examples, phantom_examples
 from pneumo.runs import forward
-from pneumo.schema import Interval, PneumoError
+from pneumo.schema import Assessment, Interval, PneumoError
 from tests.hostile import hostile_files
 
 
@@ -101,8 +103,116 @@ def test_a_refused_file_has_its_error_and_nothing_else(small_run):
 
 
 @given(st.floats(0, 1), st.floats(0, 1))
-def test_label_is_pneumonia_at_or_above_the_threshold(probability, threshold):
-    assert (diagnosis.label_of(probability, threshold) == "PNEUMONIA") == (probability >= threshold)
+def test_metrics_count_pneumonia_at_or_above_the_threshold(probability, threshold):
+    assert (diagnosis.side_of(probability, threshold) == "PNEUMONIA") == (probability >= threshold)
+
+
+ZONES = st.none() | st.tuples(st.floats(0, 1), st.floats(0, 1)).map(lambda ends: Interval(min(ends), max(ends)))
+
+
+@given(st.floats(0, 1), st.floats(0, 1), ZONES)
+def test_a_class_is_named_only_where_threshold_zone_and_one_half_agree(probability, threshold, zone):
+    label = diagnosis.label_of(probability, threshold, zone)
+    if label == "NORMAL":
+        assert probability < min(threshold, 0.5, zone.low if zone else 1)
+    elif label == "PNEUMONIA":
+        assert probability >= max(threshold, 0.5) and not (zone and probability <= zone.high)
+    else:
+        between = diagnosis.uncertain_range(threshold, zone)
+        assert label == "UNCERTAIN" and between.low <= probability <= between.high
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), ZONES)
+def test_a_higher_probability_never_lowers_the_label(one, other, threshold, zone):
+    low, high = (diagnosis.LABELS.index(diagnosis.label_of(p, threshold, zone)) for p in sorted((one, other)))
+    assert low <= high
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), ZONES)
+def test_a_higher_threshold_never_raises_the_label(probability, one, other, zone):
+    strict, lenient = (diagnosis.label_of(probability, t, zone) for t in sorted((one, other), reverse=True))
+    assert diagnosis.LABELS.index(strict) <= diagnosis.LABELS.index(lenient)
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "label"),
+    [
+        (0.951, 0.968, "UNCERTAIN"),  # once NORMAL: above the zone, below the threshold
+        (0.968, 0.968, "PNEUMONIA"),
+        (0.876, 0.5, "UNCERTAIN"),  # the zone's ends belong to it
+        (0.877, 0.5, "PNEUMONIA"),
+        (0.074, 0.5, "UNCERTAIN"),
+        (0.073, 0.5, "NORMAL"),
+        (0.073, 0.05, "UNCERTAIN"),
+        (0.04, 0.05, "NORMAL"),
+        (0.3, 0.2, "UNCERTAIN"),
+    ],
+)
+def test_labels_at_the_default_runs_zone(probability, threshold, label):
+    assert diagnosis.label_of(probability, threshold, Interval(0.074, 0.876)) == label
+
+
+@pytest.mark.parametrize(
+    ("probability", "threshold", "zone", "words"),
+    [
+        (0.951, 0.968, (0.074, 0.876), "Above the indeterminate zone (0.074 to 0.876) and 0.5, but below the threshold 0.968."),
+        (0.3, 0.2, None, "Above the threshold 0.200, but below 0.5."),
+        (0.5, 0.2, (0.3, 0.6), "Inside the indeterminate zone, 0.300 to 0.600: there the model could not separate validation "
+         "patients with and without pneumonia."),
+        (0.99, 0.9, (0.3, 0.6), "Above the threshold 0.900 and the indeterminate zone (0.300 to 0.600)."),
+    ],
+)  # fmt: skip
+def test_where_a_probability_lies_in_words(probability, threshold, zone, words, small_run, examples):
+    result = replace(
+        diagnosis.diagnose(small_run, examples[0].data, "x.png"),
+        probability=probability, indeterminate=zone and Interval(*zone),
+    )  # fmt: skip
+    assert diagnosis.position(result, threshold) == words
+
+
+def test_the_caveat_that_matters_most_comes_first(small_run, examples):
+    plain = replace(
+        diagnosis.diagnose(small_run, examples[0].data, "x.png"),
+        probability=0.99, stability=Interval(0.98, 0.995), indeterminate=Interval(0.4, 0.6),
+    )  # fmt: skip
+    card = small_run.card
+    refused = replace(plain, assessment=Assessment("refused", "it appears to be inverted", {}))
+    unusual = replace(plain, assessment=Assessment("unusual", "few are as unusual", {}))
+    for result, threshold, code, words in (
+        (plain, 0.9, "population", diagnosis.PHANTOMS_ONLY),
+        (replace(plain, stability=Interval(0.5, 0.995)), 0.9, "unstable", "change the label"),
+        (plain, 0.995, "uncertain", "below the threshold 0.995"),
+        (unusual, 0.995, "image", "Few are as unusual."),
+        (refused, 0.9, "refused", "it appears to be inverted"),
+        (replace(refused, overridden=True), 0.9, "image", "Shown at your request"),
+        (diagnosis.diagnose(small_run, b"", "x.png"), 0.9, "error", "the file is empty"),
+    ):
+        told = diagnosis.caveat(card, result, threshold)
+        assert (told.code, words in told.message) == (code, True), told
+
+
+def test_the_text_of_an_image_says_what_it_shows(small_run, examples):
+    result = replace(diagnosis.diagnose(small_run, examples[0].data, "x.png"), probability=0.934, indeterminate=None)
+    values = np.zeros((30, 30), np.float32)
+    values[25, 28] = 1
+    heat = diagnosis.Heatmap("PNEUMONIA", values, values)
+    assert diagnosis.text_equivalent(result, 0.5, heat) == (
+        "Chest radiograph x.png, PNEUMONIA, probability 0.934, heatmap for PNEUMONIA: strongest evidence lower right"
+    )
+    empty = diagnosis.Heatmap("NORMAL", values * 0, values)
+    assert diagnosis.text_equivalent(result, 0.5, empty).endswith("heatmap for NORMAL: no region supports it")
+    black = diagnosis.diagnose(small_run, radiograph.encode_png(np.zeros((200, 200), np.uint8)), "b.png")
+    assert diagnosis.text_equivalent(black, 0.5) == "Image b.png, no result"
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [((0, 0), "upper left"), ((15, 15), "centre"), ((15, 29), "middle right"), ((29, 15), "lower centre")],
+)
+def test_places_in_words(place, words):
+    values = np.zeros((30, 30), np.float32)
+    values[place] = 1
+    assert diagnosis.strongest_place(diagnosis.Heatmap("NORMAL", values, values)) == words
 
 
 def test_indeterminate_includes_both_ends():
@@ -111,7 +221,7 @@ def test_indeterminate_includes_both_ends():
 
 
 def test_examples_are_the_same_every_time_and_have_both_classes(examples):
-    assert [e.data for e in examples] == [e.data for e in examples.phantom_examples()]
+    assert [e.data for e in examples] == [e.data for e in phantom_examples()]
     assert {e.label for e in examples} == {0, 1}
     assert all(e.synthetic for e in examples)
 
@@ -192,6 +302,22 @@ def test_overlays_zip_has_one_safe_png_per_file(small_run, examples):
         assert Image.open(archive.open("001-x_y.png")).size == (448, 448)
 
 
+def test_the_same_pixels_are_one_image_whatever_the_file(small_run, examples):
+    """A DICOM file and the PNG exported from it; files that were not read are nobody's copy."""
+    pixels = radiograph.read(examples[0].data).pixels
+    blobs = (examples[0].data, b"", as_dicom(pixels), examples[1].data, b"", radiograph.encode_png(pixels))
+    results = [diagnosis.diagnose(small_run, blob, f"{n}") for n, blob in enumerate(blobs)]
+    assert batch.repeats(results) == [None, None, 0, None, None, 0]
+    rows = batch.table(small_run, results, 0.5)
+    assert [row["note"].startswith("Same image as file 1.") for row in rows] == [False, False, True, False, False, True]
+    assert rows[2]["warnings"].startswith("Same image as file 1.")
+
+
+def test_examples_give_nothing_away(examples):
+    for some in (examples, generated_examples()):
+        assert [each.name for each in some] == [f"Example {n}" for n in range(1, len(some) + 1)]
+
+
 def test_hostile_files_never_raise(small_run):
     results = [diagnosis.diagnose(small_run, blob, name) for name, blob in hostile_files()]
     assert len(results) >= 200
@@ -257,8 +383,8 @@ def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
 @pytest.mark.parametrize(
     ("pixels", "reason"),
     [
-        (np.zeros((200, 200), np.uint8), "nearly uniform picture"),
-        (np.full((200, 200), 90, np.uint8), "nearly uniform picture"),
+        (np.zeros((200, 200), np.uint8), "nearly uniform image"),
+        (np.full((200, 200), 90, np.uint8), "nearly uniform image"),
         (np.tile(np.arange(200, dtype=np.uint8), (60, 4)), "extreme proportions"),
         (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), None),
     ],
@@ -267,13 +393,14 @@ def test_what_cannot_be_a_chest_gets_no_answer_and_keeps_its_probability(pixels,
     result = diagnosis.diagnose(small_run, radiograph.encode_png(pixels), "x.png")
     assert 0 <= result.probability <= 1
     assert diagnosis.no_result(result) == reason
-    for threshold, label in ((0.0, "PNEUMONIA"), (1.1, "NORMAL")):
-        assert diagnosis.label_for(result, threshold) == (None if reason else label)
-    [row] = batch.table(small_run, [result], 0.0)
+    for probability, label in ((1.0, "PNEUMONIA"), (0.0, "NORMAL")):
+        certain = replace(result, probability=probability)
+        assert diagnosis.label_for(certain, 0.5) == (None if reason else label)
+    [row] = batch.table(small_run, [replace(result, probability=1.0)], 0.5)
     assert row["label"] == (None if reason else "PNEUMONIA")
-    assert row["note"].startswith(f"No answer: {reason}.") == bool(reason)
-    assert row["warnings"].startswith(f"No answer: {reason}.") == bool(reason)
-    assert row["probability"] == result.probability
+    assert row["note"].startswith(f"No result: {reason}.") == bool(reason)
+    assert row["warnings"].startswith(f"No result: {reason}.") == bool(reason)
+    assert row["probability"] == (None if reason else 1.0)
 
 
 def test_a_refused_file_has_no_answer_either(small_run):
@@ -292,10 +419,10 @@ def test_every_caution_has_its_note():
 
 
 def test_generated_examples_are_marked_and_stay_out_where_there_is_no_gan(tmp_path, monkeypatch, small_run):
-    result = examples.generated_examples()
-    assert [example.label for example in result] == [0, 0, 1, 1] and all(example.generated for example in result)
+    result = generated_examples()
+    assert [example.label for example in result] == [1, 0, 0, 1] and all(example.generated for example in result)
     assert all(b"Not a radiograph of a person" in example.data for example in result)
     told = diagnosis.diagnose(small_run, result[0].data, result[0].name, synthetic=True, generated=True)
-    assert told.warnings[0].code == "generated" and "not a radiograph of a person" in told.warnings[0].message
+    assert told.warnings[0].code == "generated" and "no real patient" in told.warnings[0].message
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
-    assert examples.generated_examples() == []
+    assert generated_examples() == []

@@ -3,9 +3,11 @@
 from streamlit.testing.v1 import AppTest
 
 from pneumo import runs
+from pneumo.inference import examples
 
 TIMEOUT_S = 60
 HOME = "pages/home.py"
+AWAY = "pages/evidence/model_cards.py"  # AppTest would run Home, which lies in pages/ itself, as a page of Streamlit's old kind
 
 
 def open_page(page: str = HOME) -> AppTest:
@@ -15,7 +17,7 @@ def open_page(page: str = HOME) -> AppTest:
 
 
 def leave_and_come_back(app: AppTest, page: str) -> AppTest:
-    return app.switch_page(HOME).run().switch_page(page).run()
+    return app.switch_page(AWAY).run().switch_page(page).run()
 
 
 def texts(elements) -> str:
@@ -36,3 +38,15 @@ def tiles(app: AppTest) -> dict[str, str]:
 def buttons(app: AppTest, key: str):
     """A group of buttons (pills, segmented control) by its key."""
     return next(each for each in app.get("button_group") if each.key == key)
+
+
+def upload(app: AppTest, *files: tuple[str, bytes]) -> AppTest:
+    """Files given to Diagnose, (name, bytes) each."""
+    app.file_uploader(key="diagnose.upload").set_value([(name, blob, "image/png") for name, blob in files])
+    return app.run()
+
+
+def phantoms(count: int = 2) -> list[tuple[str, bytes]]:
+    """Phantoms as files to upload."""
+    drawn = examples.phantom_examples()[:count]
+    return [(f"phantom_{number}.png", example.data) for number, example in enumerate(drawn, 1)]

@@ -1,4 +1,4 @@
-"""The gate on Diagnose and Compare, through AppTest."""
+"""The input check on Diagnose and Compare, through AppTest."""
 
 import shutil
 
@@ -8,8 +8,8 @@ import pytest
 from pneumo import runs
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, radiograph
-from pneumo.inference import input_check
-from tests.pages.test_pages import leave_and_come_back, open_page, phantoms, texts, upload
+from pneumo.inference import diagnosis, input_check
+from tests.pages.helpers import leave_and_come_back, open_page, phantoms, texts, upload
 
 PAGE = "pages/clinic/diagnose.py"
 
@@ -21,12 +21,12 @@ def photograph() -> bytes:
 
 @pytest.fixture(scope="module")
 def generated() -> bytes:
-    """A stand-in for a radiograph that the gate lets in."""
+    """A stand-in for a radiograph that the input check accepts."""
     guard = input_check.load()
     for pixels in sampling.samples(runs.load("conv_gan"), 20, 3):
         if input_check.assess(guard, radiograph.read(radiograph.encode_png(pixels))).verdict == "radiograph":
             return radiograph.encode_png(np.kron(pixels, np.ones((3, 3), np.uint8)))
-    raise AssertionError("no sample is let in without a warning")
+    raise AssertionError("no sample is accepted without a warning")
 
 
 def override(app):
@@ -36,43 +36,48 @@ def override(app):
 def test_a_photograph_is_refused_with_its_reason_and_the_choice_against_it_is_recorded(photograph, generated):
     app = upload(open_page(PAGE), ("cat.png", photograph), ("chest.png", generated))
     assert not app.exception
-    assert "not taken for a frontal chest radiograph" in texts(app.error)
+    assert "children's radiographs" in texts(app.error)
     assert app.dataframe[0].value["label"].tolist()[0] == ""
+    assert np.isnan(app.dataframe[0].value["probability"][0]), "no probability of what is refused"
+    assert "Probability of pneumonia" not in texts(app.markdown)
     override(app).check().run()
     assert not app.exception and not app.error
-    assert app.dataframe[0].value["label"].tolist()[0] in ("NORMAL", "PNEUMONIA")
-    assert "Answered against the gate." in app.dataframe[0].value["note"].tolist()[0]
-    assert "Answered by choice" in texts(app.warning)
+    assert app.dataframe[0].value["label"].tolist()[0].split()[1] in diagnosis.LABELS
+    assert "Shown although refused." in app.dataframe[0].value["note"].tolist()[0]
+    assert "Shown at your request" in texts(app.warning)
     app = leave_and_come_back(app, PAGE)
     assert override(app).value is True
     override(app).uncheck().run()
     assert app.dataframe[0].value["label"].tolist()[0] == ""
 
 
-def test_a_radiograph_is_let_in_and_its_place_is_shown(generated):
+def test_a_radiograph_is_accepted_and_compared_with_the_training_radiographs(generated):
     app = upload(open_page(PAGE), ("chest.png", generated))
-    assert not app.exception and not app.error and not app.checkbox
-    place = next(box for box in app.expander if "Is it a chest radiograph" in box.label)
+    assert not app.exception and not app.error
+    assert not [box for box in app.checkbox if "override" in box.key]
+    app.session_state["diagnose.typical"] = True
+    app.run()
+    place = next(box for box in app.expander if "Is this a chest X-ray" in box.label)
     assert f"{input_check.load().about.n_validation} validation radiographs" in texts(place.caption)
     assert len(place.get("plotly_chart")) == len(input_check.SCORES)
 
 
 def test_phantoms_are_named_as_phantoms_when_uploaded():
     app = upload(open_page(PAGE), *phantoms(1))
-    assert "drawn by pneumo, not like a radiograph of a person" in texts(app.warning)
+    assert "phantom" in texts(app.warning)
 
 
-def test_without_a_gate_the_page_goes_on(tmp_path, monkeypatch, generated):
+def test_without_an_input_check_the_page_goes_on(tmp_path, monkeypatch, generated):
     name = runs.default_name()
     shutil.copytree(runs.weights_folder() / name, tmp_path / name)
     (tmp_path / "DEFAULT").write_text(name)
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = upload(open_page(PAGE), ("chest.png", generated))
     assert not app.exception
-    assert not [box for box in app.expander if "Is it a chest radiograph" in box.label]
+    assert not [box for box in app.expander if "Is this a chest X-ray" in box.label]
 
 
-def test_a_spoiled_gate_is_a_warning_and_no_end(tmp_path, monkeypatch, generated):
+def test_a_damaged_input_check_is_a_warning_and_no_end(tmp_path, monkeypatch, generated):
     for name in (runs.default_name(), input_check.FOLDER):
         shutil.copytree(runs.weights_folder() / name, tmp_path / name)
     (tmp_path / "DEFAULT").write_text(runs.default_name())
@@ -80,7 +85,7 @@ def test_a_spoiled_gate_is_a_warning_and_no_end(tmp_path, monkeypatch, generated
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = upload(open_page(PAGE), ("chest.png", generated))
     assert not app.exception
-    assert "is not asked" in texts(app.warning) and len(app.dataframe) == 1
+    assert "is not asked" in texts(app.warning) and "Probability of pneumonia" in texts(app.markdown)
 
 
 def test_compare_gives_a_refused_picture_no_agreement(photograph):

@@ -1,0 +1,288 @@
+"""Which heatmap a run shows first: the finest one that does at least as well as Grad-CAM in every check.
+
+Grad-CAM at a network's last layer is coarse: 4 x 4 cells for ResNet-18 at 128 px. Earlier layers and finer methods have
+more cells, but more cells are not more truth. So every candidate is measured beside Grad-CAM on the same images, and the
+result lies beside the run as heatmap.json, so pages need not measure anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from pneumo import models, runs
+from pneumo.inference import explanation
+from pneumo.inference.explanation import Heatmap
+from pneumo.runs import measured
+from pneumo.runs.model_card import Section
+from pneumo.schema import CLASS_NAMES, POSITIVE, Interval, PneumoError, RunCard
+
+FILE = "heatmap.json"
+TAUGHT = "gradcam"  # as published and as taught: channels weighted by mean gradients, at the model's own layer
+OWN = "members"  # of an ensemble: the mean of each member's own default
+METHODS = ("gradcam", "hirescam", "layercam")
+FINEST = 20  # cells a side: smoothed as below, a map with more cells looks no finer
+# Standard deviation, in sides. Gradient times activation comes as specks: a convolution with stride 2 passes its gradient
+# to every other cell only. One cell of a 24 x 24 map: neighbours merge, and a lung field keeps several places.
+SMOOTHING = 1 / 24
+VISIBLE = 0.3  # of the strongest evidence for either class: an overlay shows little below it
+
+# What a candidate may lose against Grad-CAM in each check, as a difference of means, and still count as at least as good:
+# one phantom in thirty, a hundredth of an area, a tenth of a rank correlation, one map in ten.
+MARGINS = {"pointing": 0.05, "deletion": 0.01, "insertion": 0.01, "randomisation": 0.1, "visibility": 0.1}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One heatmap, measured over all draws.
+
+    cells: a side. hits: phantoms whose lesion the map's peak met. energy: share of the map inside the lesion over the
+    lesion's share of the image; 1 for a map that is the same everywhere. deletion (small is good), insertion (large is
+    good): mean areas under the curves for the class the run gives, 0..1; *_change: mean difference from Grad-CAM's on the
+    same images, *_ci95 its interval, patients resampled. likeness: mean |rank correlation| with the trained model's map
+    while layers are randomised from the head down, 0..1, before smoothing; None for an ensemble, whose members are
+    checked. visible: share of maps that reach VISIBLE. worse_in: checks lost by more than the margin in some draw.
+    """
+
+    method: Literal["gradcam", "hirescam", "layercam", "members"]
+    layer: str
+    cells: int
+    hits: int
+    hits_ci95: Interval
+    energy: float
+    deletion: float
+    deletion_change: float
+    deletion_ci95: Interval
+    insertion: float
+    insertion_change: float
+    insertion_ci95: Interval
+    likeness: float | None
+    visible: float
+    worse_in: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class HeatmapChoice:
+    """heatmap.json: the default heatmap of a run, and what it was chosen by. The first row is Grad-CAM as taught.
+
+    phantoms, radiographs, generated, randomised: images of each kind in all draws together. members: the choice of each
+    member of an ensemble when it was measured. checks: those a map had to pass, keys of MARGINS.
+    """
+
+    run: str
+    weights_sha256: str
+    method: Literal["gradcam", "hirescam", "layercam", "members"]
+    layer: str
+    cells: int
+    seed: int
+    draws: int
+    phantoms: int
+    radiographs: int
+    generated: int
+    randomised: int
+    checks: tuple[str, ...]
+    rows: tuple[Row, ...]
+    members: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise PneumoError("rows is empty; expected Grad-CAM at least")
+
+
+# --- the maps themselves ------------------------------------------------------------------------------------
+
+
+def for_run(run: runs.Run) -> tuple[str, str]:
+    """Method and layer of a run's default heatmap: as measured, or Grad-CAM as taught where nothing was measured."""
+    result = read(run.folder)
+    return (result.method, result.layer) if result else (TAUGHT, explanation.default_layer(run))
+
+
+def default_maps(run: runs.Run, tensor: Tensor) -> dict[str, Heatmap]:
+    """The heatmap of each class that a page shows first. tensor: (C, S, S) float32, preprocessed."""
+    return maps(run, tensor, *for_run(run))
+
+
+def maps(run: runs.Run, tensor: Tensor, method: str, layer: str) -> dict[str, Heatmap]:
+    """The heatmap of each class by one candidate: Grad-CAM as it comes, other methods smoothed, OWN for an ensemble."""
+    if method == OWN:
+        return _mean_of_members(run, tensor)
+    result = explanation.heatmaps(run, tensor, method, layer)
+    return result if method == TAUGHT else smooth(result, signed=method == "hirescam")
+
+
+def smooth(result: dict[str, Heatmap], signed: bool) -> dict[str, Heatmap]:
+    """Evidence averaged over the neighbourhood of each cell.
+
+    signed: what speaks against a class is taken off first. For HiResCAM and one logit that is the method's own signed map,
+    whose sum over all cells smoothing keeps; LayerCAM has no negative evidence.
+    """
+    planes = [result[name].cells for name in CLASS_NAMES]
+    if signed:
+        planes = [planes[0] - planes[1], planes[1] - planes[0]]
+    blurred = [gaussian_filter(each, SMOOTHING * each.shape[-1], mode="constant") for each in planes]
+    peak = max(1e-12, *(float(each.max()) for each in blurred))
+    size = result[CLASS_NAMES[POSITIVE]].values.shape
+    return {
+        name: _heatmap(name, np.maximum(each, 0) / peak, size) for name, each in zip(CLASS_NAMES, blurred, strict=True)
+    }
+
+
+def _mean_of_members(run: runs.Run, tensor: Tensor) -> dict[str, Heatmap]:
+    """Each member's default on its own scale, averaged: what several models agree on stays strong."""
+    result = [default_maps(each, models.member_input(tensor[None], each.card.image)[0]) for each in run.members]
+    size = tuple(tensor.shape[-2:])
+    wide = {name: [_resized(each[name].values, size) for each in result] for name in CLASS_NAMES}
+    return {name: _heatmap(name, np.mean(planes, axis=0), size) for name, planes in wide.items()}
+
+
+def _resized(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    plane = torch.from_numpy(values.copy())[None, None]
+    return F.interpolate(plane, size, mode="bilinear", align_corners=False)[0, 0].numpy()
+
+
+def _heatmap(name: str, cells: np.ndarray, size: tuple[int, ...]) -> Heatmap:
+    values = _resized(cells, size)
+    values.setflags(write=False)
+    cells.setflags(write=False)
+    return Heatmap(name, values, cells)
+
+
+# --- the rule ---------------------------------------------------------------------------------------------------------
+
+
+def decide(rows: Sequence[Row], checks: Sequence[str], phantoms: int) -> Row:
+    """The rule: the finest map that is at least as good as Grad-CAM in every check of every draw, else Grad-CAM (first).
+
+    Among equally fine ones, Grad-CAM included, the one with the largest sum of share of lesions met and insertion, less
+    deletion. checks: which of them count; phantoms: how many lesions there were.
+    """
+    good = [rows[0], *(row for row in rows[1:] if not set(row.worse_in) & set(checks))]
+    return max(good, key=lambda row: (row.cells, row.hits / max(1, phantoms) + row.insertion - row.deletion))
+
+
+def checks_for(card: RunCard) -> tuple[str, ...]:
+    """The checks that a map of this run has to pass, keys of MARGINS.
+
+    For a run trained on phantoms the true lesion is known in its own kind of image, so deletion and insertion, which stand
+    in for it, are only reported: grey and blur look like a phantom's consolidation, and `first_steps` calls a fully grey
+    image PNEUMONIA. The members of an ensemble are randomised, not the ensemble.
+    """
+    left_out = {"deletion", "insertion"} if card.data.source.startswith("phantom") else set()
+    left_out |= {"randomisation"} if card.members else set()
+    return tuple(name for name in MARGINS if name not in left_out)
+
+
+def lost(means: dict[str, float], taught: dict[str, float]) -> list[str]:
+    """The checks in which a map is worse than Grad-CAM by more than the margin. By check, more is better."""
+    return [name for name, value in means.items() if taught[name] - value > MARGINS[name]]
+
+
+# --- beside the run -----------------------------------------------------------------------------------------
+
+
+def save(folder: Path, result: HeatmapChoice) -> None:
+    """Writes heatmap.json into a run's folder."""
+    measured.save(folder, FILE, result)
+
+
+def read(folder: Path) -> HeatmapChoice | None:
+    """heatmap.json of a run; None where it was not measured, belongs to other weights, or members have changed theirs."""
+    result = measured.read(folder, FILE, HeatmapChoice)
+    return result if result and result.members == members(folder, runs.read_card(folder)) else None
+
+
+def members(folder: Path, card: RunCard) -> dict[str, str]:
+    """What each member of an ensemble has chosen, e.g. "hirescam at backbone.layer2.1.bn2"; empty for a single run."""
+    chosen = {}
+    for name in card.members:
+        beside = folder.parent / name
+        result = read(beside if (beside / runs.CARD_FILE).is_file() else runs.resolve(name))
+        chosen[name] = f"{result.method} at {result.layer}" if result else TAUGHT
+    return chosen
+
+
+# --- for people ---------------------------------------------------------------------------------------------
+
+HEADER = (
+    "Heatmap",
+    "Cells",
+    "Lesions met by the peak (95%)",
+    "Share of the map in the lesion, over chance",
+    "Deletion (low is good)",
+    "Insertion (high is good)",
+    "Likeness after randomisation (low is good)",
+    "Visible maps",
+    "Worse than Grad-CAM in",
+)
+
+
+def name_of(row: Row | HeatmapChoice) -> str:
+    """ "HiResCAM at `backbone.layer2.1.bn2`"."""
+    if row.method == OWN:
+        return "Mean of each member's own heatmap"
+    title = explanation.METHODS[row.method].title
+    return f"{title}, {row.layer}" if row.layer == explanation.MEMBERS else f"{title} at `{row.layer}`"
+
+
+def conclusion(result: HeatmapChoice) -> str:
+    """Which heatmap is the default and why, in one or two sentences."""
+    taught, listed = result.rows[0], f"{', '.join(result.checks[:-1])} and {result.checks[-1]}"
+    if (result.method, result.layer) == (taught.method, taught.layer):
+        return f"Default heatmap: Grad-CAM, {_grid(result.cells)} cells. No finer heatmap was at least as good in {listed}."
+    finer = f" instead of {_grid(taught.cells)}" if result.cells > taught.cells else ", as many as Grad-CAM has here"
+    return (
+        f"Default heatmap: {name_of(result)}, {_grid(result.cells)} cells{finer}. "
+        f"It was at least as good as Grad-CAM in {listed}, in each of {result.draws} separate draws of images. "
+        "Grad-CAM stays available."
+    )
+
+
+def card_sections(folder: Path) -> list[Section]:
+    """What the card of a classifier says of its heatmap; nothing where it was not measured."""
+    result = read(folder)
+    if result is None:
+        return []
+    asked = [f"{count} {what}" for count, what in ((result.radiographs, "validation images"), (result.generated, "generated radiographs")) if count]  # fmt: skip
+    text = (
+        f"{conclusion(result)}\n\n"
+        f"Lesions: n = {result.phantoms} computer-drawn phantoms. Deletion and insertion: n = {result.radiographs + result.generated} "
+        f"images ({' and '.join(asked)}), and in brackets the mean difference from Grad-CAM with its 95% interval."
+        + (
+            f" Randomisation: n = {result.randomised}."
+            if result.randomised
+            else " Randomisation: checked for each member."
+        )
+    )
+    table = [HEADER, ["---"] * len(HEADER), *(_cells(row, result.phantoms) for row in result.rows)]
+    return [Section("Heatmap", text + "\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in table))]
+
+
+def _cells(row: Row, phantoms: int) -> list[str]:
+    return [
+        name_of(row),
+        _grid(row.cells),
+        f"{row.hits} of {phantoms} ({row.hits_ci95.low:.1%} to {row.hits_ci95.high:.1%})",
+        f"{row.energy:.2f}",
+        _area(row.deletion, row.deletion_change, row.deletion_ci95),
+        _area(row.insertion, row.insertion_change, row.insertion_ci95),
+        "see members" if row.likeness is None else f"{row.likeness:.2f}",
+        f"{row.visible:.1%}",
+        ", ".join(row.worse_in) or "–",
+    ]
+
+
+def _area(value: float, change: float, ends: Interval) -> str:
+    return f"{value:.3f}" + (f" ({change:+.3f}, {ends.low:+.3f} to {ends.high:+.3f})" if change else "")
+
+
+def _grid(cells: int) -> str:
+    return f"{cells} x {cells}"
