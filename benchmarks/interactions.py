@@ -30,6 +30,7 @@ RECORDED = """([settled, nothing, timeout]) => new Promise(resolve => {
     let since = null;
     const look = () => {
         const now = performance.now();
+        seen.check();
         since = complete() && seen.start !== null ? since ?? now : null;
         const calm = since !== null && now - Math.max(since, seen.last ?? 0) >= (seen.last === null ? nothing : settled);
         if (calm) resolve({
@@ -199,7 +200,7 @@ def heatmap(visitor: Visitor, repeats: int) -> Times:
     control = CONTROLS["diagnose"]["heatmap"]
     visitor.find(control)
     others = (
-        visitor.page.locator(control.box).locator(control.inside).and_(visitor.page.locator(":not([kind$=Active])"))
+        visitor.page.locator(control.box).locator(control.inside).and_(visitor.page.locator("[aria-checked=false]"))
     )
     for _ in range(repeats):
         yield visitor.time(control, others.first.click)

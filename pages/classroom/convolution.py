@@ -148,7 +148,7 @@ def step(plane: np.ndarray, kernel: np.ndarray, playing: bool) -> None:
             config=PLAIN_CHART,
             alt=f"{title}: " + "; ".join(" ".join(f"{value:.2f}" for value in line) for line in values),
         )
-    st.markdown(f"Their sum is **{taken.total:.3f}**.")
+    st.markdown(f"Their sum is **{taken.total:z.3f}**.")
 
 
 # --- what follows -----------------------------------------------------------------------------------------
