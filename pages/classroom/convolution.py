@@ -210,7 +210,7 @@ def show_first_layer(run: Run, pixels: np.ndarray) -> None:
     maps = convolution.first_layer(run, pixels)
     height, width = convolution.first_kernel(run)
     st.image(
-        sheets.mosaic(maps),
+        sheets.grid(sheets.stretched(maps), columns=8, background=sheets.GREY),
         width="stretch",
         alt=f"{len(maps)} small images: what each kernel of the first layer makes of this radiograph.",
     )

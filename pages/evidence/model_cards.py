@@ -43,7 +43,7 @@ def main() -> None:
     )
     st.header(name_of(card), divider="gray")
     st.caption(f"Run {shared.plain(card.name)}")
-    st.markdown(model_card.summary(card))
+    st.markdown(model_card.summary(card, more))
     if card.metrics:
         show_metrics(card)
     show_sections(model_card.sections(card, more))

@@ -19,6 +19,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from pneumo import data, runs
+from pneumo.formatting import rate, score, with_interval
 from pneumo.generators import sampling
 from pneumo.generators.memorisation import Memory, Range, features_of, measure_memory, range_of
 from pneumo.images import transforms
@@ -247,13 +248,11 @@ def card_sections(folder: Path) -> list[Section]:
         for where, each, places in (("pixels", memory.pixel, 4), ("features", memory.feature, 2))
     ]
     lines = [
-        f"{each.wanted}: {result.classifier} agrees with {each.agreed.mean:.1%} of n = {each.n:,}."
+        f"{each.wanted}: {result.classifier} agrees with {rate(each.agreed.mean)} of n = {each.n:,}."
         for each in result.asked
     ]
     lines += [
-        f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}"
-        + (f" ({each.ci95.low:.3f} to {each.ci95.high:.3f})" if each.ci95 else "")
-        + f", n = {each.n:,}."
+        f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {with_interval(each.auroc, each.ci95, score)}, n = {each.n:,}."
         for each in result.tstr
     ]
     text = (

@@ -23,7 +23,7 @@ from pneumo import runs
 from pneumo.formatting import rate, span
 from pneumo.images import transforms
 from pneumo.runs import forward, measured
-from pneumo.runs.model_card import Section
+from pneumo.runs.model_card import INPUT_CHECK, Section
 from pneumo.schema import Assessment, Interval, Radiograph, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
@@ -270,4 +270,4 @@ def card_sections(card: RunCard) -> list[Section]:
         f"Mean rate of refusal over {len(result.refused)} kinds of out-of-distribution samples: {rate(result.refused_mean)}.\n\n"
         f"| | images | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
     )
-    return [Section("The input check", text)]
+    return [Section(INPUT_CHECK, text)]
