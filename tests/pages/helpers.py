@@ -7,6 +7,7 @@ from pneumo.inference import examples
 
 TIMEOUT_S = 60
 HOME = "pages/home.py"
+AWAY = "pages/evidence/model_cards.py"  # AppTest would run Home, which lies in pages/ itself, as a page of Streamlit's old kind
 
 
 def open_page(page: str = HOME) -> AppTest:
@@ -16,7 +17,7 @@ def open_page(page: str = HOME) -> AppTest:
 
 
 def leave_and_come_back(app: AppTest, page: str) -> AppTest:
-    return app.switch_page(HOME).run().switch_page(page).run()
+    return app.switch_page(AWAY).run().switch_page(page).run()
 
 
 def texts(elements) -> str:

@@ -3,7 +3,7 @@
 import pytest
 
 from pneumo import runs
-from tests.pages.helpers import leave_and_come_back, open_page, texts
+from tests.pages.helpers import open_page, texts
 
 PAGES = (
     "pages/home.py",
@@ -20,39 +20,9 @@ def test_every_page_opens_without_an_exception(page):
     assert len(app.title) == 1
 
 
-def test_home_names_the_default_run_with_its_figures_and_the_disclaimer():
-    app, card = open_page("pages/home.py"), runs.load().card
-    assert "Not a medical device" in texts(app.warning)
-    assert card.name in texts(app.markdown)
-    shown = {metric.label: metric.value for metric in app.metric}
-    assert shown["AUROC"] == f"{card.metrics['test'].auroc:.3f}"
-    assert shown["Sensitivity"] == f"{card.metrics['test'].sensitivity:.1%}", (
-        "a share is written as on every other page"
-    )
-    assert all(limit in texts(app.markdown) for limit in card.limits)
-
-
 @pytest.mark.parametrize("page", PAGES[:3])
 def test_without_a_usable_run_a_page_says_what_to_do(page, tmp_path, monkeypatch):
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = open_page(page)
     assert not app.exception
     assert "No model can be used" in texts(app.error)
-
-
-def test_evidence_follows_the_part():
-    app, card = open_page("pages/evidence/results.py"), runs.load().card
-    assert {m.label: m.value for m in app.metric}["AUROC"] == f"{card.metrics['test'].auroc:.3f}"
-    app.get("button_group")[0].set_value("validation").run()
-    assert {m.label: m.value for m in app.metric}["AUROC"] == f"{card.metrics['validation'].auroc:.3f}"
-    assert not app.exception
-
-
-def test_the_place_of_the_window_outlasts_a_look_at_another_page():
-    app = open_page("pages/classroom/convolution.py")
-    app.slider(key="convolution.row").set_value(3).run()
-    app.button(key="convolution.step").click().run()
-    app.selectbox(key="convolution.picture").set_value(2).run()
-    app = leave_and_come_back(app, "pages/classroom/convolution.py")
-    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (3, 7)
-    assert app.selectbox(key="convolution.picture").value == 2
