@@ -34,11 +34,11 @@ def test_photographs_come_whole_and_in_parts_of_the_same_base():
     assert len(result) == len(bases) * (1 + ood_samples.CROPS)
 
 
-def test_radiographs_are_turned_flipped_and_cropped_as_the_names_say():
+def test_radiographs_are_rotated_flipped_and_cropped_as_the_names_say():
     pixels = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30).astype(np.uint8)
     result = {each.kind: each.pixels for each in ood_samples.transformed([pixels])}
     assert result.keys() == ood_samples.TRANSFORMED.keys()
-    assert np.array_equal(result["turned by 180 degrees"], pixels[::-1, ::-1])
+    assert np.array_equal(result["rotated by 180 degrees"], pixels[::-1, ::-1])
     assert np.array_equal(result["upside down"], pixels[::-1])
     assert result["rotated by 90 degrees"].shape == (30, 20)
     assert result["strongly cropped"].shape == (8, 12)
