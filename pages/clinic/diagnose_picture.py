@@ -36,7 +36,9 @@ def show_picture(run: Run, file: Example, result: Diagnosis, threshold: float) -
     shared.keep_all(VIEW | {TAUGHT: False})
     if not reading.default_heatmap(run.card.name)[1]:
         st.session_state[TAUGHT] = False  # it is the only one there is
-    target = choose_view(run, result) if diagnosis.label_for(result, threshold) else OFF  # of no result there is no evidence
+    target = (
+        choose_view(run, result) if diagnosis.label_for(result, threshold) else OFF
+    )  # of no result there is no evidence
     if target == OFF:
         draw(slot, file, result, None, diagnosis.text_equivalent(result, threshold))
         caption.caption(size_text(run, result))

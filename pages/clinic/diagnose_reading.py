@@ -121,9 +121,7 @@ def heatmaps_of(run: Run, file: Example, result: Diagnosis, taught: bool = False
     kept = st.session_state.setdefault(HEATMAPS, {}).setdefault(key, {})
     if taught not in kept:
         built_in = file.label >= 0
-        kept[taught] = (
-            _heatmaps_of_everybody(key, taught, run, result) if built_in else _explain(run, result, taught)
-        )
+        kept[taught] = _heatmaps_of_everybody(key, taught, run, result) if built_in else _explain(run, result, taught)
     return kept[taught]
 
 

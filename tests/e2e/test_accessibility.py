@@ -124,7 +124,7 @@ def test_diagnose_by_keyboard_alone(app, new_page):
     """Tab reaches what one needs, in this order of the page or another; arrows move the threshold."""
     page = new_page()
     browser.open_page(page, app, next(link for link in LINKS if link.name == "diagnose"))
-    wanted = {"diagnose-upload", "diagnose-run", "diagnose-threshold", "diagnose-heatmap"}
+    wanted = {"diagnose-upload", "diagnose-run", "diagnose-threshold", "diagnose-heat"}
     reached = []
     for _ in range(80):
         page.keyboard.press("Tab")

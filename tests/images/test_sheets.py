@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,3 +58,12 @@ def test_a_contact_sheet_leaves_the_grey_levels_alone():
     sheet = sheets.contact_sheet(np.stack([np.full((4, 4), 30 * n, np.uint8) for n in range(5)]), columns=3)
     assert sheet.shape == (12, 18)
     assert [sheet[3, 3], sheet[3, 9], sheet[9, 9], sheet[9, 15]] == [0, 30, 120, 128]
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((100, 200), (640, 320)), ((2400, 1200), (600, 1200)), ((700, 800), (800, 700))]
+)
+def test_images_for_the_screen_are_neither_tiny_nor_huge_and_keep_their_proportions(shape, size):
+    blob = sheets.for_screen(np.full(shape, 90, np.uint8))
+    assert Image.open(io.BytesIO(blob)).size == size
+    assert Image.open(io.BytesIO(sheets.for_screen(np.zeros((*shape, 3), np.uint8), 72, 72))).mode == "RGB"

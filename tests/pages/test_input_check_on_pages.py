@@ -85,7 +85,9 @@ def test_a_damaged_input_check_is_a_warning_and_no_end(tmp_path, monkeypatch, ge
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = upload(open_page(PAGE), ("chest.png", generated))
     assert not app.exception
-    assert "check for chest X-rays is unavailable" in texts(app.warning) and "Probability of pneumonia" in texts(app.markdown)
+    assert "check for chest X-rays is unavailable" in texts(app.warning) and "Probability of pneumonia" in texts(
+        app.markdown
+    )
 
 
 def test_compare_gives_a_refused_picture_no_agreement(photograph):

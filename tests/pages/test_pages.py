@@ -2,7 +2,6 @@
 
 import pytest
 
-from pneumo import runs
 from tests.pages.helpers import open_page, texts
 
 PAGES = (
