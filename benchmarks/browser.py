@@ -134,6 +134,8 @@ def _wait_for_health(app: App, process: subprocess.Popen) -> None:
     raise RuntimeError(f"the app did not start within {START_TIMEOUT_S} s:\n{app.written()}")
 
 
+ERROR = "[data-testid=stException]"  # what Streamlit shows of an exception that a page did not catch
+
 # Whether the page is complete: Streamlit runs nothing, nothing on screen is left over from before, nothing is a placeholder,
 # there is a heading, and every image has its pixels.
 COMPLETE = """() => {

@@ -30,6 +30,7 @@ RECORDED = """([settled, nothing, timeout]) => new Promise(resolve => {
     let since = null;
     const look = () => {
         const now = performance.now();
+        seen.check();
         since = complete() && seen.start !== null ? since ?? now : null;
         const calm = since !== null && now - Math.max(since, seen.last ?? 0) >= (seen.last === null ? nothing : settled);
         if (calm) resolve({
@@ -133,6 +134,8 @@ class Visitor:
         found = self.page.evaluate(RECORDED, limits)
         if found is None:
             raise ControlError(f"no end within {browser.COMPLETE_TIMEOUT_S} s")
+        if self.page.locator(browser.ERROR).count():
+            raise ControlError("the page shows an error")
         found["ms"] = found["reachedMs"] if watch else found["ms"]
         return None if found["ms"] is None else found
 
@@ -197,7 +200,7 @@ def heatmap(visitor: Visitor, repeats: int) -> Times:
     control = CONTROLS["diagnose"]["heatmap"]
     visitor.find(control)
     others = (
-        visitor.page.locator(control.box).locator(control.inside).and_(visitor.page.locator(":not([kind$=Active])"))
+        visitor.page.locator(control.box).locator(control.inside).and_(visitor.page.locator("[aria-checked=false]"))
     )
     for _ in range(repeats):
         yield visitor.time(control, others.first.click)

@@ -72,8 +72,12 @@ def openings(chromium: Browser, app: App, link: Link, repeats: int) -> Iterator[
         except TimeoutError as error:
             yield Row(link.name, "opening", 0, None, None, note=str(error))
             return
+        broken = visitor.page.locator(browser.ERROR).count()
         times.append(took_ms)
         visitor.page.context.close()
+        if broken:
+            yield Row(link.name, "opening", 0, None, None, note="the page shows an error")
+            return
     yield Row(link.name, "first opening", 1, times[0], times[0])
     yield Row(link.name, "opening again, new session", repeats, *summary(times[1:]))
 

@@ -24,6 +24,7 @@
     const check = () => {
         if (reached && seen.reached === null && reached()) requestAnimationFrame(now => { seen.reached ??= Math.max(now, performance.now()); });
     };
+    seen.check = check; // also once a frame, for what no event tells
     const observer = new MutationObserver(changes => {
         if (seen !== window.recorded) { observer.disconnect(); return; }
         if (seen.start === null) return;

@@ -8,17 +8,16 @@ import streamlit as st
 
 COLUMNS = 3
 FIRST_PREDICTION = """\
-from pathlib import Path
-
 from pneumo import runs
-from pneumo.inference import diagnosis, input_check
+from pneumo.inference import diagnosis, examples, input_check
 
-file = Path("xray.png")  # PNG, JPEG, WebP, BMP, TIFF or DICOM
 run = runs.load()  # the default model
-check = input_check.load(input_check.folder())
-result = diagnosis.diagnose(run, file.read_bytes(), file.name, check=check)
+example = examples.generated_examples()[0]  # or any file: example.data is its bytes
+result = diagnosis.diagnose(run, example.data, example.name, check=input_check.load())
 print(result.probability, diagnosis.label_for(result, run.card.point().threshold))
-"""
+heatmap = diagnosis.explain(run, result)["PNEUMONIA"]
+print(heatmap.values.shape, heatmap.has_evidence)
+"""  # as in README.md
 
 
 @dataclass(frozen=True)
@@ -163,7 +162,7 @@ def show_paths() -> None:
 def show_first_prediction() -> None:
     with st.popover("Predict in ten lines of Python", icon=":material/terminal:", width="stretch"):
         st.code(FIRST_PREDICTION, language="python")
-        st.caption("README.md says how to do the same from the command line, and how to train a model.")
+        st.caption("README.md has the same for the command line, and says how to train a model.")
 
 
 def show_doors() -> None:

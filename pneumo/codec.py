@@ -1,15 +1,38 @@
-"""Dataclasses to plain JSON values and back; what comes back is checked, and the place of a mistake is named."""
+"""Dataclasses to plain JSON values and back; what comes back is checked, and the place of a mistake is named.
+
+pydantic does the checking, strictly: nothing is converted but a whole number where a float is meant. `pneumo.schema` stays
+plain dataclasses, so only what reads files pays for the import.
+"""
 
 from __future__ import annotations
 
 import dataclasses
-import sys
-import types
+import json
+import math
+import re
+import reprlib
 import typing
-from typing import Any, Literal
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from pneumo.formatting import nearest
 from pneumo.schema import PneumoError
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+EXPECTED = {  # pydantic's error type: what people are told
+    "int_type": "a whole number",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "tuple_type": "a list",
+    "dict_type": "an object",
+    "dataclass_type": "an object",
+}
+UNKNOWN_KEY = "unexpected_keyword_argument"
 
 
 def encode(value: Any) -> Any:
@@ -23,57 +46,75 @@ def encode(value: Any) -> Any:
     return value
 
 
-def decode(kind: Any, value: Any, where: str = "") -> Any:
-    """The reverse of `encode`: a value of type `kind` from plain JSON, checked.
+def decode(kind: type, value: Any) -> Any:
+    """The reverse of `encode`: an instance of the dataclass `kind` from plain JSON values, checked.
 
-    Unknown keys, missing keys and wrong types raise PneumoError naming the place, e.g. "recipe.image.size".
+    Unknown keys, missing keys, wrong types and numbers that are not finite raise PneumoError naming the place, e.g.
+    "recipe.image.size".
     """
-    origin, args = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        return _decode_dataclass(kind, value, where)
-    if kind is Any:
-        return value
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in args:
-            return None
-        return decode(next(a for a in args if a is not type(None)), value, where)
-    if origin is Literal:
-        if value not in args:
-            hint = nearest(str(value), [str(a) for a in args])
-            raise PneumoError(f"{where} is {value!r}; expected one of {', '.join(map(repr, args))}{hint}")
-        return value
-    if origin is tuple:
-        if not isinstance(value, list | tuple):
-            raise PneumoError(f"{where} is {value!r}; expected a list")
-        return tuple(decode(args[0], item, f"{where}[{i}]") for i, item in enumerate(value))
-    if origin is dict:
-        if not isinstance(value, dict):
-            raise PneumoError(f"{where} is {value!r}; expected an object")
-        return {key: decode(args[1], item, f"{where}.{key}") for key, item in value.items()}
-    return _decode_scalar(kind, value, where)
+    try:
+        [result] = _adapter(kind).validate_json(_text(kind, value))
+    except ValidationError as error:
+        raise PneumoError(_message(kind, error)) from None
+    return result
 
 
-def _decode_scalar(kind: type, value: Any, where: str) -> Any:
-    if kind is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if not abs(value) <= sys.float_info.max:  # JSON as Python reads it has NaN, Infinity and 1e999
-            raise PneumoError(f"{where} is {value!r}; expected a finite number")
-        return float(value)
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise PneumoError(f"{where} is {value!r} ({type(value).__name__}); expected {kind.__name__}")
-    return value
+@cache
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """Of a tuple with one `kind`: a plain dataclass takes the settings of what is around it."""
+    return TypeAdapter(tuple[kind], config=STRICT)
 
 
-def _decode_dataclass(kind: type, value: Any, where: str) -> Any:
-    if not isinstance(value, dict):
-        raise PneumoError(f"{where or kind.__name__} is {value!r}; expected an object")
-    hints = typing.get_type_hints(kind)
-    prefix = f"{where}." if where else ""
-    known = {f.name: f for f in dataclasses.fields(kind)}
-    for key in value:
-        if key not in known:
-            raise PneumoError(f"unknown key {prefix}{key}{nearest(key, known)}")
-    for name, f in known.items():
-        has_default = f.default is not dataclasses.MISSING or f.default_factory is not dataclasses.MISSING
-        if name not in value and not has_default:
-            raise PneumoError(f"missing key {prefix}{name}")
-    return kind(**{key: decode(hints[key], item, f"{prefix}{key}") for key, item in value.items()})
+def _text(kind: type, value: Any) -> str:
+    try:
+        return json.dumps([value], allow_nan=False)
+    except RecursionError:
+        raise PneumoError(f"{kind.__name__} has too many levels; expected a few") from None
+    except ValueError:  # NaN or Infinity, which pydantic would let pass where anything is allowed
+        for place, number in _not_finite(value):
+            raise PneumoError(f"{_place(place) or kind.__name__} is {number!r}; expected a finite number") from None
+        raise PneumoError(f"{kind.__name__} holds a number of too many digits") from None
+
+
+def _not_finite(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], float]]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield place, value
+    inside = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list | tuple) else ()
+    for key, item in inside:
+        yield from _not_finite(item, (*place, key))
+
+
+def _message(kind: type, error: ValidationError) -> str:
+    """The first mistake in words; unknown keys before others, because a misspelt key is also a missing one."""
+    first = min(error.errors(include_url=False), key=lambda each: each["type"] != UNKNOWN_KEY)
+    steps, came = first["loc"][1:], reprlib.repr(first["input"])
+    place = _place(steps)
+    if first["type"] == UNKNOWN_KEY:
+        return f"unknown key {place}{nearest(str(steps[-1]), _fields_at(kind, steps[:-1]))}"
+    if first["type"] == "missing":
+        return f"missing key {place}"
+    if first["type"] == "value_error":  # a check of the dataclass's own, which names the place
+        return str(first["ctx"]["error"])
+    if first["type"] == "literal_error":
+        known = re.findall(r"'([^']*)'", first["ctx"]["expected"])
+        return f"{place} is {came}; expected one of {', '.join(map(repr, known))}{nearest(str(first['input']), known)}"
+    if first["type"] == "json_invalid":  # half a surrogate pair, or hundreds of levels
+        return f"{kind.__name__} cannot be read as JSON: {first['ctx']['error']}"
+    return f"{place or kind.__name__} is {came}; expected {EXPECTED.get(first['type'], first['msg'])}"
+
+
+def _place(steps: tuple[Any, ...]) -> str:
+    """("image", "mean", 0) as "image.mean[0]"."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps).removeprefix(".")
+
+
+def _fields_at(kind: Any, steps: tuple[Any, ...]) -> list[str]:
+    """The fields of the dataclass at a place inside `kind`."""
+    for step in steps:
+        if dataclasses.is_dataclass(kind):
+            kind = typing.get_type_hints(kind)[step]
+        else:  # tuple[X, ...] or dict[str, X]
+            kind = typing.get_args(kind)[0 if isinstance(step, int) else 1]
+        if type(None) in typing.get_args(kind):
+            kind = next(each for each in typing.get_args(kind) if each is not type(None))
+    return [f.name for f in dataclasses.fields(kind)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Sequence
 
-from pneumo.schema import Interval
+from pneumo.schema import Interval, Metrics
 
 NOT_DEFINED = "–"
 
@@ -33,6 +33,24 @@ def span(interval: Interval | None, write: Callable[[float], str] = rate) -> str
 def with_interval(value: float | None, interval: Interval | None, write: Callable[[float | None], str] = rate) -> str:
     """ "93.4% (90.3% to 95.5%)"; the value alone where it has no interval."""
     return write(value) + (f" ({span(interval, write)})" if interval and value is not None else "")
+
+
+METRICS: dict[str, tuple[str, Callable[[float | None], str]]] = {  # field of Metrics: its title, how it is written
+    "auroc": ("AUROC", score),
+    "auprc": ("Average precision", score),
+    "sensitivity": ("Sensitivity", rate),
+    "specificity": ("Specificity", rate),
+    "precision": ("Precision", rate),
+    "f1": ("F1", score),
+    "accuracy": ("Accuracy", rate),
+    "brier": ("Brier score", score),
+    "ece": ("Calibration error", score),
+}
+
+
+def metric(metrics: Metrics, name: str) -> str:
+    """ "93.4% (90.3% to 95.5%)" for a rate, "0.997 (0.994 to 0.999)" for a score; a dash where it is not defined."""
+    return with_interval(getattr(metrics, name), metrics.ci95.get(name), METRICS[name][1])
 
 
 def counted(n: int, noun: str, plural: str = "") -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import shared
-from pages.clinic.compare_view import METHODS, View, layers_of, name_of
+from pages.clinic.compare_view import METHODS, OWN, View, layers_of, name_of
 from pneumo import plots
 from pneumo.formatting import listed, rate
 from pneumo.images import overlays
-from pneumo.inference import comparison
+from pneumo.inference import comparison, heatmap_choice
 from pneumo.inference.comparison import HeatmapCheck
 from pneumo.inference.examples import Example
 from pneumo.runs import Run, names
@@ -32,15 +32,17 @@ def show(
     shared.keep(chooser, likely[0], single)
     left, right = st.columns([2, 1], vertical_alignment="bottom")
     name = left.selectbox("Model", list(single), key=chooser, format_func=shared.title)
-    run, layer = chosen[single[name]], layers[name]
+    run, layer, method = chosen[single[name]], layers[name], view.method
+    if method == OWN:
+        method, layer = heatmap_choice.for_run(run)
     titles = names.layer_titles(layers_of(name, run.card.weights.sha256)[0])
-    key = "check", run.card.weights.sha256, view.method, layer, view.target
+    key = "check", run.card.weights.sha256, method, layer, view.target
     pressed = right.button("Check its heatmap", key="compare.check", type="primary", icon=":material/experiment:")
     if pressed and key not in kept:
-        kept[key] = check(file, run, results[single[name]], view, layer)
+        kept[key] = check(file, run, results[single[name]], view.target, method, layer)
     if key not in kept:
         st.markdown(
-            f"Three checks of {METHODS[view.method][0]} for {view.target} at {titles[layer]} of {shared.plain(name_of(run))}, in about ten seconds:\n"
+            f"Three checks of {METHODS[method][0]} for {view.target} at {titles[layer]} of {shared.plain(name_of(run))}, in about ten seconds:\n"
             "1. Does the result depend on what the map marks?\n"
             "2. Does the map depend on what the model learned?\n"
             "3. Does the map lie on the lesion? (Phantoms only: their lesion is known.)"
@@ -51,13 +53,13 @@ def show(
     show_pointing(kept[key])
 
 
-def check(file: Example, run: Run, result: Diagnosis, view: View, layer: str) -> HeatmapCheck:
+def check(file: Example, run: Run, result: Diagnosis, target: str, method: str, layer: str) -> HeatmapCheck:
     bar = st.progress(0.0, "Checking ...")
     checked = comparison.check_heatmap(
         run,
         result,
-        view.target,
-        view.method,
+        target,
+        method,
         layer,
         lesion=file.lesion,
         progress=lambda done, total: bar.progress(done / total, f"Checking: step {done} of {total} ..."),

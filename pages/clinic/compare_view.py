@@ -9,14 +9,17 @@ import streamlit as st
 
 from pages import shared
 from pneumo.images import overlays
-from pneumo.inference import diagnosis
+from pneumo.inference import diagnosis, heatmap_choice
 from pneumo.inference.examples import Example
 from pneumo.metrics import thresholds
 from pneumo.runs import Run, names
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis
 
 PER_ROW = 3  # more columns make the images too small to compare
-METHODS = diagnosis.heatmap_methods()
+OWN = "default"  # the heatmap that each model shows first
+METHODS = {
+    OWN: ("Each model's default", "The finest map that passes the model's own checks. Its model card has the numbers.")
+} | diagnosis.heatmap_methods()
 SMOOTH, CELLS = "Smooth", "Cells"
 
 
@@ -41,9 +44,7 @@ def choose_view(file: Example, results: list[Diagnosis]) -> View:
     if st.session_state.get("compare.target_of") != file.name:
         st.session_state["compare.target_of"] = file.name
         st.session_state["compare.target"] = said
-    shared.keep_all(
-        {"compare.method": "gradcam", "compare.target": said, "compare.form": SMOOTH, "compare.opacity": 0.6}
-    )
+    shared.keep_all({"compare.method": OWN, "compare.target": said, "compare.form": SMOOTH, "compare.opacity": 0.6})
     first, second, third, fourth = st.columns([3, 2, 2, 3], vertical_alignment="bottom")
     method = first.selectbox("Method", list(METHODS), format_func=lambda name: METHODS[name][0], key="compare.method")
     target = second.selectbox("Show evidence for", CLASS_NAMES[::-1], key="compare.target")
@@ -93,20 +94,31 @@ def show_run(file: Example, run: Run, result: Diagnosis, view: View, kept: dict)
     st.caption(f"{taught_by(run, file)} Run `{card.name}`.")
     known, default = layers_of(card.name, card.weights.sha256)
     titles = names.layer_titles(known)
-    shared.keep(f"compare.layer.{card.name}", default, known)
-    layer = st.selectbox(
-        "Layer",
-        list(known),
-        format_func=lambda name: titles[name] + " (default)" * (name == default),
-        key=f"compare.layer.{card.name}",
-        help="Early layers see edges in fine cells. The last layer sees findings in coarse ones; the result is computed from it.\n\n"
-        + "\n".join(f"- {titles[name]}: `{name}`" for name in known),
-    )
+    if view.method == OWN:
+        method, layer = heatmap_choice.for_run(run)
+        st.caption(own_text(method, titles.get(layer, "")))
+    else:
+        shared.keep(f"compare.layer.{card.name}", default, known)
+        layer = st.selectbox(
+            "Layer",
+            list(known),
+            format_func=lambda name: titles[name] + " (default)" * (name == default),
+            key=f"compare.layer.{card.name}",
+            help="Early layers see edges in fine cells. The last layer sees findings in coarse ones; the result is computed from it.\n\n"
+            + "\n".join(f"- {titles[name]}: `{name}`" for name in known),
+        )
     heat = heatmap_of(run, result, view, layer, kept)
     if not heat.has_evidence:
         st.info(f"No region supported {view.target}.", icon=":material/visibility_off:")
     image.image(painted(file, result, heat, view), width="stretch", alt=described(run, result, view, heat))
     return layer
+
+
+def own_text(method: str, layer: str) -> str:
+    """What a model's default heatmap is: "LayerCAM at layer 3 of 5 (16 x 16 cells)."."""
+    if method == heatmap_choice.OWN:
+        return "The mean of its members' default heatmaps."
+    return f"{METHODS[method][0]} at {layer}."
 
 
 @st.cache_resource(show_spinner=False)
@@ -131,7 +143,9 @@ def heatmap_of(run: Run, result: Diagnosis, view: View, layer: str, kept: dict) 
     """Computed once for this visitor."""
     key = "heatmap", run.card.weights.sha256, view.method, layer
     if key not in kept:
-        kept[key] = diagnosis.explain(run, result, view.method, layer)
+        kept[key] = (
+            diagnosis.explain(run, result) if view.method == OWN else diagnosis.explain(run, result, view.method, layer)
+        )
     return kept[key][view.target]
 
 

@@ -92,11 +92,11 @@ def show_samples(survey: Survey | None) -> None:
                 tiles = np.stack([sample.resized(THUMBNAIL) for sample in own])
                 kind = "generated radiographs" if survey is None else "images"
                 st.image(
-                    sheets.contact_sheet(tiles, columns=COLUMNS),
+                    sheets.grid(tiles, columns=COLUMNS, background=sheets.GREY),
                     width="stretch",
                     alt=f"{len(own)} {kind} of the class {name}.",
                 )
-    st.caption("Resized to squares, as a model sees them.")
+    st.caption("Resized as a model sees them: equal width and height, whatever the proportions were.")
 
 
 def origin_of(survey: Survey | None) -> str:
@@ -149,7 +149,7 @@ def show_augmentation(survey: Survey | None) -> None:
         alt=f"The original: {shown[number].name}, {shown[number].label_name}.",
     )
     right.image(
-        sheets.contact_sheet(changed, columns=COLUMNS),
+        sheets.grid(changed, columns=COLUMNS, background=sheets.GREY),
         caption=f"{CHANGED} augmented versions" if spec != AugmentSpec() else "This recipe changes nothing",
         width="stretch",
         alt=f"{CHANGED} versions of the same image, each changed at random.",

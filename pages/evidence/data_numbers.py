@@ -89,7 +89,7 @@ def show_sizes_and_copies(summary: DataSetSummary, survey: Survey | None) -> Non
             alt="Scatter plot: width against height of the images of each class.",
         )
         st.caption(
-            "Every image is resized to a square without keeping its proportions. Where the classes differ in shape, they are "
+            "Every image is resized to equal width and height, whatever its proportions. Where the classes differ in shape, they are "
             "squeezed differently, and a model may learn that instead of lungs; random stretching in training works against it."
         )
     st.markdown("##### Copies")

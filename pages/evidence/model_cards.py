@@ -43,7 +43,7 @@ def main() -> None:
     )
     st.header(name_of(card), divider="gray")
     st.caption(f"Run {shared.plain(card.name)}")
-    st.markdown(model_card.summary(card))
+    st.markdown(model_card.summary(card, more))
     if card.metrics:
         show_metrics(card)
     show_sections(model_card.sections(card, more))
@@ -51,7 +51,7 @@ def main() -> None:
 
 def measured_sections(card: RunCard) -> list[Section]:
     """What was measured beside a card: a GAN's samples, an autoencoder's reconstructions, a classifier's input check.
-    A file that cannot be read is said here and spoils no card."""
+    A file that cannot be read is named here, and the cards go on."""
     result = []
     for look, at in (
         (quality.card_sections, runs.resolve(card.name)),

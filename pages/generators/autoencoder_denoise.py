@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.generators.autoencoder_runs import choose_image, short_title, title_of
+from pages.generators.autoencoder_runs import choose_image, short_title
 from pages.generators.gallery import Tile, show_gallery
 from pneumo.formatting import score
 from pneumo.generators import latent
@@ -39,7 +39,7 @@ def show_noise(names: list[str], image: np.ndarray, title: str) -> None:
         key="autoencoder.noise",
     )
     seed = right.number_input("Seed", 0, 9999, key="autoencoder.noise_seed")
-    chosen = st.multiselect("Models", ordered, key="autoencoder.denoisers", format_func=title_of)
+    chosen = st.multiselect("Models", ordered, key="autoencoder.denoisers", format_func=shared.title)
     if not chosen:
         st.info("Choose one model or more.")
         return
@@ -47,7 +47,7 @@ def show_noise(names: list[str], image: np.ndarray, title: str) -> None:
     noisy = next(iter(results.values()))[0]
     tiles = [_tile("With noise", noisy, f"{title} with noise")]
     for name, (_, result) in results.items():
-        tiles.append(_tile(short_title(name), result, f"The noisy image reconstructed by {title_of(name)}"))
+        tiles.append(_tile(short_title(name), result, f"The noisy image reconstructed by {shared.title(name)}"))
     show_gallery(tiles)
     st.caption(_explanation(trained))
 
@@ -65,7 +65,8 @@ def _tile(name: str, result: Reconstruction, alt: str) -> Tile:
 
 def _explanation(trained: list[str]) -> str:
     seen = "".join(
-        f"{title_of(name)} was trained with noise of {shared.load_card(name).recipe.denoise:g}. " for name in trained
+        f"{shared.title(name)} was trained with noise of {shared.load_card(name).recipe.denoise:g}. "
+        for name in trained
     )
     return (
         "PSNR and SSIM compare with the image without noise. A short code has no room for noise: it removes some of it, and "

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.generators.autoencoder_runs import SELECTOR_PX, choose_image, offered_images, pick_code, title_of
+from pages.generators.autoencoder_runs import SELECTOR_PX, choose_image, offered_images, pick_code
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery, show_image
 from pneumo.formatting import rate
 from pneumo.generators import directions, latent
@@ -51,7 +51,7 @@ def show_sliders(run: Run, space: Space, code: np.ndarray, title: str) -> None:
         show_image(
             edited,
             f"Image decoded from the edited code; started from {title if start == STARTS[0] else 'the average code'}",
-            f"Decoded by {title_of(run.card.name)}, starting from {what}",
+            f"Decoded by {shared.title(run.card.name)}, starting from {what}",
         )
 
 
@@ -143,7 +143,7 @@ def show_samples(run: Run, space: Space) -> None:
     st.subheader("Random samples", divider="gray")
     shared.keep("autoencoder.seed", 0)
     seed = st.number_input("Seed", 0, 9999, key="autoencoder.seed", width=160)
-    name = title_of(run.card.name)
+    name = shared.title(run.card.name)
     show_image(
         sheets.grid(latent.sample(run, space, SAMPLES, seed), columns=SAMPLES // 2),
         f"{SAMPLES} synthetic radiographs decoded by {name} from random codes",

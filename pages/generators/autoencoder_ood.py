@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.generators.autoencoder_runs import choose_image, pick_model, space_of, title_of
+from pages.generators.autoencoder_runs import choose_image, pick_model, space_of
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo import plots
 from pneumo.formatting import counted, rate
@@ -82,7 +82,7 @@ def show_threshold(run: Run, space: Space, own: float, changed: Changed, title: 
         },
     )
     st.caption(
-        f"{shared.plain(title_of(name))}: mean squared errors of n = {about.n:,} held-out radiographs, and of OOD samples drawn by a program."
+        f"{shared.plain(shared.title(name))}: mean squared errors of n = {about.n:,} held-out radiographs, and of OOD samples drawn by a program."
     )
     st.subheader("The chosen image, altered", divider="gray")
     show_gallery(
@@ -176,7 +176,7 @@ def show_class_auroc(usable: list[str]) -> None:
     st.subheader("As a sign of pneumonia", divider="gray")
     rows = [
         {
-            "model": title_of(name),
+            "model": shared.title(name),
             "trained on": shared.load_card(name).recipe.data.only or "both classes",
             "n": space_of(name).about.n,
             "AUROC": space_of(name).about.class_auroc,

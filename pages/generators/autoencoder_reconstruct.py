@@ -14,7 +14,6 @@ from pages.generators.autoencoder_runs import (
     code_text,
     held_out,
     short_title,
-    title_of,
 )
 from pages.generators.gallery import Tile, show_gallery, show_image
 from pneumo.formatting import listed, score
@@ -22,7 +21,7 @@ from pneumo.generators import reconstruction
 from pneumo.generators.reconstruction import Reconstruction
 from pneumo.images import sheets
 from pneumo.images.overlays import heat_image
-from pneumo.inference import examples
+from pneumo.inference import dataset_audit, examples
 
 VIEWS = ("Reconstruction", "Error")
 BRIGHTEST = 1 / 3  # of the grey scale: an error that is shown brightest
@@ -34,6 +33,14 @@ RESULTS = "autoencoder.results"  # session_state: digest of the image, and its r
 @shared.guarded
 def show_reconstructions(names: list[str]) -> None:
     image, title = choose_image(names, preview=False)
+    show_models(names, image, title)
+    st.subheader("Nine originals and their reconstructions", divider="gray")
+    show_nine(names)
+
+
+@st.fragment
+@shared.guarded
+def show_models(names: list[str], image: np.ndarray, title: str) -> None:
     shared.keep("autoencoder.view", VIEWS[0], VIEWS)
     view = st.segmented_control("Show", VIEWS, key="autoencoder.view", required=True)
     left, right = st.columns([2, 5], gap="large")
@@ -51,8 +58,6 @@ def show_reconstructions(names: list[str]) -> None:
         "PSNR and SSIM are of this image alone; Code size has their means over held-out radiographs. "
         + _trained_on(names)
     )
-    st.subheader("Nine originals and their reconstructions", divider="gray")
-    show_nine(names)
 
 
 def _result(name: str, image: np.ndarray) -> Reconstruction:
@@ -71,7 +76,7 @@ def _result(name: str, image: np.ndarray) -> Reconstruction:
 def _tile(name: str, result: Reconstruction, view: str) -> Tile:
     return Tile(
         result.result if view == VIEWS[0] else heat_image(result.error / BRIGHTEST),
-        f"{view} by {title_of(name)}",
+        f"{view} by {shared.title(name)}",
         (
             short_title(name),
             code_text(reconstruction.code_size(shared.load_run(name))),
@@ -98,13 +103,13 @@ def _trained_on(names: list[str]) -> str:
 @shared.guarded
 def show_nine(names: list[str]) -> None:
     shared.keep("autoencoder.nine", names[0], names)
-    run = shared.load_run(st.selectbox("Model", names, key="autoencoder.nine", format_func=title_of, width=SELECTOR_PX))
+    name = st.selectbox("Model", names, key="autoencoder.nine", format_func=shared.title, width=SELECTOR_PX)
     real, images = _nine_images(names)
-    results = [reconstruction.reconstruct(run, each) for each in images]
+    results = _reconstructed(name, shared.load_card(name).weights.sha256, dataset_audit.named_source(), images)
     rows = np.stack([each.original for each in results] + [each.result for each in results])
     show_image(
         sheets.grid(rows, columns=len(results)),
-        f"Above, {len(results)} originals; below each, its reconstruction by {title_of(run.card.name)}",
+        f"Above, {len(results)} originals; below each, its reconstruction by {shared.title(name)}",
     )
     st.caption(
         f"Top row: {'held-out radiographs' if real else 'phantoms, which no autoencoder here was trained on'}. Bottom row: "
@@ -113,6 +118,17 @@ def show_nine(names: list[str]) -> None:
     )
 
 
+@st.cache_resource(show_spinner=False, max_entries=32)
+def _reconstructed(name: str, weights: str, source: str | None, _images: list[np.ndarray]) -> list[Reconstruction]:
+    """The same nine for everyone. weights, source: the cache's key beside the name."""
+    return [reconstruction.reconstruct(shared.load_run(name), each) for each in _images]
+
+
 def _nine_images(names: list[str]) -> tuple[bool, list[np.ndarray]]:
     real = list(held_out(names).values())
-    return (True, real[:NINE]) if real else (False, examples.phantom_images(NINE))
+    return (True, real[:NINE]) if real else (False, _phantoms())
+
+
+@st.cache_resource(show_spinner=False)
+def _phantoms() -> list[np.ndarray]:
+    return examples.phantom_images(NINE)

@@ -8,12 +8,14 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
+from pages.clinic.diagnose_input import READ
 from pages.generators.gallery import show_image
 from pneumo import runs
 from pneumo.formatting import counted
 from pneumo.generators import latent
 from pneumo.generators.latent import Space
 from pneumo.inference import dataset_audit, examples, latent_map
+from pneumo.inference.examples import Example
 from pneumo.runs import Run, names
 from pneumo.schema import CLASS_NAMES, PneumoError
 
@@ -22,7 +24,6 @@ OWN = "autoencoder.own"  # session_state: name and bytes of the visitor's file, 
 PREFERRED = "bottleneck_32"  # short enough to be a code, long enough to see a chest
 HELD_OUT = 5  # radiographs of either class offered where the data folder is at hand
 PREVIEW_PX, SELECTOR_PX = 96, 400
-FILE_TYPES = ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "dcm", "dicom")
 
 
 # --- runs -------------------------------------------------------------------------------------------------
@@ -44,11 +45,6 @@ def _order(name: str) -> tuple[bool, str, bool, int, str]:
     card = shared.load_card(name)
     code = int(card.model_args.get("code", 0))
     return (code == 0, card.model, bool(card.recipe.denoise), code, name)
-
-
-def title_of(name: str) -> str:
-    """ "Bottleneck autoencoder, code of 32"."""
-    return names.name_of(shared.load_card(name))
 
 
 def short_title(name: str) -> str:
@@ -79,7 +75,7 @@ def pick_model(key: str, usable: list[str], all_names: list[str]) -> str:
         st.info(f"No code has been measured yet. Run `python -m pneumo latent {all_names[0]} --data FOLDER --save`.")
         st.stop()
     shared.keep(key, PREFERRED if PREFERRED in usable else usable[0], usable)
-    return st.selectbox("Model", usable, key=key, format_func=title_of, width=SELECTOR_PX)
+    return st.selectbox("Model", usable, key=key, format_func=shared.title, width=SELECTOR_PX)
 
 
 def pick_code(key: str, all_names: list[str]) -> tuple[Run, Space]:
@@ -97,7 +93,7 @@ def choose_image(all_names: list[str], *, preview: bool = True) -> tuple[np.ndar
     offered = offered_images(all_names)
     small, left, right = st.columns([1, 3, 4], gap="medium") if preview else (None, *st.columns(2, gap="medium"))
     with right:
-        upload = st.file_uploader("Or upload your own", FILE_TYPES, key=UPLOAD, on_change=_take_upload)
+        upload = st.file_uploader("Or upload your own", READ, key=UPLOAD, on_change=_take_upload)
     own = st.session_state.get(OWN)
     shared.keep(IMAGE, next(iter(offered)), offered)
     title = left.selectbox("Image", list(offered), key=IMAGE, disabled=own is not None)
@@ -123,8 +119,13 @@ def choose_image(all_names: list[str], *, preview: bool = True) -> tuple[np.ndar
 
 
 def offered_images(all_names: list[str]) -> dict[str, np.ndarray]:
-    """By what they are called: radiographs where their folder is at hand, samples of a GAN, phantoms."""
-    return held_out(all_names) | _generated() | _phantoms()
+    """By what they are called: radiographs where there are any, samples of a GAN, phantoms."""
+    return (
+        held_out(all_names)
+        | _titled("Real case", shared.real_cases())
+        | _titled("Generated radiograph", shared.generated_examples())
+        | _titled("Phantom", shared.phantom_examples())
+    )
 
 
 def held_out(all_names: list[str]) -> dict[str, np.ndarray]:
@@ -140,19 +141,14 @@ def _real(source: str | None, name: str, written_ns: int) -> dict[str, np.ndarra
     return {f"Radiograph {Path(file).stem}, {CLASS_NAMES[label]}": pixels for file, (pixels, label) in images.items()}
 
 
-def _generated() -> dict[str, np.ndarray]:
-    return {
-        f"Generated radiograph {n}, {each.label_name}": examples.read_pixels(each.data, each.name)
-        for n, each in enumerate(shared.generated_examples(), 1)
-    }
+def _titled(kind: str, found: list[Example]) -> dict[str, np.ndarray]:
+    """ "Phantom 1, NORMAL": here nobody has to guess what an image shows."""
+    return {f"{kind} {n}, {each.label_name}": _pixels(each.data, each.name) for n, each in enumerate(found, 1)}
 
 
-@st.cache_resource(show_spinner=False)
-def _phantoms() -> dict[str, np.ndarray]:
-    return {
-        f"Phantom {n}, {each.label_name}": examples.read_pixels(each.data, each.name)
-        for n, each in enumerate(shared.phantom_examples(), 1)
-    }
+@st.cache_data(show_spinner=False, max_entries=64)
+def _pixels(blob: bytes, name: str) -> np.ndarray:
+    return examples.read_pixels(blob, name)
 
 
 def _take_upload() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import shared
-from pages.generators.autoencoder_runs import short_title, space_of, title_of
+from pages.generators.autoencoder_runs import short_title, space_of
 from pneumo import plots
 from pneumo.formatting import listed, score, with_interval
 from pneumo.generators.latent import Latent, Mean
@@ -66,14 +66,15 @@ def _conclusion(short: dict[str, Latent]) -> str:
     first, last = (choose(short, key=lambda name: short[name].code_size) for choose in (min, max))
     sentence = (
         f"With {short[first].code_size} numbers a radiograph is reconstructed at a PSNR of {score(short[first].model.psnr.value, 1)} dB "
-        f"({title_of(first)}), with {short[last].code_size} at {score(short[last].model.psnr.value, 1)} dB ({title_of(last)}). "
+        f"({shared.title(first)}), with {short[last].code_size} at {score(short[last].model.psnr.value, 1)} dB ({shared.title(last)}). "
         if short[first].code_size < short[last].code_size
         else ""
     )
     ahead = [name for name, about in short.items() if about.jpeg and about.jpeg.psnr.value > about.model.psnr.value]
+    beaten = listed([short_title(name) for name in ahead])
     return sentence + (
-        f"JPEG of the same size has the higher PSNR than {listed([short_title(name) for name in ahead]) or 'none of them'}. "
-        "But JPEG knows nothing about chests, and there is no image between two JPEG files."
+        f"JPEG of the same size has a {f'higher PSNR than {beaten}' if ahead else 'lower PSNR than all of them'}. "
+        "JPEG knows nothing about chests: there is no image between two JPEG files."
     )
 
 
@@ -87,7 +88,7 @@ def _show_long_code(name: str, about: Latent) -> None:
         config=PLAIN_CHART,
     )
     right.markdown(
-        f"**{shared.plain(title_of(name))}** has the architecture of the course project. It turns a grey radiograph of {grey:,} pixels, given as "
+        f"**{shared.plain(shared.title(name))}** has the architecture of the course project. It turns a grey radiograph of {grey:,} pixels, given as "
         f"{about.input_size:,} numbers in three equal channels, into a code of **{about.code_size:,}** numbers. Its PSNR on held-out "
         f"radiographs is {_mean(about.model.psnr, 1)} dB (n = {about.n:,}). That says little: nothing is compressed, so the network "
         "need not understand anything. It was meant to generate synthetic radiographs. But without a bottleneck hardly any of the "

@@ -10,7 +10,7 @@ from pages.generators.gan_quality import show_quality
 from pages.generators.gan_samples import show_samples
 from pages.generators.gan_training import show_training
 from pneumo import runs
-from pneumo.runs import Run, names
+from pneumo.runs import Run
 
 SECTIONS = {  # only the open one is computed
     "Samples": show_samples,
@@ -45,10 +45,7 @@ def choose_run() -> Run:
         st.stop()
     known.sort(key=lambda name: (-shared.load_card(name).image.size, name))
     shared.keep(RUN, known[0], known)
-    chosen = st.selectbox(
-        "Model", known, key=RUN, format_func=lambda name: names.name_of(shared.load_card(name)), width=400
-    )
-    return shared.load_run(chosen)
+    return shared.load_run(st.selectbox("Model", known, key=RUN, format_func=shared.title, width=400))
 
 
 main()

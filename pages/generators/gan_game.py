@@ -15,7 +15,7 @@ from pneumo.runs import Run
 from pneumo.schema import PneumoError
 
 DEAL, CALLED, ROUND = "gan.deal", "gan.called", "gan.round"
-FETCHED = "gan.fetched"
+FETCHED = "gan.fetched"  # whether this visitor asked for radiographs of the hub
 REAL_CANDIDATES = 40  # held-out radiographs among which the game chooses
 IMAGE_PX = 260
 ONE, MANY = {"radiographs": "real", "phantoms": "phantom"}, {"radiographs": "real images", "phantoms": "phantoms"}
@@ -39,16 +39,30 @@ def show_game(run: Run) -> None:
 
 
 def _held_out() -> list[tuple[np.ndarray, int]]:
-    """Radiographs of patients no model here was trained on: fetched from the hub, or from the folder; else none."""
-    if FETCHED in st.session_state:
-        return st.session_state[FETCHED]
+    """Radiographs of patients no model here was trained on, with their class: from the folder or the hub; else none."""
+    at_hand = _from_folder()
+    if not at_hand and (st.session_state.get(FETCHED) or shared.real_cases()):
+        try:
+            return _from_hub()
+        except PneumoError:
+            return []  # reached before, but not now: the game goes on with phantoms
+    return at_hand
+
+
+def _from_folder() -> list[tuple[np.ndarray, int]]:
     try:
         known = shared.load_predictions(runs.default_name()).split("test")
     except PneumoError:
-        return []  # without a default run nothing says which radiographs are held out; the game goes on with phantoms
+        return []  # without a default run nothing says which radiographs are held out
     order = np.random.default_rng(st.session_state[ROUND]).permutation(len(known.names))[:REAL_CANDIDATES]
     labels = dict(zip(known.names[order].tolist(), known.labels[order].tolist(), strict=True))
     return [(pixels, labels[name]) for name, pixels in dataset_audit.case_images(list(labels)).items()]
+
+
+@st.cache_resource(show_spinner="Loading radiographs ...")
+def _from_hub() -> list[tuple[np.ndarray, int]]:
+    """Of the public test set, for all visitors. PneumoError where the hub cannot be reached, which is not kept."""
+    return [(examples.read_pixels(each.data, each.name), each.label) for each in examples.hub_examples(REAL_CANDIDATES)]
 
 
 # --- playing ----------------------------------------------------------------------------------------------
@@ -96,12 +110,11 @@ def _show_easy_version() -> None:
 def _fetch() -> None:
     """Starts again with radiographs from the hub, or says why there are none."""
     try:
-        with st.spinner("Loading radiographs ..."):
-            cases = examples.hub_examples(REAL_CANDIDATES)
-            st.session_state[FETCHED] = [(examples.read_pixels(each.data, each.name), each.label) for each in cases]
+        _from_hub()
     except PneumoError as error:
         st.warning(f"No radiographs were loaded: {shared.plain(str(error))}", icon=":material/cloud_off:")
         return
+    st.session_state[FETCHED] = True
     _again()
     st.rerun()
 

@@ -13,7 +13,7 @@ from pneumo import runs
 from pneumo.generators import memorisation, quality
 from pneumo.generators.memorisation import Neighbour
 from pneumo.inference import dataset_audit
-from pneumo.runs import Run, names
+from pneumo.runs import Run
 from pneumo.schema import PneumoError
 
 NEAREST = 5
@@ -86,7 +86,7 @@ def _show_by_features(source: str, run: Run, image: np.ndarray, result: quality.
             )
             bar.empty()
     near = memorisation.neighbours(place.result, image, NEAREST, encoder)
-    where = f"in the features of {shared.plain(names.name_of(encoder.card))}"
+    where = f"in the features of {shared.plain(shared.title(encoder.card.name))}"
     _show_row(where, near, result and result.memory.feature.held_out, 2)
 
 

@@ -9,7 +9,7 @@ from pneumo import runs
 from pneumo.formatting import listed, probability, rate, score, with_interval
 from pneumo.generators import quality
 from pneumo.generators.quality import Quality
-from pneumo.runs import Run, names
+from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES
 
 METRICS = {  # by the field of `quality.Distances`; ↓: lower is better, ↑: higher is better
@@ -36,10 +36,6 @@ def show_quality(run: Run) -> None:
         show_transfer(result)
 
 
-def _title(name: str) -> str:
-    return names.name_of(shared.load_card(name))
-
-
 def _known(name: str) -> str:
     """What a GAN was trained on, and so compared with: "NORMAL and PNEUMONIA", or one class alone."""
     only = shared.load_card(name).recipe.data.only
@@ -49,7 +45,7 @@ def _known(name: str) -> str:
 def _conclusion(name: str, result: Quality) -> str:
     near = result.distances
     return (
-        f"**{shared.plain(_title(name))}**: Fréchet distance {score(near.frechet.mean, 1)} from real radiographs, where real ones are "
+        f"**{shared.plain(shared.title(name))}**: Fréchet distance {score(near.frechet.mean, 1)} from real radiographs, where real ones are "
         f"{score(near.frechet_floor, 1)} from each other ({_known(name)}, n = {near.n:,})."
     )
 
@@ -63,7 +59,7 @@ def show_distances(result: dict[str, Quality]) -> None:
             rows.append(
                 {
                     "metric": METRICS[field_name],
-                    "model": _title(name),
+                    "model": shared.title(name),
                     "generated": quality.told(value, places),
                     "real against real": score(floor, places),
                     "n": each.distances.n,
@@ -73,16 +69,11 @@ def show_distances(result: dict[str, Quality]) -> None:
     one = next(iter(result.values()))
     st.caption(
         "↓: lower is better, ↑: higher is better. **Precision**: proportion of samples among the real radiographs; **recall**: proportion of real "
-        f"radiographs among the samples. Measured in the features of {shared.plain(_title_or_name(one.encoder))}, with as many samples as held-out radiographs (n) of the classes that the model "
+        f"radiographs among the samples. Measured in the features of {shared.plain(shared.title(one.encoder))}, with as many samples as held-out radiographs (n) of the classes that the model "
         f"knows: models of different classes cannot be compared. Mean (lowest to highest) of {one.seeds} seeds. Real against real compares training with "
         "held-out radiographs and is the best that can be expected. Distances in the features of another network are not comparable. A kernel "
         "distance near zero can be negative by chance."
     )
-
-
-def _title_or_name(name: str) -> str:
-    """A run that was deleted since it measured something keeps its own name."""
-    return _title(name) if name in runs.available() else name
 
 
 def show_memory(result: dict[str, Quality]) -> None:
@@ -90,7 +81,7 @@ def show_memory(result: dict[str, Quality]) -> None:
     st.markdown("Median distance to the nearest training radiograph.")
     rows = [
         {
-            "model": _title(name),
+            "model": shared.title(name),
             "compared in": title,
             "generated": quality.told(near.generated, places),
             "held-out": with_interval(
@@ -102,7 +93,7 @@ def show_memory(result: dict[str, Quality]) -> None:
         for title, near, places in (("pixels (0 to 1)", each.memory.pixel, 4), ("features", each.memory.feature, 2))
     ]
     st.dataframe(rows, hide_index=True, key="gan.memory")
-    copies = "; ".join(f"{_title(name)} {rate(each.memory.copies.mean)}" for name, each in result.items())
+    copies = "; ".join(f"{shared.title(name)} {rate(each.memory.copies.mean)}" for name, each in result.items())
     st.caption(
         "A generator that had memorised radiographs would be closer to them than held-out radiographs are. Proportion of samples that "
         f"are closer in pixels than 99% of held-out radiographs: {shared.plain(copies)}. Smooth, average images are closer without being copies. "
@@ -115,7 +106,7 @@ def show_classes(result: dict[str, Quality]) -> None:
     st.subheader("Does a sample show the class asked for?", divider="gray")
     rows = [
         {
-            "model": _title(name),
+            "model": shared.title(name),
             "class asked for": a.wanted,
             "classified as asked": f"{rate(a.agreed.mean)} ({rate(a.agreed.low)} to {rate(a.agreed.high)})",
             "median probability of PNEUMONIA": probability(a.probability.mean),
@@ -125,7 +116,7 @@ def show_classes(result: dict[str, Quality]) -> None:
         for a in each.asked
     ]
     st.dataframe(rows, hide_index=True, key="gan.asked")
-    readers = listed(list(dict.fromkeys(_title_or_name(each.classifier) for each in result.values())))
+    readers = listed(list(dict.fromkeys(shared.title(each.classifier) for each in result.values())))
     st.caption(f"Classified by {shared.plain(readers)}. In brackets: lowest to highest of the seeds.")
 
 
@@ -133,7 +124,7 @@ def show_transfer(result: dict[str, Quality]) -> None:
     """What a classifier learns from samples."""
     rows = [
         {
-            "model": _title(name),
+            "model": shared.title(name),
             "trained on": c.trained_on,
             "tested on": c.tested_on,
             "AUROC": with_interval(c.auroc, c.ci95, score),

@@ -11,7 +11,7 @@ from pages.generators.gan_neighbours import show_neighbours
 from pneumo.formatting import rate
 from pneumo.generators import directions, sampling
 from pneumo.images import sheets
-from pneumo.runs import Run, names
+from pneumo.runs import Run
 
 SHOWN = 16
 DIRECTIONS, REACH = 4, 4.0  # sliders, and how far they go in standard deviations
@@ -40,7 +40,7 @@ def show_samples(run: Run) -> None:
         SMALL_TILE_PX,
     )
     st.caption(
-        f"{SHOWN} samples of {wanted} by {shared.plain(names.name_of(run.card))}, {run.card.image.size} x {run.card.image.size} pixels."
+        f"{SHOWN} samples of {wanted} by {shared.plain(shared.title(run.card.name))}, {run.card.image.size} x {run.card.image.size} pixels."
     )
     st.download_button(
         "Download samples (PNG)",

@@ -13,7 +13,7 @@ from pneumo import plots, runs
 from pneumo.formatting import counted
 from pneumo.generators import sampling
 from pneumo.images import sheets
-from pneumo.runs import Run, names
+from pneumo.runs import Run
 
 OTHER, EPOCH = "gan.other", "gan.epoch"
 PLAYING, TICKED = "gan.playing", "gan.ticked"
@@ -32,7 +32,7 @@ def show_training(run: Run) -> None:
         index=None,
         key=OTHER,
         placeholder="no other model",
-        format_func=_title,
+        format_func=shared.title,
         width=400,
     )
     shown = [run.card.name, *([other] if other else [])]
@@ -47,10 +47,6 @@ def show_training(run: Run) -> None:
         "and wrong about held-out ones has memorised the training images. **Spread** is the standard deviation between samples. "
         "If it falls to zero, the generator makes the same image every time (mode collapse)."
     )
-
-
-def _title(name: str) -> str:
-    return names.name_of(shared.load_card(name))
 
 
 @st.cache_resource(show_spinner=False, max_entries=16)
@@ -89,7 +85,7 @@ def _show_buttons(epochs: list[int]) -> None:
 def _show_moment(name: str, images: dict[int, np.ndarray], epoch: int, *, wide: bool) -> None:
     """A training at an epoch: the last samples kept by then, and its curves."""
     at = max((each for each in images if each <= epoch), default=min(images, default=0))
-    card, title = shared.load_card(name), _title(name)
+    card, title = shared.load_card(name), shared.title(name)
     left, right = st.columns(2, gap="large") if wide else (st.container(), st.container())
     if images:
         with left:

@@ -37,7 +37,9 @@ def run(options: argparse.Namespace) -> int:
     else:
         space = latent.read(run.folder)
     if space is None:
-        raise PneumoError(f"nothing was measured of {run.card.name!r} yet; add --data SOURCE, and --save to keep it")
+        raise PneumoError(
+            f"run {run.card.name!r} was not measured yet; add --data SOURCE, and --save to keep the results"
+        )
     if options.save:
         latent.save(run.folder, space)
     if options.json:

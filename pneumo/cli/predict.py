@@ -22,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--override-input-check",
         action="store_true",
-        help="give a label even where the input check does not recognise a chest radiograph; the output says so",
+        help="give a label even to images that the input check refuses; the output says so",
     )
     add_json(parser)
 

@@ -7,20 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from pneumo.formatting import probability, rate, score, with_interval
+from pneumo.formatting import METRICS, metric, probability
 from pneumo.schema import Metrics
-
-METRICS = {  # field of Metrics: (title, how it is written)
-    "accuracy": ("accuracy", rate),
-    "sensitivity": ("sensitivity", rate),
-    "specificity": ("specificity", rate),
-    "precision": ("precision", rate),
-    "f1": ("F1", score),
-    "auroc": ("AUROC", score),
-    "auprc": ("AUPRC", score),
-    "brier": ("Brier score", score),
-    "ece": ("ECE", score),
-}
 
 
 def print_json(value: Any) -> None:
@@ -36,9 +24,9 @@ def print_metrics(title: str, metrics: Metrics) -> None:
         f"{title}: n = {metrics.n:,} images of {metrics.patients:,} patients, "
         f"threshold {probability(metrics.threshold)}, 95% intervals in brackets"
     )
-    for name, (word, write) in METRICS.items():
-        print(f"  {word:<12} {with_interval(getattr(metrics, name), metrics.ci95.get(name), write)}")
-    print("  confusion    " + ", ".join(f"{name.upper()} {count:,}" for name, count in metrics.confusion.items()))
+    for name, (title, _) in METRICS.items():
+        print(f"  {title:<18} {metric(metrics, name)}")
+    print("  Confusion matrix   " + ", ".join(f"{name.upper()} {count:,}" for name, count in metrics.confusion.items()))
 
 
 def print_unreadable(errors: dict[str, str]) -> None:

@@ -57,7 +57,7 @@ def _print_result(result: Any, point: Any) -> None:
             f"  {row.corruption:<15} {row.severity}  AUROC {score(row.auroc, 4)} (loss {row.auroc_lost:+.4f})  "
             f"sensitivity {rate(row.sensitivity):>6}  specificity {rate(row.specificity):>6}"
         )
-    print(f"threshold with the best mean over all of them: {probability(result.best_threshold)}")
+    print(f"threshold that does best over all corruptions: {probability(result.best_threshold)}")
     if point:
         print(
             f"adopted threshold {probability(point.threshold)}: sensitivity {rate(point.sensitivity)}, "

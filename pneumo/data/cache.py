@@ -106,8 +106,8 @@ def _decoding() -> str:
 def statements(source: str) -> str:
     """Python source as what it does: without comments, docstrings and layout.
 
-    A version number raised by hand would be forgotten one day, and a cache that is wrong goes unnoticed; images that are
-    decoded once more after a renaming cost a minute.
+    A version number raised by hand would be forgotten one day, and a wrong cache goes unnoticed; a set that is decoded once
+    more after a renaming does no harm.
     """
     tree = ast.parse(source)
     for node in ast.walk(tree):

@@ -12,16 +12,16 @@ from pneumo.data.dataset import DataSet
 from pneumo.formatting import nearest
 from pneumo.schema import PneumoError
 
-EXPOSURES = 4  # clusters of grey-level statistics: enough to part dark, bright, flat and framed pictures
+EXPOSURES = 4  # clusters of grey-level statistics: enough to separate dark, bright, flat and framed images
 
 
 def leave_out(
     dataset: DataSet, resized: np.ndarray, splits: dict[str, np.ndarray], cluster: str
 ) -> dict[str, np.ndarray]:
-    """The parts without a cluster in training and validation, and the cluster as "left_out".
+    """The splits without a cluster in training and validation, and the cluster as "left_out".
 
     A cluster of one class is joined there by the validation images of the other class, so that there is something to tell
-    it from. Whole images move, not patients: what is asked is whether a kind of picture can be told that was never seen.
+    it from. Whole images move, not patients: the question is whether a kind of image can be classified that was never seen.
     Raises PneumoError for a cluster nothing belongs to.
     """
     used = np.concatenate([splits["train"], splits["validation"]])
@@ -58,7 +58,7 @@ def clusters(dataset: DataSet, resized: np.ndarray, indices: np.ndarray) -> dict
 def grey_statistics(resized: np.ndarray) -> np.ndarray:
     """(N, 8) float64: mean, deviation, five percentiles and the frame's mean, the signature of exposure and collimation.
 
-    squares: (N, S, S) uint8.
+    resized: (N, S, S) uint8.
     """
     flat = resized.reshape(len(resized), -1)
     margin = max(1, resized.shape[-1] // 20)

@@ -25,7 +25,7 @@ GUANGZHOU_NAME = re.compile(r"(person\d+_(?:bacteria|virus)_|IM-\d+-)")
 class Item:
     """One labelled radiograph. label: 0 NORMAL, 1 PNEUMONIA. split: "" where the source has none.
 
-    digest identifies the content: equal digests are the same picture.
+    digest identifies the content: equal digests are the same image.
     """
 
     name: str

@@ -77,7 +77,7 @@ def open_hub(identifier: str) -> DataSet:
 
 
 def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
-    """The hub set's parts by name, images undecoded so that every byte passes through `radiograph`."""
+    """The hub set's splits by name, images undecoded so that every byte passes through `radiograph`."""
     import datasets  # slow to import, and only the hub needs it
 
     try:

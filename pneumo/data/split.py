@@ -64,10 +64,10 @@ def splits_as_trained(
 def split_patients(dataset: DataSet, spec: DataSpec) -> dict[str, np.ndarray]:
     """Indices (int64, ascending) for training, validation and the internal test, whole patients each.
 
-    Patients who share an identical picture stay together. Within each stratum (NORMAL, bacterial, viral)
+    Patients who share an identical image stay together. Within each stratum (NORMAL, bacterial, viral)
     patients are ordered by a hash of their name and split_seed, so a patient's place depends on no
-    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test part is not
-    touched: neither its patients nor anything identical to its pictures is trained on.
+    library's random numbers, not on the order of the files and hardly on the other patients. A source's own test set is not
+    touched: neither its patients nor anything identical to its images is trained on.
     """
     own_test = {key for item in dataset.items if item.split == "test" for key in (item.digest, item.patient)}
     usable = [i for i, item in enumerate(dataset.items) if not {item.digest, item.patient} & own_test]
@@ -103,14 +103,14 @@ def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) 
 
 
 def only(dataset: DataSet, splits: dict[str, np.ndarray], name: str) -> dict[str, np.ndarray]:
-    """The parts with the images of one class alone; unchanged where `name` is empty."""
+    """The splits with the images of one class alone; unchanged where `name` is empty."""
     if not name:
         return splits
     return {split: indices[dataset.labels[indices] == CLASS_NAMES.index(name)] for split, indices in splits.items()}
 
 
 def _patient_groups(items: tuple[Item, ...], usable: list[int]) -> list[list[int]]:
-    """Indices of patients joined by identical pictures: connected components over patients and digests."""
+    """Indices of patients joined by identical images: connected components over patients and digests."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
 
@@ -131,7 +131,7 @@ def _draw(seed: int, patient: str) -> str:
 
 
 def split_digest(dataset: DataSet, splits: dict[str, np.ndarray]) -> str:
-    """sha256 over which picture is in which part: equal digests, equal splits."""
+    """sha256 over which image is in which split: equal digests, equal splits."""
     lines = sorted(f"{split} {dataset.items[i].digest}" for split, indices in splits.items() for i in indices)
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
@@ -142,7 +142,7 @@ def class_counts(items: tuple[Item, ...], indices: Iterable[int]) -> dict[str, i
 
 
 def count_splits(dataset: DataSet, splits: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
-    """Images per part and class, and patients per part."""
+    """Images per split and class, and patients per split."""
     images = {split: class_counts(dataset.items, indices) for split, indices in splits.items()}
     patients = {split: len({dataset.items[i].patient for i in indices}) for split, indices in splits.items()}
     return images, patients

@@ -1,4 +1,4 @@
-"""Real or generated? Twenty pictures in ten pairs for a visitor who takes the discriminator's place."""
+"""Real or generated? Twenty images in ten pairs for a visitor who takes the discriminator's place."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PAIRS = 10
 
 @dataclass(frozen=True, eq=False)
 class Deal:
-    """pictures: (20, S, S) uint8, two after each other are a pair. generated: (20,) bool. verdicts: (20,) the
+    """images: (20, S, S) uint8, two after each other are a pair. generated: (20,) bool. verdicts: (20,) the
     discriminator's probability of "real". real: what the others are, "radiographs" or "phantoms"."""
 
     images: np.ndarray
@@ -41,7 +41,7 @@ class Score:
 
 
 def deal(gan: Run, seed: int, real: Sequence[tuple[np.ndarray, int]]) -> Deal:
-    """Ten generated and ten real pictures in an order drawn by the seed.
+    """Ten generated and ten real images in an order drawn by the seed.
 
     real: (pixels (H, W) uint8, class) of radiographs the GAN was not trained on; with fewer than ten, phantoms stand in.
     """

@@ -36,7 +36,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How near pictures given back are to the originals. psnr in dB, ssim up to 1."""
+    """How near reconstructions are to the originals. psnr in dB, ssim up to 1."""
 
     psnr: Mean
     ssim: Mean
@@ -44,7 +44,7 @@ class Fidelity:
 
 @dataclass(frozen=True)
 class Gain:
-    """How much nearer than principal components of the same size, picture by picture."""
+    """How much nearer than principal components of the same size, image by image."""
 
     psnr: Mean
     ssim: Mean
@@ -52,7 +52,7 @@ class Gain:
 
 @dataclass(frozen=True)
 class OodErrors:
-    """Pictures that are no radiographs: their mean squared errors, and how well the error tells them from radiographs."""
+    """Images that are no radiographs: their mean squared errors, and how well the error separates them from radiographs."""
 
     errors: tuple[float, ...]
     auroc: float
@@ -62,7 +62,7 @@ class OodErrors:
 class Latent:
     """latent.json. pca, jpeg: of the same size and of the same bytes; None where the code is too long for a comparison.
 
-    names: the held-out radiographs, in the order of the arrays. class_auroc: how well the error tells PNEUMONIA from NORMAL.
+    names: the held-out radiographs, in the order of the arrays. class_auroc: how well the error separates PNEUMONIA from NORMAL.
     """
 
     weights_sha256: str
@@ -148,10 +148,10 @@ def between(run: Run, first: np.ndarray, second: np.ndarray, steps: int) -> np.n
 
 
 def sample(run: Run, space: Space, count: int, seed: int) -> np.ndarray:
-    """(count, S, S) uint8: pictures of drawn codes.
+    """(count, S, S) uint8: images of drawn codes.
 
     A variational autoencoder is trained so that codes are standard normal; for a plain one a normal distribution is laid
-    over the codes of its training pictures afterwards.
+    over the codes of its training images afterwards.
     """
     noise = np.random.default_rng(seed).standard_normal((count, len(space.mean))).astype(np.float32)
     return reconstruction.decode(run, noise if is_variational(run) else space.mean + noise @ space.spread.T)
@@ -163,7 +163,7 @@ def is_variational(run: Run) -> bool:
 
 
 def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[Reconstruction, Reconstruction]:
-    """A picture with noise, and what an autoencoder makes of it, each compared with the clean one.
+    """An image with noise, and what an autoencoder makes of it, each compared with the clean one.
 
     strength: standard deviation of the noise in units of full scale, 0 to MAX_NOISE.
     """
@@ -177,7 +177,7 @@ def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[R
 
 
 def thumbnails(run: Run, space: Space, side_px: int) -> np.ndarray:
-    """(N, side, side) uint8: the held-out radiographs as their codes give them back; no picture of a patient is kept."""
+    """(N, side, side) uint8: the held-out radiographs reconstructed from their codes; no image of a patient is kept."""
     out = []
     for start in range(0, space.about.n, sampling.BATCH):
         images = reconstruction.decode(run, space.codes[start : start + sampling.BATCH].astype(np.float32))
@@ -188,7 +188,7 @@ def thumbnails(run: Run, space: Space, side_px: int) -> np.ndarray:
 
 
 def ood_images() -> dict[str, list[np.ndarray]]:
-    """The drawn pictures behind `Latent.odd`, in the same order: (H, W) uint8 by kind."""
+    """The drawn images behind `Latent.ood`, in the same order: (H, W) uint8 by kind."""
     kinds: dict[str, list[np.ndarray]] = {}
     for each in ood_samples.drawn():
         kinds.setdefault(each.kind, []).append(each.pixels)
@@ -211,7 +211,7 @@ def card_sections(folder: Path) -> list[Section]:
         rows.append(f"| gain over components | {_told(about.gain.psnr, 2)} | {_told(about.gain.ssim, 3)} |")
     text = (
         f"Means over n = {about.n:,} held-out radiographs of {about.patients} patients (validation and internal test), 95% intervals over patients. "
-        f"A picture of {about.input_size:,} numbers passes through {about.code_size:,}.\n\n"
+        f"An image of {about.input_size:,} numbers is compressed to {about.code_size:,}.\n\n"
         "| | PSNR, dB | SSIM |\n| --- | --- | --- |\n" + "\n".join(rows)
     )
     return [Section("Results", text)]

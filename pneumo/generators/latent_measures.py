@@ -18,9 +18,9 @@ from pneumo.runs import Run, forward, measured
 from pneumo.schema import CLASS_NAMES, Progress
 
 BYTES_A_NUMBER = 2  # of a code, as float16
-EFFECT_SIDE_PX = 32  # what a direction does to a picture is measured on small ones
+EFFECT_SIDE_PX = 32  # what a direction does to an image is measured on small ones
 STEP = 0.5  # standard deviations to either side, to see what a number of the code does
-MAP_NUMBERS = 32  # of the strongest directions; the others move no picture visibly
+MAP_NUMBERS = 32  # of the strongest directions; the others change no image visibly
 JPEG_SIDES_PX = (128, 96, 64, 48, 32, 24, 16, 8)
 
 
@@ -80,7 +80,7 @@ def _closeness(resized: np.ndarray, results: np.ndarray) -> tuple[np.ndarray, np
 
 
 def _by_components(train: np.ndarray, resized: np.ndarray, count: int) -> np.ndarray:
-    """(N, S, S) float32: what principal components of the training pictures give back."""
+    """(N, S, S) float32: reconstructions from principal components of the training images."""
     flat = train.reshape(len(train), -1).astype(np.float32) / 255
     result = PCA(min(count, *flat.shape), svd_solver="randomized", random_state=0).fit(flat)
     wanted = resized.reshape(len(resized), -1).astype(np.float32) / 255
@@ -93,7 +93,7 @@ def _by_jpeg(resized: np.ndarray, limit: int) -> np.ndarray:
 
 
 def jpeg_within(resized_image: np.ndarray, limit: int) -> np.ndarray:
-    """(S, S) uint8: a picture through JPEG, with the nearest of all sizes and qualities whose coded data fit into `limit` bytes.
+    """(S, S) uint8: an image through JPEG, with the nearest of all sizes and qualities whose coded data fit into `limit` bytes.
 
     Headers and tables are not counted, as the weights of an autoencoder are not: both sides know them. Where none
     fits, the nearest of those that do not.
@@ -121,7 +121,7 @@ def _jpeg(image: Image.Image, quality: int) -> bytes:
 
 
 def _coded_bytes(blob: bytes) -> int:
-    """Bytes after the header of the scan: what JPEG needs for the picture itself."""
+    """Bytes after the header of the scan: what JPEG needs for the image itself."""
     start = blob.index(b"\xff\xda")
     return len(blob) - start - 2 - int.from_bytes(blob[start + 2 : start + 4], "big") - 2  # without the end mark
 
@@ -131,7 +131,7 @@ def _fidelity(values: tuple[np.ndarray, np.ndarray], patients: np.ndarray, kind:
 
 
 def mean_by_patient(values: np.ndarray, patients: np.ndarray) -> Mean:
-    """Mean of (N,) values; the interval from drawing patients again, with all their pictures."""
+    """Mean of (N,) values; the interval from drawing patients again, with all their images."""
     drawn = [values[rows].mean() for rows in resampling.patient_draws(patients, seed=0)]
     return Mean(float(values.mean()), resampling.interval(drawn))
 
@@ -162,7 +162,7 @@ def _space(run: Run, train: np.ndarray, labels: np.ndarray, held_out: np.ndarray
 
 
 def _effect(run: Run, mean: np.ndarray) -> np.ndarray:
-    """(pixels, K): how pictures change with each number of the code, around the mean code."""
+    """(pixels, K): how images change with each number of the code, around the mean code."""
     steps = STEP * np.eye(len(mean), dtype=np.float32)
     up, down = (reconstruction.decode(run, mean + sign * steps).astype(np.float32) for sign in (1, -1))
     factor = max(1, up.shape[1] // EFFECT_SIDE_PX)
@@ -172,7 +172,7 @@ def _effect(run: Run, mean: np.ndarray) -> np.ndarray:
 
 
 def _ood(run: Run, errors: np.ndarray) -> dict[str, OodErrors]:
-    """Pictures that anybody can draw again: those of `oddities.drawn`."""
+    """Images that anybody can draw again: those of `ood_samples.drawn`."""
     result = {}
     for kind, images in latent.ood_images().items():
         resized = transforms.resize_all(images, run.card.image)

@@ -17,7 +17,7 @@ from pneumo.schema import Interval, Progress
 
 @dataclass(frozen=True)
 class Range:
-    """A figure over several seeds: mean, smallest and largest."""
+    """A metric over several seeds: mean, smallest and largest."""
 
     mean: float
     low: float
@@ -26,7 +26,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Near:
-    """Median distance to the nearest training picture: of generated and of held-out radiographs (patients resampled)."""
+    """Median distance to the nearest training image: of generated and of held-out radiographs (patients resampled)."""
 
     generated: Range
     held_out: float
@@ -35,10 +35,10 @@ class Near:
 
 @dataclass(frozen=True)
 class Memory:
-    """Whether a generator has learned pictures by heart; n samples and held-out radiographs.
+    """Whether a generator has memorised training images; n samples and held-out radiographs.
 
     pixel: root mean square difference of grey levels, 0..1, at the generator's size. feature: Euclidean.
-    copies: share of the generated nearer to a training picture than all but one in a hundred of the held-out ones.
+    copies: share of the generated nearer to a training image than all but one in a hundred of the held-out ones.
     """
 
     n: int
@@ -47,11 +47,11 @@ class Memory:
     copies: Range
 
 
-Views = tuple[np.ndarray, np.ndarray]  # the same pictures as squares (N, S, S) uint8 and as features (N, F)
+Views = tuple[np.ndarray, np.ndarray]  # the same images as pixels (N, S, S) uint8 and as features (N, F)
 
 
 def measure_memory(trained: Views, held_out: Views, made: Sequence[Views], patients: Sequence[str]) -> Memory:
-    """made: one pair of views for every seed; patients: of the held-out pictures."""
+    """made: one pair of views for every seed; patients: of the held-out images."""
     pixel, typical = _near(
         *(_flat(each[0]) for each in (trained, held_out)), [_flat(each[0]) for each in made], patients
     )
@@ -69,7 +69,7 @@ def _flat(resized: np.ndarray) -> np.ndarray:
 def _near(
     trained: np.ndarray, held_out: np.ndarray, made: Sequence[np.ndarray], patients: Sequence[str]
 ) -> tuple[Near, list[np.ndarray]]:
-    """The figures, and the distances behind them: of each seed's samples, of the held-out ones last."""
+    """The metrics, and the distances behind them: of each seed's samples, of the held-out ones last."""
     distances = [nearest(trained, each)[0] for each in (*made, held_out)]
     drawn = [np.median(distances[-1][rows]) for rows in resampling.patient_draws(patients, seed=0)]
     medians = [float(np.median(each)) for each in distances]
@@ -89,7 +89,7 @@ def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.nd
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """The training pictures of a GAN: names, squares (N, S, S) uint8, and features (N, F) once they were computed."""
+    """The training images of a GAN: names, resized (N, S, S) uint8, and features (N, F) once they were computed."""
 
     names: tuple[str, ...]
     resized: np.ndarray
@@ -98,7 +98,7 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Neighbour:
-    """A training picture near a sample. square: (S, S) uint8. distance: as in `Memory`."""
+    """A training image near a sample. resized_image: (S, S) uint8. distance: as in `Memory`."""
 
     name: str
     resized_image: np.ndarray
@@ -113,12 +113,12 @@ def training_images(gan: runs.Run, source: str, progress: Progress | None = None
 
 
 def with_features(known: Known, encoder: runs.Run, progress: Progress | None = None) -> Known:
-    """The same with the features of an encoder: a minute on one core for four thousand pictures."""
+    """The same with the features of an encoder: a minute on one core for four thousand images."""
     return replace(known, features=features_of(encoder, known.resized, progress))
 
 
 def neighbours(known: Known, image: np.ndarray, count: int, encoder: runs.Run | None = None) -> list[Neighbour]:
-    """The nearest training pictures of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
+    """The nearest training images of a sample (S, S) uint8: in the features of `encoder`, or in pixels without one."""
     if encoder is None:
         flat = [each.reshape(-1, image.size).astype(np.float32) / 255 for each in (known.resized, image)]
         distances = np.sqrt(np.square(flat[0] - flat[1]).mean(1))

@@ -1,4 +1,4 @@
-"""How good a generator's radiographs are, in figures that need no Inception network.
+"""How good a generator's radiographs are, in metrics that need no Inception network.
 
 Everything is measured in the feature space of a run of ours, and always beside what real radiographs of the same number
 give against real ones: the floor. Held-out radiographs are the run's validation and internal test patients.
@@ -19,6 +19,7 @@ from torchmetrics.image.fid import FrechetInceptionDistance
 from torchmetrics.image.kid import KernelInceptionDistance
 
 from pneumo import data, runs
+from pneumo.formatting import rate, score, with_interval
 from pneumo.generators import sampling
 from pneumo.generators.memorisation import Memory, Range, features_of, measure_memory, range_of
 from pneumo.images import transforms
@@ -29,7 +30,7 @@ from pneumo.schema import CLASS_NAMES, PneumoError, Progress, SyntheticTransfer
 FILE, ENCODER = "quality.json", "resnet18_frozen"  # whose features are compared where nothing else is said
 NEIGHBOURS = 3  # of improved precision and recall, as published
 KID_SUBSETS, KID_SIZE = 50, 200
-FEW = 50  # with fewer pictures a distance between distributions says nothing
+FEW = 50  # with fewer images a distance between distributions says nothing
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Distances:
 
 @dataclass(frozen=True)
 class Asked:
-    """What a classifier makes of samples of one class: its median probability of PNEUMONIA and the share it agrees with."""
+    """How a classifier reads samples of one class: its median probability of PNEUMONIA and the share it agrees with."""
 
     wanted: str
     n: int
@@ -85,7 +86,7 @@ def measure(
     limit: int = 0,
     progress: Progress | None = None,
 ) -> Quality:
-    """All figures. source: the data the GAN was trained on; limit: at most so many pictures of each kind, 0 for all."""
+    """All metrics. source: the data the GAN was trained on; limit: at most so many images of each kind, 0 for all."""
     if encoder.members:
         raise PneumoError(f"{encoder.card.name!r} is an ensemble and has no features; choose a single run")
     trained, held_out, kinds, patients = _real(gan, source, limit)
@@ -100,25 +101,12 @@ def measure(
     sample_features = [features_of(encoder, each) for each in samples]
     known = features_of(encoder, trained)
     report(steps - 1, steps)
-    pairs = [precision_recall(real, each) for each in sample_features]
-    at_best = precision_recall(real, floor)
-    distances = Distances(
-        n=len(real),
-        frechet=range_of([frechet(real, each) for each in sample_features]),
-        frechet_floor=frechet(real, floor),
-        kernel=range_of([kernel(real, each) for each in sample_features]),
-        kernel_floor=kernel(real, floor),
-        precision=range_of([each[0] for each in pairs]),
-        recall=range_of([each[1] for each in pairs]),
-        precision_floor=at_best[0],
-        recall_floor=at_best[1],
-    )
     result = Quality(
         weights_sha256=gan.card.weights.sha256,
         encoder=encoder.card.name,
         classifier=classifier.card.name,
         seeds=seeds,
-        distances=distances,
+        distances=_distances(real, floor, sample_features),
         memory=measure_memory(
             (trained, known), (held_out, real), list(zip(samples, sample_features, strict=True)), patients
         ),
@@ -128,12 +116,28 @@ def measure(
     return result
 
 
+def _distances(real: np.ndarray, floor: np.ndarray, samples: Sequence[np.ndarray]) -> Distances:
+    """Features (N, F) of held-out radiographs, of as many training ones, and of the samples of each seed."""
+    pairs, at_best = [precision_recall(real, each) for each in samples], precision_recall(real, floor)
+    return Distances(
+        n=len(real),
+        frechet=range_of([frechet(real, each) for each in samples]),
+        frechet_floor=frechet(real, floor),
+        kernel=range_of([kernel(real, each) for each in samples]),
+        kernel_floor=kernel(real, floor),
+        precision=range_of([each[0] for each in pairs]),
+        recall=range_of([each[1] for each in pairs]),
+        precision_floor=at_best[0],
+        recall_floor=at_best[1],
+    )
+
+
 def _real(gan: runs.Run, source: str, limit: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str]]:
-    """Training and held-out squares (N, S, S) uint8 at the GAN's size, the held-out ones' classes and patients."""
+    """Training and held-out images (N, S, S) uint8 at the GAN's size, the held-out ones' classes and patients."""
     own, rng = data.open_as_trained(gan.card, source), np.random.default_rng(0)
     chosen = [rng.permutation(own.rows(*names))[: limit or None] for names in (("train",), ("validation", "test"))]
     if min(map(len, chosen)) < FEW:
-        raise PneumoError(f"{source} has {min(map(len, chosen))} pictures to compare with; {FEW} are the least")
+        raise PneumoError(f"{source} has {min(map(len, chosen))} images to compare with; {FEW} are the least")
     train, held_out = chosen
     patients = [own.dataset.items[row].patient for row in held_out]
     return own.resized[train], own.resized[held_out], own.dataset.labels[held_out], patients
@@ -197,7 +201,7 @@ def _share_within(points: np.ndarray, cloud: np.ndarray) -> float:
 
 
 def _asked(gan: runs.Run, classifier: runs.Run, made: Sequence[np.ndarray], kinds: np.ndarray) -> tuple[Asked, ...]:
-    """made: squares (N, S, S) of every seed; kinds: (N,) the class each was asked to be."""
+    """made: samples (N, S, S) uint8 of every seed; kinds: (N,) the class each was asked to be."""
     card, result = classifier.card, []
     chances = [forward.probabilities(classifier, transforms.resize_all(each, card.image)) for each in made]
     for name in sampling.classes(gan):
@@ -239,18 +243,16 @@ def card_sections(folder: Path) -> list[Section]:
         for title, name, _, places in MEASURES
     ]
     rows += [
-        f"| Nearest training picture, {where} | {told(each.generated, places)} | {each.held_out:.{places}f} "
+        f"| Nearest training image, {where} | {told(each.generated, places)} | {each.held_out:.{places}f} "
         f"(95% {each.held_out_ci95.low:.{places}f} to {each.held_out_ci95.high:.{places}f}) |"
         for where, each, places in (("pixels", memory.pixel, 4), ("features", memory.feature, 2))
     ]
     lines = [
-        f"{each.wanted}: {result.classifier} agrees with {each.agreed.mean:.1%} of n = {each.n:,}."
+        f"{each.wanted}: {result.classifier} agrees with {rate(each.agreed.mean)} of n = {each.n:,}."
         for each in result.asked
     ]
     lines += [
-        f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {each.auroc:.3f}"
-        + (f" ({each.ci95.low:.3f} to {each.ci95.high:.3f})" if each.ci95 else "")
-        + f", n = {each.n:,}."
+        f"Trained on {each.trained_on}, tested on {each.tested_on}: AUROC {with_interval(each.auroc, each.ci95, score)}, n = {each.n:,}."
         for each in result.tstr
     ]
     text = (

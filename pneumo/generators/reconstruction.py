@@ -17,7 +17,7 @@ from pneumo.runs import Run, forward
 class Reconstruction:
     """What an autoencoder made of a radiograph.
 
-    original, found: (S, S) uint8. error: (S, S) float32, absolute, 0..1. psnr in dB, ssim up to 1 (Wang et al. 2004).
+    original, result: (S, S) uint8. error: (S, S) float32, absolute, 0..1. psnr in dB, ssim up to 1 (Wang et al. 2004).
     """
 
     original: np.ndarray
@@ -45,15 +45,15 @@ def compare(resized_image: np.ndarray, result: np.ndarray) -> Reconstruction:
 
 
 def resized_image(run: Run, pixels: np.ndarray) -> np.ndarray:
-    """(S, S) uint8: a picture (H, W) uint8 as the run sees it."""
+    """(S, S) uint8: an image (H, W) uint8 as the run sees it."""
     return transforms.resize(pixels, run.card.image)
 
 
 def changed(pixels: np.ndarray) -> dict[str, np.ndarray]:
-    """A picture (H, W) uint8 in ways in which no radiograph should come, by what was done to it."""
+    """An image (H, W) uint8 in ways in which no radiograph should come, by what was done to it."""
     return {
         "inverted": 255 - pixels,
-        "turned by 90 degrees": np.rot90(pixels),
+        "rotated by 90 degrees": np.rot90(pixels),
         "upside down": pixels[::-1],
         "halves exchanged": np.roll(pixels, pixels.shape[1] // 2, axis=1),
     }

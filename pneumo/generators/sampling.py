@@ -16,7 +16,7 @@ from pneumo.images import sheets, transforms
 from pneumo.runs import SNAPSHOT_FOLDER, Run
 from pneumo.schema import CLASS_NAMES, PneumoError
 
-BATCH = 64  # pictures at a time: 128 px ones of conv_gan need 180 MB then
+BATCH = 64  # images at a time: 128 px ones of conv_gan need 180 MB then
 MAX_SAMPLES = 4096
 
 
@@ -125,7 +125,7 @@ def walk(run: Run, seed: int, first: int, second: int, wanted: str, steps: int) 
 
 
 def verdicts(run: Run, drawn: np.ndarray, of: Tensor) -> np.ndarray:
-    """(N,) the discriminator's probability of "real". pictures: (N, S, S) uint8 of the run's size; of: (N,) classes."""
+    """(N,) the discriminator's probability of "real". images: (N, S, S) uint8 of the run's size; of: (N,) classes."""
     check_task(run, "gan")
     with run.lock, torch.inference_mode():
         images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(drawn)), run.card.image)

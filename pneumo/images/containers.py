@@ -1,7 +1,7 @@
-"""Picture files before decoding: what the file claims is checked, and what is not pixels is left out.
+"""Image files before decoding: what the file claims is checked, and what is not pixels is left out.
 
 A private helper of `radiograph`. Pillow would read colour profiles, comments, EXIF blocks and extra frames of
-whatever size the file likes, and answer oddities with warnings. Silencing warnings changes the whole process,
+whatever size the file likes, and meet irregularities with warnings. Silencing warnings changes the whole process,
 not one thread (`warnings.catch_warnings` is not thread safe before Python 3.14). So the causes are removed
 instead: each container is reduced to the parts that carry pixels, and then handed to Pillow's class for that
 one format. `Image.open` is not used: its own size check warns.
@@ -22,7 +22,7 @@ MAX_PIXELS = 64_000_000  # over four times the largest chest detectors (4300 x 3
 MAX_WEBP_PIXELS = 16_000_000  # Pillow's WebP decoder keeps four RGBA copies: 400 MB and a second at this size
 MAX_SCAN_PIXELS = 640_000_000  # JPEG scans x pixels: ten scans, as encoders write, at the largest size
 MAX_PARTS = 50_000  # chunks or segments of one file; 50 MB of PNG in the usual 8 KB chunks has 6,000
-MAX_TABLE_BYTES = 1 << 18  # one TIFF table: strip offsets of a 64k row picture; more only slows the decoder
+MAX_TABLE_BYTES = 1 << 18  # one TIFF table: strip offsets of an image of 64k rows; more only slows the decoder
 EXIF_ORIENTATION = 0x0112
 
 _TURNS = {
@@ -69,11 +69,11 @@ def not_a(kind: str) -> RadiographError:
 
 
 def animated(kind: str) -> RadiographError:
-    return RadiographError("animated", f"expected one still picture, got an animated {kind}; save one frame as PNG")
+    return RadiographError("animated", f"expected one still image, got an animated {kind}; save one frame as PNG")
 
 
 def check_parts(kind: str, parts: int) -> None:
-    """Refuses a file that is millions of empty parts: walking them would take longer than any picture."""
+    """Refuses a file that is millions of empty parts: walking them would take longer than any image."""
     if parts > MAX_PARTS:
         raise RadiographError(
             "unsupported", f"the {kind} file is cut into over {MAX_PARTS} parts; save it again as PNG"
@@ -81,13 +81,13 @@ def check_parts(kind: str, parts: int) -> None:
 
 
 def check_size(width: int, height: int, limit: int = MAX_PIXELS) -> None:
-    """Refuses a picture by its announced size, before anything is decoded."""
+    """Refuses an image by its announced size, before anything is decoded."""
     if width < 1 or height < 1:
-        raise RadiographError("damaged", f"the picture is {width} x {height} pixels; expected at least 1 x 1")
+        raise RadiographError("damaged", f"the image is {width} x {height} pixels; expected at least 1 x 1")
     if width * height > limit:
         raise RadiographError(
             "too_many_pixels",
-            f"the picture is {width} x {height}, {width * height / 1e6:.0f} megapixels; "
+            f"the image is {width} x {height}, {width * height / 1e6:.0f} megapixels; "
             f"expected up to {limit // 1_000_000}. Scale it down and try again",
         )
 
@@ -101,7 +101,7 @@ def kind_of(data: bytes) -> str | None:
 
 
 def decode(data: bytes, kind: str, upright: bool = True) -> Image.Image:
-    """The decoded picture, turned as its EXIF block says if `upright`, in whatever Pillow mode the file has.
+    """The decoded image, rotated as its EXIF block says if `upright`, in whatever Pillow mode the file has.
 
     Raises RadiographError, or what Pillow raises on damage; the caller translates that.
     """
@@ -208,7 +208,7 @@ def _open_gif(data: bytes) -> tuple[Image.Image, int]:
     # Not read at all: Pillow walks its blocks in Python, in quadratic time for long comments.
     if b"NETSCAPE2.0" in data or data.count(b"\x21\xf9\x04") > 1:
         raise animated("GIF")
-    raise RadiographError("unsupported", "GIF files are not read; save the picture as PNG")
+    raise RadiographError("unsupported", "GIF files are not read; save the image as PNG")
 
 
 def _open_tiff(data: bytes) -> tuple[Image.Image, int]:
@@ -220,7 +220,7 @@ def _open_tiff(data: bytes) -> tuple[Image.Image, int]:
     except struct.error:
         raise truncated("TIFF") from None
     if following:
-        raise RadiographError("multiframe", "expected one picture, got a TIFF with several pages; save one page as PNG")
+        raise RadiographError("multiframe", "expected one image, got a TIFF with several pages; save one page as PNG")
     kept = {tag: raw for tag, type_, count, raw in entries if _tiff_wanted(data, order, tag, type_, count, raw)}
     compression = _short(order, kept[259]) if 259 in kept else 1
     if compression not in _TIFF_COMPRESSIONS:

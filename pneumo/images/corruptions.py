@@ -13,12 +13,10 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-SEVERITIES = (1, 2, 3)
-
 
 @dataclass(frozen=True)
 class Corruption:
-    """A way to spoil a picture. levels: its strength at severities 1, 2, 3; apply(planes (B, S, S) in 0..1, level, rng)."""
+    """A way to corrupt an image. levels: its strength at severities 1, 2, 3; apply(planes (B, S, S) in 0..1, level, rng)."""
 
     title: str
     levels: tuple[float, ...]
@@ -91,16 +89,16 @@ CORRUPTIONS: dict[str, Corruption] = {
     "noise": Corruption("Noise", (0.03, 0.06, 0.10), _noise),
     "jpeg": Corruption("JPEG compression", (40, 20, 10), _jpeg),
     "crop": Corruption("Cropped", (0.9, 0.8, 0.7), lambda x, level, rng: _affine(x, 0, level, rng)),
-    "rotation": Corruption("Turned", (5, 10, 20), lambda x, level, rng: _affine(x, level, 1, rng)),
+    "rotation": Corruption("Rotated", (5, 10, 20), lambda x, level, rng: _affine(x, level, 1, rng)),
     "marker_added": Corruption("Marker added", (0.06, 0.10, 0.15), _marker_added),
     "marker_removed": Corruption("Marker removed", (0.15, 0.20, 0.25), _marker_removed),
     "border": Corruption("Border masked", (0.05, 0.10, 0.15), _border),
-    "inverted": Corruption("Black and white exchanged", (0.0,), lambda x, level, rng: 1 - x),
+    "inverted": Corruption("Inverted", (0.0,), lambda x, level, rng: 1 - x),
 }
 
 
 def corrupt(resized: np.ndarray, name: str, severity: int, seed: int = 0) -> Tensor:
-    """(B, S, S) uint8 to float32 in 0..1 under one stress; the same seed spoils alike. Severity 0 leaves them as they are."""
+    """(B, S, S) uint8 to float32 in 0..1 under one corruption, the same for the same seed. Severity 0 leaves them as they are."""
     planes = torch.from_numpy(resized.copy()).float() / 255  # the cache is read-only
     if severity == 0:
         return planes

@@ -56,8 +56,8 @@ _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # the JPEG se
 class Frame:
     """One decoded frame.
 
-    grey: (H, W) uint8, 255 is white, or None for a colour picture.
-    colour: an RGB Pillow image for a colour picture, else None.
+    grey: (H, W) uint8, 255 is white, or None for a colour image.
+    colour: an RGB Pillow image for a colour image, else None.
     dark: the values filled a small part of their range and were stretched.
     burned_in: the file does not say that it is free of burned-in text.
     """
@@ -129,7 +129,7 @@ def _read(data: bytes) -> FileDataset:
 
 
 def _check_frame(dataset: FileDataset) -> None:
-    """What is announced must be one grey or RGB picture of a size that can be read."""
+    """What is announced must be one grey or RGB image of a size that can be read."""
     if not {"Rows", "Columns", "PixelData"} <= set(dataset.dir()):
         raise RadiographError("not_an_image", "the DICOM file has no Pixel Data; it is a report, or was cut short")
     check_size(dataset.Columns, dataset.Rows)

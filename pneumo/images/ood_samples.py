@@ -1,6 +1,6 @@
-"""Pictures that are no frontal chest radiograph, to test the gate with: drawn, bundled with libraries, or made from radiographs.
+"""Images that are no frontal chest radiograph, to test the input check on: drawn, bundled with libraries, or made from radiographs.
 
-All grey, (H, W) uint8. They test the gate and never set how much it lets in.
+All grey, (H, W) uint8. They test the input check and set none of its thresholds.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from sklearn.datasets import load_sample_images
 SIDE_PX = 256
 CROPS = 6  # of each photograph: a photograph is also what is in a part of it
 STRONG_CROP = 0.4  # of each side is left
-# Pictures in scikit-image that are photographs or scans of things; its drawn patterns are left out, `drawn` has its own.
+# Images in scikit-image that are photographs or scans of things; its drawn patterns are left out, `drawn` has its own.
 PHOTOGRAPHS = (
     "astronaut.png", "brick.png", "camera.png", "cell.png", "chelsea.png", "coffee.png", "coins.png", "grass.png", "gravel.png",
     "horse.png", "hubble_deep_field.jpg", "ihc.png", "microaneurysms.png", "moon.png", "motorcycle_left.png", "retina.jpg",
@@ -46,7 +46,7 @@ WORDS = [
 
 @dataclass(frozen=True, eq=False)
 class OodSample:
-    """kind: what sort of picture, e.g. "text". base: pictures made from the same one share it. pixels: (H, W) uint8."""
+    """kind: what sort of image, e.g. "text". base: images made from the same one share it. pixels: (H, W) uint8."""
 
     kind: str
     base: str
@@ -79,7 +79,7 @@ def _bundled() -> Iterator[tuple[str, Image.Image]]:
 
 
 def _part(grey: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
-    """A part with `share` of each side, somewhere in the picture."""
+    """A crop with `share` of each side, somewhere in the image."""
     height, width = (max(8, int(share * side)) for side in grey.shape)
     top, left = (int(rng.integers(0, full - part + 1)) for full, part in zip(grey.shape, (height, width), strict=True))
     return grey[top : top + height, left : left + width]
@@ -165,7 +165,7 @@ def _texture(rng: np.random.Generator) -> np.ndarray:
 
 
 def _shapes(rng: np.random.Generator) -> np.ndarray:
-    """Slopes of grey, discs and boxes: smooth pictures, as unlike photographs as they are unlike chests."""
+    """Slopes of grey, discs and boxes: smooth images, as unlike photographs as they are unlike chests."""
     image, pen, _, _ = _canvas(rng)
     width, height = image.size
     if rng.random() < 0.4:
@@ -201,15 +201,15 @@ def _cropped(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 TRANSFORMED: dict[str, Callable[[np.ndarray, np.random.Generator], np.ndarray]] = {
-    "turned by 90 degrees": lambda pixels, rng: np.rot90(pixels, 1 if rng.random() < 0.5 else 3),
-    "turned by 180 degrees": lambda pixels, rng: pixels[::-1, ::-1],
+    "rotated by 90 degrees": lambda pixels, rng: np.rot90(pixels, 1 if rng.random() < 0.5 else 3),
+    "rotated by 180 degrees": lambda pixels, rng: pixels[::-1, ::-1],
     "upside down": lambda pixels, rng: pixels[::-1],
     "strongly cropped": _cropped,
 }
 
 
 def transformed(images: Sequence[np.ndarray], seed: int = 0) -> Iterator[OodSample]:
-    """Every radiograph (H, W) uint8 turned by 90 and 180 degrees, upside down, and a part with 40% of its sides."""
+    """Every radiograph (H, W) uint8 rotated by 90 and 180 degrees, upside down, and a crop with 40% of its sides."""
     for number, (kind, change) in enumerate(TRANSFORMED.items()):
         for n, pixels in enumerate(images):
             changed = change(pixels, np.random.default_rng([seed, 3, number, n]))

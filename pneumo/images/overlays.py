@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+import torch
 from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
 from scipy.ndimage import binary_dilation
+from torch.nn import functional
 
 from pneumo.palette import COLOURS, HEAT_SCALE
 
@@ -16,10 +18,10 @@ def overlay(
 ) -> np.ndarray:
     """A heatmap over a radiograph; the opacity follows the map, so nothing is painted where nothing was found.
 
-    pixels: (H, W) uint8. heat: (h, w) float32 in 0..1, stretched over the picture. floor: what is at or below it stays
+    pixels: (H, W) uint8. heat: (h, w) float32 in 0..1, stretched over the image. floor: what is at or below it stays
     clear. smooth: False gives each cell its hard edges. Returns (H, W, 3) uint8.
     """
-    heat = _resize(heat, pixels.shape) if smooth else _enlarge_cells(heat, pixels.shape)
+    heat = _resize(heat, pixels.shape, "bilinear" if smooth else "nearest-exact")
     alpha = opacity * np.clip((heat - floor) / max(1e-6, 1 - floor), 0, 1)
     colours = heat_colours()[np.round(heat * 255).astype(np.uint8)]
     blended = pixels[..., None] * (1 - alpha[..., None]) + colours * alpha[..., None]
@@ -38,31 +40,15 @@ def heat_image(values: np.ndarray) -> np.ndarray:
     return heat_colours()[np.round(values.clip(0, 1) * 255).astype(np.uint8)].astype(np.uint8)
 
 
-def _resize(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Bilinear, as the square was made from the picture: pixel centres at (i + 1/2) / n."""
-    for axis, wanted in enumerate(shape):
-        have = heat.shape[axis]
-        at = np.clip((np.arange(wanted) + 0.5) * have / wanted - 0.5, 0, have - 1)
-        low = np.minimum(np.floor(at).astype(int), max(0, have - 2))
-        weight = (at - low).astype(np.float32)
-        weight = weight[:, None] if axis == 0 else weight
-        high = np.minimum(low + 1, have - 1)
-        heat = np.take(heat, low, axis) * (1 - weight) + np.take(heat, high, axis) * weight
-    return heat
-
-
-def _enlarge_cells(heat: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Nearest cell."""
-    rows, columns = (
-        (2 * np.arange(wanted) + 1) * have // (2 * wanted) for wanted, have in zip(shape, heat.shape, strict=True)
-    )
-    return heat[np.ix_(rows, columns)]
+def _resize(heat: np.ndarray, shape: tuple[int, int], mode: str) -> np.ndarray:
+    """(h, w) float32 to `shape`, pixel centres at (i + 1/2) / n as in the resized image that the model saw."""
+    return functional.interpolate(torch.tensor(heat)[None, None], shape, mode=mode)[0, 0].numpy()
 
 
 def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """The border of a mask drawn into a picture, for what is known to be true.
+    """The border of a mask drawn into an image, for what is known to be true.
 
-    picture: (H, W) or (H, W, 3) uint8. mask: (H, W) bool. Returns (H, W, 3) uint8.
+    image: (H, W) or (H, W, 3) uint8. mask: (H, W) bool. Returns (H, W, 3) uint8.
     """
     painted = np.stack([image] * 3, axis=-1) if image.ndim == 2 else image.copy()
     width = max(1, min(mask.shape) // 150)  # two pixels where a page shows some 300
@@ -71,7 +57,7 @@ def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def windowed(pixels: np.ndarray, low: int, high: int, invert: bool = False) -> np.ndarray:
-    """The picture with grey levels low..high spread over 0..255, inverted on request. (H, W) uint8 in and out."""
+    """The image with grey levels low..high spread over 0..255, inverted on request. (H, W) uint8 in and out."""
     levels = np.clip((np.arange(256) - low) / max(1, high - low), 0, 1) * 255
     table = np.round(255 - levels if invert else levels).astype(np.uint8)
     return table[pixels]

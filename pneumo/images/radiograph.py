@@ -1,6 +1,6 @@
 """From the bytes of a file to a grey radiograph, or a refusal with its reason.
 
-    bytes -> containers (PNG, JPEG, WebP, BMP, TIFF) or dicom -> grey uint8 (H, W) + cautions
+    bytes -> containers (PNG, JPEG, WebP, BMP, TIFF) or dicom -> grey uint8 (H, W) + warnings
 
 The one door for training and serving alike. It never warns, logs or keeps names, and may be called from threads.
 """
@@ -24,17 +24,17 @@ from pneumo.schema import ImageWarning, PneumoError, Radiograph
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "RadiographError", "encode_png", "read"]
 
 MAX_BYTES = 50_000_000  # an uncompressed 16-bit detector image of 25 megapixels; chest plates have up to 15
-CHROMA_TOLERANCE = 16  # levels between channels that JPEG leaves in a grey picture stored as colour
+CHROMA_TOLERANCE = 16  # levels between channels that JPEG leaves in a grey image stored as colour
 COLOURED_SHARE = 0.005  # of the pixels: a few coloured ones are noise, more are a stamp or a photograph
 DARK_SHARE = 1 / 8  # of the 16-bit range: 12-bit detectors reach 1/16 of it
 FULL_16_BIT = 65535.0
 BAND_PIXELS = 1_000_000  # 8 MB of float64
 UNIFORM_SPREAD = 16  # levels between the 1st and the 99th percentile; real radiographs span over 100
-SMALL_SIDE_PX = 128  # of the models' input squares the smallest in use
+SMALL_SIDE_PX = 128  # the smallest input size of the models
 EXTREME_ASPECT = 2.5  # chest radiographs lie between 0.7 and 2.2
 INVERTED_LEVELS = 15  # mediastinum below the side margins; in 5,216 real ones it lies 22 or more above
 COLOUR_SIDE_PX = 1024  # colours are looked for on a grid of about this many rows
-SAMPLE_SIDE_PX = 256  # statistics for cautions are taken on a coarse grid
+SAMPLE_SIDE_PX = 256  # statistics for warnings are taken on a coarse grid
 
 # What Pillow, pydicom and numpy are known to raise on arbitrary bytes. Decoders are written for good files, and a bad
 # one surfaces as whatever went wrong first, so the families are caught as such, around decoding only.
@@ -56,22 +56,22 @@ DECODER_ERRORS = (
     BytesLengthException,
     InvalidDicomError,
 )
-_CAUTIONS = {
-    "colour": "The picture is in colour; radiographs are grey. It was converted, check that it is a radiograph.",
+_WARNINGS = {
+    "colour": "The image is in colour; radiographs are grey. It was converted, check that it is a radiograph.",
     "dark16": "The values fill a small part of their 16-bit range; they were stretched from darkest to brightest.",
-    "uniform": "The picture is nearly uniform; there is little to judge.",
-    "small": f"The picture is under {SMALL_SIDE_PX} pixels on its shorter side; fine lung texture is lost.",
+    "uniform": "The image is nearly uniform; there is little to judge.",
+    "small": f"The image is under {SMALL_SIDE_PX} pixels on its shorter side; fine lung texture is lost.",
     "aspect": f"One side is over {EXTREME_ASPECT} times the other; expected a whole frontal chest radiograph.",
-    "inverted": "The picture looks inverted: bone should be white and air black. Invert it and compare.",
+    "inverted": "The image looks inverted: bone should be white and air black. Invert it and compare.",
     "burned_in": "Text burned into the pixels was not looked for; check that no name is visible before sharing.",
 }
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"}
 _OTHER_FILES = (
     (b"%PDF", "a PDF document; save the page as PNG"),
-    (b"PK\x03\x04", "a ZIP archive or office document; extract the picture first"),
-    (b"Rar!", "a RAR archive; extract the picture first"),
-    (b"\x1f\x8b", "a gzip archive; extract the picture first"),
-    (b"7z\xbc\xaf", "a 7z archive; extract the picture first"),
+    (b"PK\x03\x04", "a ZIP archive or office document; extract the image first"),
+    (b"Rar!", "a RAR archive; extract the image first"),
+    (b"\x1f\x8b", "a gzip archive; extract the image first"),
+    (b"7z\xbc\xaf", "a 7z archive; extract the image first"),
     (b"%!PS", "a PostScript file; save it as PNG"),
 )
 
@@ -79,10 +79,10 @@ _OTHER_FILES = (
 def read(data: bytes, name: str = "") -> Radiograph:
     """Decodes one radiograph.
 
-    data: the bytes of a PNG, JPEG, WebP, BMP, TIFF or DICOM file, up to MAX_BYTES, told apart by content.
+    data: the bytes of a PNG, JPEG, WebP, BMP, TIFF or DICOM file, up to MAX_BYTES, recognised by content.
     name: the file's name; only its ending is used, to explain a refusal. It is neither kept nor logged.
 
-    Returns pixels (H, W) uint8, read-only, 0 black to 255 white, upright, with cautions. 8-bit greys stay as
+    Returns pixels (H, W) uint8, read-only, 0 black to 255 white, upright, with warnings. 8-bit greys stay as
     they are; 16-bit greys of PNG and TIFF are scaled from their full range; floats in 0..1 from that, others
     from lowest to highest; DICOM by its window. Colour becomes ITU-R 601 luma; transparency lies on black.
 
@@ -96,7 +96,7 @@ def read(data: bytes, name: str = "") -> Radiograph:
     codes |= _codes_of(pixels)
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return Radiograph(pixels, tuple(ImageWarning(code, text) for code, text in _CAUTIONS.items() if code in codes))
+    return Radiograph(pixels, tuple(ImageWarning(code, text) for code, text in _WARNINGS.items() if code in codes))
 
 
 def file_bytes(path: Path) -> bytes:
@@ -161,7 +161,7 @@ def _not_an_image(data: bytes, name: str) -> RadiographError:
     if b"<svg" in start:
         got = "an SVG drawing; save it as PNG"
     elif start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        got = "a web page; download the picture itself"
+        got = "a web page; download the image itself"
     elif start.startswith(b"<"):
         got = "a text file (XML)"
     suffix = PurePath(name).suffix.lower()
@@ -170,7 +170,7 @@ def _not_an_image(data: bytes, name: str) -> RadiographError:
 
 
 def _grey(image: Image.Image) -> tuple[np.ndarray, set[str]]:
-    """A decoded picture of any mode as (H, W) uint8, with the codes of what was done to it."""
+    """A decoded image of any mode as (H, W) uint8, with the codes of what was done to it."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         return _scaled(image)
     if image.mode in ("1", "L"):
@@ -187,7 +187,7 @@ def _grey(image: Image.Image) -> tuple[np.ndarray, set[str]]:
 
 
 def _is_coloured(image: Image.Image) -> bool:
-    """Whether channels of an RGB or RGBA picture differ in more than a few pixels, as far as they are opaque."""
+    """Whether channels of an RGB or RGBA image differ in more than a few pixels, as far as they are opaque."""
     step = max(1, min(image.size) // COLOUR_SIDE_PX)
     size = (-(-image.width // step), -(-image.height // step))
     red, green, blue, *alpha = (image if step == 1 else image.resize(size, Image.Resampling.NEAREST)).split()
@@ -199,7 +199,7 @@ def _is_coloured(image: Image.Image) -> bool:
 
 
 def _scaled(image: Image.Image) -> tuple[np.ndarray, set[str]]:
-    """A picture of 16 or 32 bit integers, or floats, as (H, W) uint8; NaN and infinities become black."""
+    """An image of 16 or 32 bit integers, or floats, as (H, W) uint8; NaN and infinities become black."""
     pixels = np.empty((image.height, image.width), np.uint8)
     ends = [(values.min(), values.max()) for _, values in _bands(image)]
     low, high = float(min(least for least, _ in ends)), float(max(most for _, most in ends))
@@ -210,7 +210,7 @@ def _scaled(image: Image.Image) -> tuple[np.ndarray, set[str]]:
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some rows at a time, (h, W) float64 and finite: all at once, a large picture would take over a gigabyte."""
+    """Some rows at a time, (h, W) float64 and finite: all at once, a large image would take over a gigabyte."""
     height = max(1, BAND_PIXELS // image.width)
     for top in range(0, image.height, height):
         bottom = min(top + height, image.height)
@@ -230,7 +230,7 @@ def _value_range(floating: bool, low: float, high: float) -> tuple[float, float,
 
 
 def _codes_of(pixels: np.ndarray) -> set[str]:
-    """What the grey picture itself gives reason to mention. pixels: (H, W) uint8."""
+    """What the grey image itself gives reason to mention. pixels: (H, W) uint8."""
     height, width = pixels.shape
     step = max(1, min(height, width) // SAMPLE_SIDE_PX)
     sample = pixels[::step, ::step]

@@ -1,9 +1,9 @@
 """From a radiograph to a tensor: one way for training and serving, and the augmentation of training batches.
 
-    pixels (H, W) uint8 -> to_square (S, S) uint8 -> normalise (C, S, S) float32
+    pixels (H, W) uint8 -> resize (S, S) uint8 -> normalise (C, S, S) float32
 
-The square is what the cache on disk holds and what the page shows as "what the model sees", so both
-are bit for bit what the model was trained on.
+The resized image is what the cache on disk holds and what the page shows as "what the model sees", so both are bit for bit
+what the model was trained on.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MARKER_SIZE = (0.03, 0.10)  # of the side: from an "R" to a name plate
 
 
 def resize(pixels: np.ndarray, image: ImageSpec) -> np.ndarray:
-    """The square the model sees: resized without keeping the aspect ratio.
+    """The image as the model sees it: resized without keeping the aspect ratio.
 
     pixels: (H, W) uint8. Returns (S, S) uint8.
     """
@@ -49,7 +49,7 @@ def resize_all(images: Iterable[np.ndarray], image: ImageSpec) -> np.ndarray:
 def stretch(resized_image: np.ndarray) -> np.ndarray:
     """(S, S) uint8: grey values from the 1st to the 99th percentile spread over all levels."""
     low, high = np.percentile(resized_image, STRETCH_PERCENTILES)
-    if high - low < 1:  # a uniform picture has nothing to stretch
+    if high - low < 1:  # a uniform image has nothing to stretch
         return resized_image
     levels = np.clip((np.arange(LEVELS) - low) / (high - low), 0, 1)
     return np.round(levels * (LEVELS - 1)).astype(np.uint8)[resized_image]
@@ -73,7 +73,7 @@ def preprocess(pixels: np.ndarray, image: ImageSpec) -> tuple[np.ndarray, Tensor
 def augment(resized: Tensor, spec: AugmentSpec, generator: torch.Generator) -> Tensor:
     """Every image of a batch changed in its own way.
 
-    squares: (B, S, S) uint8 on any device; generator: a CPU generator. Returns (B, S, S) float32 in 0..1.
+    resized: (B, S, S) uint8 on any device; generator: a CPU generator. Returns (B, S, S) float32 in 0..1.
     A curve of 256 grey levels per image carries all the intensity changes, so they cost one table look-up;
     one affine resampling carries all the geometric ones.
     """
@@ -214,10 +214,10 @@ def _add_noise(planes: Tensor, chosen: Tensor, sigma: Tensor, generator: torch.G
 
 
 def variants(resized_image: np.ndarray) -> Tensor:
-    """Eight small harmless changes of one square: mirror, turned by 4 degrees either way, moved and enlarged a
+    """Eight small harmless changes of one image: mirrored, rotated by 4 degrees either way, shifted and enlarged a
     little, brighter, darker, blurred. A sound probability hardly moves under them.
 
-    square: (S, S) uint8. Returns (8, S, S) float32 in 0..1.
+    resized_image: (S, S) uint8. Returns (8, S, S) float32 in 0..1.
     """
     plane = torch.from_numpy(resized_image.copy()).float()[None, None] / (LEVELS - 1)
     turn = math.radians(4)

@@ -17,14 +17,13 @@ import torch
 
 from pneumo import data
 from pneumo.images import radiograph, transforms
-from pneumo.metrics import classification
 from pneumo.schema import CLASS_NAMES, AugmentSpec, DataSpec, ImageSpec, Recipe
 from pneumo.training import recipes
 
 PHANTOMS = "phantom:240"  # about 115 patients of both classes, drawn in two seconds
 SOURCE_VARIABLE = "PNEUMO_DATA"
-MEASURED = ImageSpec(size=64)  # enough for grey levels; 5,000 squares take 20 MB
-LEVELS_A_BAND = 4  # smooth at 4,096 pixels a picture
+MEASURED = ImageSpec(size=64)  # enough for grey levels; 5,000 images take 20 MB
+LEVELS_A_BAND = 4  # smooth at 4,096 pixels an image
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +31,8 @@ class Survey:
     """What is known of a source; every array has one entry per image, in the order of `names`.
 
     audit: as `data.audit` gives it. labels: (N,) int64. sizes: (N, 2) int64, width and height in pixels, 0 where
-    the image could not be read. squares: (N, 64, 64) uint8. parts: the source's own, "" where it has none.
-    counts, patients_in: images by class, and patients, in each part that `data.divide` makes.
+    the image could not be read. resized: (N, 64, 64) uint8. splits: the source's own, "" where it has none.
+    counts, patients_in: images by class, and patients, in each split that `data.split_patients` makes.
     duplicates: indices of each group of identical files.
     """
 
@@ -102,7 +101,7 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
     def read(index: int) -> np.ndarray:
         """For the audit, which reads every image: what else is to be known of it is noted on the way."""
         if stopped.is_set():
-            raise radiograph.RadiographError("stopped", "not read: the survey was stopped")
+            raise radiograph.RadiographError("stopped", "not read: reading was stopped")
         pixels = dataset.read(index)
         resized[index], sizes[index] = transforms.resize(pixels, MEASURED), pixels.shape[::-1]
         return pixels
@@ -144,15 +143,6 @@ def _duplicates(dataset: data.DataSet) -> tuple[tuple[int, ...], ...]:
 # --- measures ---------------------------------------------------------------------------------------------
 
 
-def brightness_auroc(result: Survey) -> float | None:
-    """How well mean brightness alone tells the classes apart, whichever way round: .5 not at all, 1 entirely.
-
-    What a model could get from it without looking at a lung. None where there is one class only.
-    """
-    area = classification.auroc(result.labels[result.readable], result.brightness[result.readable])
-    return None if area is None else max(area, 1 - area)
-
-
 def images_per_patient(result: Survey) -> dict[str, np.ndarray]:
     """By class: the number of images of each of its patients, int64."""
     counted = Counter(zip(result.labels.tolist(), result.patients, strict=True))
@@ -163,7 +153,7 @@ def images_per_patient(result: Survey) -> dict[str, np.ndarray]:
 
 
 def duplicate_table(result: Survey) -> list[dict[str, Any]]:
-    """One row a group of identical files: copies, patients, classes, parts, files."""
+    """One row a group of identical files: copies, patients, classes, splits, files."""
     return [
         {
             "copies": len(group),
@@ -180,7 +170,7 @@ def _several(words: Any) -> str:
     return ", ".join(dict.fromkeys(words))
 
 
-# --- pictures ---------------------------------------------------------------------------------------------
+# --- images ---------------------------------------------------------------------------------------------
 
 
 def picks(result: Survey, per_class: int, seed: int) -> dict[str, list[int]]:
@@ -204,9 +194,9 @@ def recipe_table() -> dict[str, Recipe]:
 
 
 def augmented(image: np.ndarray, spec: AugmentSpec, count: int, seed: int) -> np.ndarray:
-    """A square changed `count` times by the function that changes training batches, `transforms.augment`.
+    """An image changed `count` times by the function that changes training batches, `transforms.augment`.
 
-    picture: (S, S) uint8. Returns (count, S, S) uint8.
+    image: (S, S) uint8. Returns (count, S, S) uint8.
     """
     batch = torch.from_numpy(np.repeat(image[None], count, axis=0))
     changed = transforms.augment(batch, spec, torch.Generator().manual_seed(seed))

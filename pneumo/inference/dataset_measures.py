@@ -77,7 +77,7 @@ def check(name: str, of: RunCard | DataSpec | None) -> None:
 def summary_of(
     result: Survey, dataset: data.DataSet, of: RunCard | DataSpec | None = None, *, name: str = "data", title: str = ""
 ) -> DataSetSummary:
-    """The summary of a source that was surveyed. of: as in `summarise`; found: the survey of the same dataset."""
+    """The summary of a source that was audited. of: as in `summarise`; result: the audit of the same data set."""
     splits, info, one_class = _split(result, dataset, of)
     audit, groups = result.audit, [np.array(group) for group in result.duplicates]
     split_of = np.full(len(result.labels), UNUSED, dtype="<U16")

@@ -195,7 +195,7 @@ class DataSetSummary:
 
 
 def patient_values(summary: DataSetSummary) -> dict[str, np.ndarray]:
-    """By class: the number of images of each of its patients, (P,) int64, as `survey.images_per_patient` gives it."""
+    """By class: the number of images of each of its patients, (P,) int64, as `dataset_audit.images_per_patient` gives it."""
     return {
         name: np.repeat(np.arange(1, len(counts) + 1), np.array(counts, dtype=np.int64))
         for name, counts in summary.images_per_patient.items()

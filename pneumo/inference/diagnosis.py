@@ -98,7 +98,7 @@ def model_input(run: Run, diagnosis: Diagnosis) -> torch.Tensor:
 
 
 def heatmap_layers(run: Run) -> tuple[dict[str, tuple[int, int]], str]:
-    """The layers a heatmap can look at, (h, w) cells by name from the picture to the head, and the default one."""
+    """The layers a heatmap can look at, (h, w) cells by name from the image to the head, and the default one."""
     return explanation.layers(run), explanation.default_layer(run)
 
 

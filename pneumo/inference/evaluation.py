@@ -68,7 +68,7 @@ def _choose(run: Run, dataset: data.DataSet, errors: dict[int, str], split: str 
     if split not in splits:
         raise PneumoError(f"{run.card.name!r} has no split {split!r}; it has: {', '.join(splits)}")
     whole = data.split_patients(dataset, run.card.recipe.data).get(split, ())
-    unreadable = [i for i in whole if i in errors]  # no part of what was trained on, but named in the result
+    unreadable = [i for i in whole if i in errors]  # the run was not trained on them, but they are named in the result
     return np.append(splits[split], unreadable).astype(np.int64), f"the run's {split} patients"
 
 

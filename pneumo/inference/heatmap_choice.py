@@ -23,7 +23,7 @@ from pneumo.inference import explanation
 from pneumo.inference.explanation import Heatmap
 from pneumo.runs import measured
 from pneumo.runs.model_card import Section
-from pneumo.schema import CLASS_NAMES, POSITIVE, Interval, RunCard
+from pneumo.schema import CLASS_NAMES, POSITIVE, Interval, PneumoError, RunCard
 
 FILE = "heatmap.json"
 TAUGHT = "gradcam"  # as published and as taught: channels weighted by mean gradients, at the model's own layer
@@ -91,6 +91,10 @@ class HeatmapChoice:
     checks: tuple[str, ...]
     rows: tuple[Row, ...]
     members: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.rows:
+            raise PneumoError("rows is empty; expected Grad-CAM at least")
 
 
 # --- the maps themselves ------------------------------------------------------------------------------------

@@ -1,13 +1,14 @@
-"""The gate: whether a picture is a frontal chest radiograph at all, asked before a diagnosis.
+"""The input check: before a diagnosis, whether an image is like the radiographs the models learned from.
 
-Three figures of a picture, each the larger the odder:
+Three scores of an image, each larger the less it is like them:
 
     features     distance from the training radiographs in an encoder's features (Mahalanobis; Lee et al. 2018)
-    unexplained  share of the picture's variance that an autoencoder of radiographs cannot give back
-    position     how much its features are like those of turned, flipped or strongly cropped training radiographs
+    unexplained  share of the image's variance that an autoencoder of radiographs cannot reconstruct
+    position     how much its features are like those of rotated, flipped or strongly cropped training radiographs
 
-Thresholds come from validation radiographs alone: `ACCEPTED` of them pass all three. Pictures that are none (`oddities`)
-only test it. Phantoms are told by their own distribution, and let through. The gate lies in weights/gate/.
+Thresholds come from validation radiographs alone: `ACCEPTED` of them pass all three. Out-of-distribution samples
+(`images.ood_samples`) only test it. Phantoms are recognised by a distribution of their own, named, and accepted. The check lies
+in weights/input_check/.
 """
 
 from __future__ import annotations
@@ -19,45 +20,46 @@ from pathlib import Path
 import numpy as np
 
 from pneumo import runs
+from pneumo.formatting import rate, span
 from pneumo.images import transforms
 from pneumo.runs import forward, measured
-from pneumo.runs.model_card import Section
+from pneumo.runs.model_card import INPUT_CHECK, Section
 from pneumo.schema import Assessment, Interval, Radiograph, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
-REMEDY = "fit the input check again"
+AGAIN = "fit the input check again"  # the remedy for damaged files
 SCHEMA_VERSION = 1
-DOUBTS = {"colour", "aspect", "uniform"}  # cautions after which a picture has to be typical to be let in
+DOUBTS = {"colour", "aspect", "uniform"}  # warnings after which an unusual image is refused
 LEAST_VARIANCE = 1e-4  # of grey levels in 0..1, so that a uniform image does not divide by 0
 SCORES = ("features", "unexplained", "position")
 TITLES = {
     "features": "Distance in features",
-    "unexplained": "Not explained by an autoencoder",
-    "position": "Like a turned or cropped one",
+    "unexplained": "Not reconstructed by an autoencoder",
+    "position": "Looks rotated or cropped",
 }
 REASONS = {
-    "features": "it has little in common with the radiographs the models learned from",
-    "unexplained": "an autoencoder that knows chest radiographs cannot give it back",
-    "position": "it looks turned, flipped or strongly cropped",
+    "features": "it looks too different from the training radiographs",
+    "unexplained": "an autoencoder trained on chest radiographs cannot reconstruct it",
+    "position": "it looks rotated, flipped or strongly cropped",
 }
 SENTENCES = {
     "radiograph": "",
-    "phantom": "it looks like a phantom drawn by pneumo, not like a radiograph of a person",
-    "unusual": "few of the children's radiographs the models learned from are as unusual; those of adults, other views and other devices may look so",
+    "phantom": "it looks like a computer-drawn phantom, not like a radiograph of a person",
+    "unusual": "few of the children's radiographs the models learned from are this unusual; those of adults, other views and other devices may look like this",
 }
-# What is tried on a refused picture: if it would pass then, that is the reason.
-REMEDIES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    "it seems to be turned by 180 degrees": lambda pixels: pixels[::-1, ::-1],
-    "it seems to be upside down": lambda pixels: pixels[::-1],
-    "it seems to be turned to the left": lambda pixels: np.rot90(pixels, 3),
-    "it seems to be turned to the right": lambda pixels: np.rot90(pixels),
-    "its black and white seem to be exchanged": lambda pixels: 255 - pixels,
+# What is tried on a refused image: if it would pass then, that is the reason.
+CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "it appears to be rotated by 180 degrees": lambda pixels: pixels[::-1, ::-1],
+    "it appears to be upside down": lambda pixels: pixels[::-1],
+    "it appears to be rotated to the left": lambda pixels: np.rot90(pixels, 3),
+    "it appears to be rotated to the right": lambda pixels: np.rot90(pixels),
+    "it appears to be inverted": lambda pixels: 255 - pixels,
 }
 
 
 @dataclass(frozen=True)
 class Limit:
-    """Of one figure: above `typical` a picture is unusual, above `refused` it is not let in."""
+    """Of one score: above `typical` an image is unusual, above `refused` it is refused."""
 
     typical: float
     refused: float
@@ -65,7 +67,7 @@ class Limit:
 
 @dataclass(frozen=True)
 class Share:
-    """`count` of n images, with Wilson's interval. bases: how many different originals the pictures were made from."""
+    """`count` of n images, with Wilson's interval. bases: how many different originals the images were made from."""
 
     count: int
     n: int
@@ -79,10 +81,10 @@ class Share:
 
 @dataclass(frozen=True)
 class Measured:
-    """What the gate does with pictures that set none of its thresholds.
+    """What the input check does with images that set none of its thresholds.
 
-    accepted: of the internal test radiographs. unusual: of them, let in with a warning. refused: by kind of picture that
-    is none. others: share let in of pictures that are neither, for information.
+    accepted: of the internal test radiographs. unusual: of these, accepted with a warning. refused: of out-of-distribution
+    samples, by kind. others: share accepted of images that are neither, for information.
     """
 
     accepted: Share
@@ -100,7 +102,7 @@ class Measured:
 
 @dataclass(frozen=True)
 class About:
-    """input_check.json. validation: every figure of the validation radiographs, ascending, for histograms."""
+    """input_check.json. validation: every score of the validation radiographs, ascending, for histograms."""
 
     schema_version: int
     encoder: str
@@ -119,7 +121,7 @@ class About:
 
 @dataclass(frozen=True, eq=False)
 class InputCheck:
-    """A gate ready for use, shared between threads.
+    """An input check ready for use, shared between threads.
 
     arrays: centre (F,), whiten (F, F), phantom_centre (F,), phantom_whiten (F, F), position_weight (F,), position_offset (1,).
     """
@@ -130,11 +132,11 @@ class InputCheck:
     autoencoder: runs.Run = field(repr=False)
 
 
-# --- asking -----------------------------------------------------------------------------------------------
+# --- checking ---------------------------------------------------------------------------------------------
 
 
 def assess(check: InputCheck, image: Radiograph) -> Assessment:
-    """Whether a picture is let in, and why not. Deterministic, safe under threads."""
+    """Whether an image is accepted, and why not. Deterministic, safe under threads."""
     arrays, to_phantoms = scores_for(check, [image.pixels])
     verdict = str(verdicts_of(check, arrays, to_phantoms)[0])
     scores = {name: float(values[0]) for name, values in arrays.items()}
@@ -145,7 +147,7 @@ def assess(check: InputCheck, image: Radiograph) -> Assessment:
 
 
 def verdicts_of(check: InputCheck, scores: Mapping[str, np.ndarray], to_phantoms: np.ndarray) -> np.ndarray:
-    """(N,) str, a verdict for each picture, from its figures alone."""
+    """(N,) str, a verdict for each image, from its scores alone."""
     limits = check.about.limits
     unusual = np.any([scores[name] > limits[name].typical for name in SCORES], axis=0)
     refused = np.any([scores[name] > limits[name].refused for name in SCORES], axis=0)
@@ -155,20 +157,20 @@ def verdicts_of(check: InputCheck, scores: Mapping[str, np.ndarray], to_phantoms
 
 
 def _reason(check: InputCheck, pixels: np.ndarray, scores: Mapping[str, float]) -> str:
-    """What would make it pass, else what is odd about it."""
+    """What would make it pass, else which score is too large."""
     limits = check.about.limits
-    changed = [np.ascontiguousarray(change(pixels)) for change in REMEDIES.values()]
+    changed = [np.ascontiguousarray(change(pixels)) for change in CORRECTIONS.values()]
     values, _ = scores_for(check, changed)
     fits = np.all([values[name] <= limits[name].refused for name in SCORES], axis=0)
     if fits.any():
-        return list(REMEDIES)[int(np.argmin(np.where(fits, values["features"], np.inf)))]
-    # SCORES in their order: where it is odd in every way, that it is unlike a radiograph says the most.
+        return list(CORRECTIONS)[int(np.argmin(np.where(fits, values["features"], np.inf)))]
+    # SCORES in their order: where all are too large, the first says the most.
     above = [name for name in SCORES if scores[name] > limits[name].refused] or list(SCORES)
     return REASONS[above[0]]
 
 
 def scores_for(check: InputCheck, images: Sequence[np.ndarray]) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """The three figures, (N,) each, and the distance from phantoms (N,). pictures: (H, W) uint8 of any sizes."""
+    """The three scores, (N,) each, and the distance from phantoms (N,). images: (H, W) uint8 of any sizes."""
     seen = forward.features(check.encoder, transforms.resize_all(images, check.encoder.card.image))
     resized = transforms.resize_all(images, check.autoencoder.card.image)
     return scores_of(check.arrays, seen, unexplained(check.autoencoder, resized)), mahalanobis(
@@ -186,7 +188,7 @@ def mahalanobis(arrays: Mapping[str, np.ndarray], seen: np.ndarray, of: str = ""
 
 
 def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
-    """(N,) mean squared error of the reconstruction over the picture's variance. squares: (N, S, S) uint8."""
+    """(N,) mean squared error of the reconstruction over the image's variance. resized: (N, S, S) uint8."""
     originals = resized.astype(np.float64) / 255
     errors = np.square(forward.reconstructions(autoencoder, resized) - originals).mean((1, 2))
     return errors / originals.var((1, 2), ddof=1).clip(min=LEAST_VARIANCE)
@@ -196,7 +198,7 @@ def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
 
 
 def folder() -> Path:
-    """Where the gate lies: beside the runs."""
+    """Where the input check lies: beside the runs."""
     return runs.weights_folder() / FOLDER
 
 
@@ -208,7 +210,7 @@ def save(check: InputCheck, place: Path) -> None:
 
 def read_about(place: Path) -> About | None:
     """input_check.json of a folder, or None where there is none."""
-    return measured.read_json(place / ABOUT_FILE, About, REMEDY)
+    return measured.read_json(place / ABOUT_FILE, About, AGAIN)
 
 
 def load(place: Path | None = None) -> InputCheck | None:
@@ -217,7 +219,7 @@ def load(place: Path | None = None) -> InputCheck | None:
     about = read_about(place)
     if about is None:
         return None
-    arrays = measured.read_arrays(place / ARRAYS_FILE, about.arrays_sha256, REMEDY)
+    arrays = measured.read_arrays(place / ARRAYS_FILE, about.arrays_sha256, AGAIN)
     return InputCheck(
         about,
         arrays,
@@ -227,12 +229,12 @@ def load(place: Path | None = None) -> InputCheck | None:
 
 
 def _beside(place: Path, name: str, digest: str) -> runs.Run:
-    """The run beside the gate's folder, with the weights the gate was fitted with."""
+    """The run beside the input check's folder, with the weights the input check was fitted with."""
     beside = place.parent / name
     run = runs.load(str(beside) if (beside / runs.CARD_FILE).is_file() else name)
     if run.card.weights.sha256 != digest:
         raise runs.RunError(
-            f"the gate in {place} was fitted with other weights of {name!r}; fit it again, or restore the run"
+            f"the input check in {place} was fitted with other weights of {name!r}; fit it again, or restore the run"
         )
     return run
 
@@ -241,28 +243,31 @@ def _beside(place: Path, name: str, digest: str) -> runs.Run:
 
 
 def kinds_of(measured: Measured) -> list[tuple[str, Share]]:
-    """The kinds that should be refused with their shares, the worst guarded first."""
+    """The kinds that should be refused with their shares, the least often refused first."""
     return sorted(measured.refused.items(), key=lambda pair: pair[1].value)
 
 
 def card_sections(card: RunCard) -> list[Section]:
-    """What a classifier's card says of the gate before it; nothing for other runs, or where no measured gate is there."""
+    """What a classifier's card says of the input check; nothing for other runs, or where none was measured."""
     about = read_about(folder()) if card.task == "classification" else None
     if about is None or about.measured is None:
         return []
     result = about.measured
-    rows = [("let in", "internal test radiographs", result.accepted), ("of them with a warning", "", result.unusual)]
-    rows += [("refused", kind, share) for kind, share in kinds_of(result)]
-    rows += [("named", "phantoms", result.phantoms_named)]
-    rows += [("let in", kind, share) for kind, share in result.others.items()]
+    rows = [
+        ("accepted", "internal test radiographs", result.accepted),
+        ("accepted with a warning", "of these", result.unusual),
+        *(("refused", kind, share) for kind, share in kinds_of(result)),
+        ("recognised", "phantoms", result.phantoms_named),
+        *(("accepted", kind, share) for kind, share in result.others.items()),
+    ]
     table = "\n".join(
-        f"| {what} | {kind} | {each.value:.1%} | {each.ci95.low:.1%} to {each.ci95.high:.1%} | {each.n} |"
-        for what, kind, each in rows
+        f"| {what} | {kind} | {rate(each.value)} | {span(each.ci95, rate)} | {each.n:,} |" for what, kind, each in rows
     )
     text = (
-        "Before a diagnosis a picture is asked whether it is a frontal chest radiograph at all, by its distance in features, by what an autoencoder cannot give back, and by "
-        f"whether it looks turned or cropped. Limits come from {about.n_validation} validation radiographs; the pictures below set none of them. A person can go on all the same. Refused on average over "
-        f"{len(result.refused)} kinds of other pictures: {result.refused_mean:.1%}.\n\n"
-        f"| | pictures | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
+        "Before a diagnosis each image is compared with the training radiographs: by its distance in features, by what an "
+        "autoencoder cannot reconstruct, and by whether it looks rotated or cropped. The limits come from "
+        f"{about.n_validation:,} validation radiographs; none of the images below set them. A person can overrule a refusal. "
+        f"Mean rate of refusal over {len(result.refused)} kinds of out-of-distribution samples: {rate(result.refused_mean)}.\n\n"
+        f"| | images | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
     )
-    return [Section("The gate before it", text)]
+    return [Section(INPUT_CHECK, text)]

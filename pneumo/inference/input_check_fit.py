@@ -34,11 +34,11 @@ ENCODER, AUTOENCODER = "resnet18_frozen", "bottleneck_32"
 ACCEPTED = (
     0.99  # of validation radiographs: 98% is asked of other patients, and one point is kept for their being others
 )
-TYPICAL = 0.95  # of validation radiographs; between the two a picture is let through with a warning
+TYPICAL = 0.95  # of validation radiographs; between the two an image is accepted with a warning
 PHANTOMS = 900  # two thirds for their distribution, the others for its limit
 PHANTOM_QUANTILE, PHANTOM_MARGIN = 0.99, 1.15  # validation radiographs lie 1.3 times the quantile away, or farther
 PHANTOM_SEED = 1000  # not that of the built-in examples or of the tests
-TURNED = 800  # training radiographs that are also shown turned, flipped and cropped
+TRANSFORMED = 800  # training radiographs whose rotated, flipped and cropped versions teach `position`
 LEAST_VARIANCE = 1e-5  # of the largest
 
 
@@ -46,36 +46,26 @@ LEAST_VARIANCE = 1e-5  # of the largest
 
 
 def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progress | None = None) -> InputCheck:
-    """A gate for the radiographs of a source: distributions from its training part, thresholds from its validation part.
+    """An input check for the radiographs of a source: distributions from the training set, thresholds from validation.
 
     Both runs must have been trained on the same split of it.
     """
     report, steps = progress or (lambda done, total: None), 5
-    own = data.open_as_trained(encoder.card, source)
-    dataset, resized, splits = own.dataset, own.resized, own.splits
     if autoencoder.card.data.split_digest != encoder.card.data.split_digest:
         raise PneumoError(f"{autoencoder.card.name!r} and {encoder.card.name!r} were not trained on the same split; choose runs that were")  # fmt: skip
-    seen = {split: forward.features(encoder, resized[splits[split]]) for split in ("train", "validation")}
+    own = data.open_as_trained(encoder.card, source)
+    train, validation = (own.resized[own.rows(split)] for split in ("train", "validation"))
+    typical, held_out = forward.features(encoder, train), forward.features(encoder, validation)
     report(1, steps)
-    turned = _turned(encoder, resized[splits["train"]])
+    transformed = _transformed(encoder, train)
     report(2, steps)
-    drawn = forward.features(encoder, transforms.resize_all(_phantoms(PHANTOMS, PHANTOM_SEED), encoder.card.image))
+    phantoms = forward.features(encoder, transforms.resize_all(_phantoms(PHANTOMS, PHANTOM_SEED), encoder.card.image))
     report(3, steps)
-    centre, whiten = _distribution(seen["train"])
-    phantom_centre, phantom_whiten = _distribution(drawn[: PHANTOMS * 2 // 3])
-    weight, offset = _position(seen["train"], turned)
-    arrays = {
-        "centre": centre,
-        "whiten": whiten,
-        "phantom_centre": phantom_centre,
-        "phantom_whiten": phantom_whiten,
-        "position_weight": weight,
-        "position_offset": offset,
-    }
-    of_autoencoder = data.resized(dataset, autoencoder.card.image).array[splits["validation"]]
-    scores = scores_of(arrays, seen["validation"], unexplained(autoencoder, of_autoencoder))
+    for_distribution, for_limit = np.split(phantoms, [PHANTOMS * 2 // 3])
+    arrays = _arrays(typical, transformed, for_distribution)
+    seen_by_autoencoder = data.resized(own.dataset, autoencoder.card.image).array[own.rows("validation")]
+    scores = scores_of(arrays, held_out, unexplained(autoencoder, seen_by_autoencoder))
     report(4, steps)
-    to_phantoms = mahalanobis(arrays, drawn[PHANTOMS * 2 // 3 :], "phantom_")
     about = About(
         schema_version=SCHEMA_VERSION,
         encoder=encoder.card.name,
@@ -84,19 +74,34 @@ def fit(source: str, encoder: runs.Run, autoencoder: runs.Run, progress: Progres
         autoencoder_sha256=autoencoder.card.weights.sha256,
         arrays_sha256=measured.arrays_digest(arrays),
         split_digest=encoder.card.data.split_digest,
-        n_train=len(splits["train"]),
-        n_validation=len(splits["validation"]),
+        n_train=len(train),
+        n_validation=len(validation),
         limits={name: Limit(*(_limit(scores, name, share) for share in (TYPICAL, ACCEPTED))) for name in SCORES},
-        phantom_limit=PHANTOM_MARGIN * float(np.quantile(to_phantoms, PHANTOM_QUANTILE)),
+        phantom_limit=PHANTOM_MARGIN * float(np.quantile(mahalanobis(arrays, for_limit, "phantom_"), PHANTOM_QUANTILE)),
         validation={name: tuple(round(float(v), 4) for v in np.sort(values)) for name, values in scores.items()},
     )
     report(steps, steps)
     return InputCheck(about, arrays, encoder, autoencoder)
 
 
-def _turned(encoder: runs.Run, resized: np.ndarray) -> np.ndarray:
-    """(4 * count, F): features of some training radiographs turned, flipped and cropped."""
-    chosen = np.random.default_rng(0).permutation(len(resized))[:TURNED]
+def _arrays(typical: np.ndarray, transformed: np.ndarray, phantoms: np.ndarray) -> dict[str, np.ndarray]:
+    """What `InputCheck.arrays` holds, from features (N, F) of training radiographs, of transformed ones, and of phantoms."""
+    centre, whiten = _distribution(typical)
+    phantom_centre, phantom_whiten = _distribution(phantoms)
+    weight, offset = _position(typical, transformed)
+    return {
+        "centre": centre,
+        "whiten": whiten,
+        "phantom_centre": phantom_centre,
+        "phantom_whiten": phantom_whiten,
+        "position_weight": weight,
+        "position_offset": offset,
+    }
+
+
+def _transformed(encoder: runs.Run, resized: np.ndarray) -> np.ndarray:
+    """(4 * count, F): features of some training radiographs rotated, flipped and cropped."""
+    chosen = np.random.default_rng(0).permutation(len(resized))[:TRANSFORMED]
     images = [each.pixels for each in ood_samples.transformed(list(resized[chosen]), seed=1)]
     return forward.features(encoder, transforms.resize_all(images, encoder.card.image))
 
@@ -115,33 +120,33 @@ def _distribution(seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return result.location_.astype(np.float32), np.ascontiguousarray(axes / np.sqrt(variances), dtype=np.float32)
 
 
-def _position(upright: np.ndarray, turned: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Weight (F,) and offset (1,) of a linear probe that tells upright whole radiographs from turned and cropped ones."""
+def _position(upright: np.ndarray, transformed: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Weight (F,) and offset (1,) of a linear probe that separates upright whole radiographs from rotated and cropped ones."""
     scaler = StandardScaler().fit(upright)
-    rows, kinds = np.concatenate([upright, turned]), np.repeat([0, 1], [len(upright), len(turned)])
+    rows, kinds = np.concatenate([upright, transformed]), np.repeat([0, 1], [len(upright), len(transformed)])
     probe = LogisticRegression(C=0.01, max_iter=2000, class_weight="balanced").fit(scaler.transform(rows), kinds)
     weight = probe.coef_[0] / scaler.scale_
     return weight.astype(np.float32), (probe.intercept_ - weight @ scaler.mean_).astype(np.float32)
 
 
 def _limit(scores: Mapping[str, np.ndarray], name: str, share: float) -> float:
-    """The limit of one figure at the quantile, the same for all figures, at which `share` passes them all."""
+    """The limit of one score at the quantile, the same for all scores, at which `share` passes them all."""
     for quantile in np.linspace(share, 1, 201):
         limits = {key: np.quantile(values, quantile) for key, values in scores.items()}
         if np.all([values <= limits[key] for key, values in scores.items()], axis=0).mean() >= share:
             return float(limits[name])
-    raise AssertionError("at the largest values every picture passes")
+    raise AssertionError("at the largest values every image passes")
 
 
 # --- testing ----------------------------------------------------------------------------------------------
 
 
 def measure(check: InputCheck, source: str, progress: Progress | None = None) -> Measured:
-    """The gate's two rates: on the internal test radiographs of the source, and on pictures that are none."""
+    """The input check's two rates: on the internal test radiographs of the source, and on out-of-distribution samples."""
     own = data.open_as_trained(check.encoder.card, source)
     dataset, splits = own.dataset, own.splits
     if not len(splits.get("test", ())):
-        raise PneumoError(f"{source} leaves no test part; nothing is left that the gate has not seen")
+        raise PneumoError(f"{source} leaves no test set; there is nothing left to measure the input check on")
     images = [dataset.read(index) for index in splits["test"]]
     patients = len({dataset.items[index].patient for index in splits["test"]})
     ood: dict[str, list[ood_samples.OodSample]] = {}
@@ -163,7 +168,7 @@ def measure(check: InputCheck, source: str, progress: Progress | None = None) ->
         gan = runs.load(name)
         if sampling.classes(gan) == CLASS_NAMES:
             others[f"generated by {name}"] = list(sampling.samples(gan, 200, 0))
-    let_in = {kind: share(_verdicts(check, result) != "refused") for kind, result in others.items()}
+    accepted = {kind: share(_verdicts(check, result) != "refused") for kind, result in others.items()}
     report(steps, steps)
     return Measured(
         accepted=share(verdicts != "refused"),
@@ -171,12 +176,12 @@ def measure(check: InputCheck, source: str, progress: Progress | None = None) ->
         unusual=share(verdicts == "unusual"),
         refused=refused,
         phantoms_named=share(named == "phantom"),
-        others=let_in,
+        others=accepted,
     )
 
 
 def _verdicts(check: InputCheck, images: Sequence[np.ndarray]) -> np.ndarray:
-    """(N,) str. The cautions of the reader play no part: pictures here are grey arrays."""
+    """(N,) str. Without the reader's warnings: images here are grey arrays."""
     return verdicts_of(check, *scores_for(check, images))
 
 

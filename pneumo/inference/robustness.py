@@ -1,6 +1,6 @@
-"""What a run loses when held-out radiographs are spoiled, and whether it knows the file they came from.
+"""What a run loses when held-out radiographs are corrupted, and whether its features tell which files they came from.
 
-Needs no second hospital: the stresses are made from the run's own held-out patients, in three severities each. The
+Needs no second hospital: the corruptions are made from the run's own held-out patients, in three severities each. The
 results lie beside the run as robustness.json, so pages need no model.
 """
 
@@ -34,7 +34,7 @@ NOT_FOR_CHOOSING = {"inverted"}
 
 @dataclass(frozen=True)
 class CorruptionRow:
-    """One stress at one severity: ranking, and the rates at the run's fixed threshold. Severity 0 is the clean set."""
+    """One corruption at one severity: ranking, and the rates at the run's fixed threshold. Severity 0 is the clean set."""
 
     corruption: str
     severity: int
@@ -58,9 +58,9 @@ class FamilyProbe:
 
 @dataclass(frozen=True)
 class Robustness:
-    """robustness.json. part: which patients; threshold: the run's default operating point at the time.
+    """robustness.json. split: which patients; threshold: the run's default operating point at the time.
 
-    best_threshold: the one with the best mean Youden index over clean and spoiled sets, up to severity 2.
+    best_threshold: the one with the best mean Youden index over clean and corrupted sets, up to severity 2.
     """
 
     run: str
@@ -81,7 +81,7 @@ def measure(
     limit: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Robustness:
-    """Every stress on a part of the run's own data, and the threshold that does best over all of them.
+    """Every corruption on a split of the run's own data, and the threshold that does best over all of them.
 
     limit: at most so many images, drawn evenly; 0 takes all. Raises PneumoError where the source is another one.
     """
@@ -175,19 +175,18 @@ def save(folder: Path, result: Robustness) -> None:
 
 
 def adopt(folder: Path, result: Robustness) -> OperatingPoint:
-    """Makes the threshold that does best under stress the run's default: in the card, and in its metrics.
+    """Makes the threshold that does best under corruption the run's default: in the card, and in its metrics.
 
-    Clean validation alone would put the threshold where the slightest blur or noise turns healthy children sick. It never
-    costs more than five in a hundred of the sick on clean validation: sensitivity 95% is the limit. Only for results of
-    validation patients; others raise PneumoError.
+    Clean validation alone would put the threshold where the slightest blur or noise raises false alarms. Sensitivity on clean
+    validation stays at 95% or above. Only for results of validation patients; others raise PneumoError.
     """
     if result.split != "validation":
-        raise PneumoError(f"a threshold is chosen on validation patients, not on the {result.split} part")
+        raise PneumoError(f"a threshold is chosen on validation patients, not on the {result.split} set")
     card, predictions = runs.read_card(folder), runs.read_predictions(folder)
     known = predictions.split("validation")
     threshold = min(result.best_threshold, card.point("sensitivity95").threshold)
-    chosen_on = "validation patients, clean and under stress"
-    plain = OperatingPoint("robust", "Best under stress", threshold, 0.0, 0.0, 0, 0, chosen_on)
+    chosen_on = "validation patients, clean and corrupted"
+    plain = OperatingPoint("robust", "Robust", threshold, 0.0, 0.0, 0, 0, chosen_on)
     [point] = thresholds.rates_at([plain], known.labels, known.probabilities)
     kept = tuple(each for each in card.operating_points if each.name != point.name)
     metrics = classification.measure(predictions, point.threshold)

@@ -79,7 +79,7 @@ def evaluate(
     subtypes: Sequence[str] = (),
     uncalibrated: np.ndarray | None = None,
 ) -> Metrics:
-    """Every figure of the documented table, with 95% intervals.
+    """Every metric of the documented table, with 95% intervals.
 
     Raises PneumoError on an empty set. patients: one name per image; the bootstrap draws whole patients. subtypes: one per
     image, for the sensitivity to each kind of pneumonia. uncalibrated: (N,) probabilities before calibration, for their ECE.
@@ -118,7 +118,7 @@ def evaluate(
 
 
 def measure(predictions: Predictions, threshold: float) -> dict[str, Metrics]:
-    """Metrics of each part at one threshold."""
+    """Metrics of each split at one threshold."""
     result = {}
     for split in dict.fromkeys(predictions.splits.tolist()):
         chosen = predictions.split(split)
@@ -161,7 +161,7 @@ def _bootstrap(
         y, p = labels[picked], probabilities[picked]
         counts = confusion(y, p, threshold)
         result = rates(counts)
-        figures = {
+        values = {
             "f1": result["f1"],
             "balanced_accuracy": result["balanced_accuracy"],
             "mcc": _mcc(counts),
@@ -169,7 +169,7 @@ def _bootstrap(
             "auprc": auprc(y, p),
             "brier": brier(y, p),
         }
-        for key, value in figures.items():
+        for key, value in values.items():
             if value is not None:
                 drawn[key].append(value)
     ends = {key: resampling.interval(values) for key, values in drawn.items() if values}

@@ -28,14 +28,14 @@ def operating_points(
     labels = np.asarray(labels)
     probabilities = np.clip(probabilities, *INSIDE)  # so that a threshold of 0 is below and one of 1 above every image
     if len(np.unique(labels)) < 2:
-        raise PneumoError("operating points need NORMAL and PNEUMONIA images in the validation part")
+        raise PneumoError("operating points need NORMAL and PNEUMONIA images in the validation set")
     thresholds = _between(probabilities)
     positive, negative = np.sort(probabilities[labels == 1]), np.sort(probabilities[labels == 0])
     sensitivity = 1 - np.searchsorted(positive, thresholds, side="left") / len(positive)
     specificity = np.searchsorted(negative, thresholds, side="left") / len(negative)
     best = _middle(thresholds, sensitivity + specificity >= (sensitivity + specificity).max() - 1e-12)
     chosen = (
-        ("youden", "Best balance", best),
+        ("youden", "Balanced", best),
         ("sensitivity95", "Sensitivity 95%", float(thresholds[sensitivity >= 0.95].max())),
         ("specificity95", "Specificity 95%", float(thresholds[specificity >= 0.95].min())),
         ("half", "0.5", 0.5),

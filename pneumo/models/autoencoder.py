@@ -1,7 +1,7 @@
-"""Autoencoders: a picture to a code and back.
+"""Autoencoders: an image to a code and back.
 
 model.encode(x) -> code                 x: (B, C, S, S) float32 in [0, 1]
-model.decode(code) -> the picture (B, C, S, S); it may leave [0, 1] a little
+model.decode(code) -> the image (B, C, S, S); it may leave [0, 1] a little
 model(x) -> model.decode(model.encode(x))
 """
 
@@ -65,7 +65,7 @@ def conv_autoencoder(image: ImageSpec) -> nn.Module:
 class Bottleneck(nn.Module):
     """Two ways to `code` numbers and back, added up: principal components, and convolutions for what they miss.
 
-    The components are computed from the training pictures, not learned (`start_from_components`); until then they are
+    The components are computed from the training images, not learned (`start_from_components`); until then they are
     zero and the convolutions are alone. Without them the same convolutions stay a tenth of a decibel or more below
     principal components of the same size after a quarter of an hour (docs/training-notes.md).
     variational: the encoder gives a mean and a log variance for each number (Kingma and Welling 2014).
@@ -96,7 +96,7 @@ class Bottleneck(nn.Module):
     def start_from_components(self, mean: Tensor, components: Tensor, deviations: Tensor) -> None:
         """Sets the principal components and lets the convolutions begin at nothing.
 
-        mean: (D,), components: (K, D) orthonormal, deviations: (K,) along them, of training pictures as `small` gives
+        mean: (D,), components: (K, D) orthonormal, deviations: (K,) along them, of training images as `small` gives
         them. Each number of the code then has variance 1. With K below the code's size the last numbers have none.
         """
         count = min(len(components), self.code_size)
@@ -110,7 +110,7 @@ class Bottleneck(nn.Module):
             nn.init.constant_(self.encoder[-1].bias[self.code_size :], FIRST_LOG_VARIANCE)
 
     def small(self, x: Tensor) -> Tensor:
-        """(B, D), D = C * linear_side ** 2: what the components see of pictures (B, C, S, S)."""
+        """(B, D), D = C * linear_side ** 2: what the components see of images (B, C, S, S)."""
         return F.avg_pool2d(x, self.size // self.linear_side).flatten(1)
 
     def _linear_code(self, x: Tensor) -> Tensor:
@@ -166,7 +166,7 @@ def _bottleneck(image: ImageSpec, code: int, width: int, *, variational: bool, n
 
 def _check_unit(image: ImageSpec, name: str) -> None:
     if set(image.mean) != {0.0} or set(image.std) != {1.0}:
-        raise PneumoError(f"{name} works on pictures in [0, 1]: image.mean must be 0 and image.std 1")
+        raise PneumoError(f"{name} works on images in [0, 1]: image.mean must be 0 and image.std 1")
 
 
 def sample_code(mean: Tensor, log_variance: Tensor, noise: Tensor) -> Tensor:

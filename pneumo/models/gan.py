@@ -20,7 +20,7 @@ from torch.nn.utils.parametrizations import spectral_norm
 from pneumo.models.registry import register
 from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError
 
-GROUP = 4  # pictures whose deviation is taken together
+GROUP = 4  # images whose deviation is taken together
 FIRST_SIDE = 4  # the smallest feature map of the convolutional networks, a side
 
 
@@ -132,9 +132,9 @@ class ConvGenerator(nn.Module):
 
 
 class MinibatchDeviation(nn.Module):
-    """One more channel: how far the pictures of a class differ from each other (Karras et al. 2018).
+    """One more channel: how far the images of a class differ from each other (Karras et al. 2018).
 
-    A generator that draws one picture for all z is found out by it. Groups of GROUP neighbours; x: (B, C, H, W).
+    A generator that draws one image for all z is exposed by it. Groups of GROUP neighbours; x: (B, C, H, W).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -212,5 +212,5 @@ def conv_gan(
 def _check_grey(image: ImageSpec, name: str) -> None:
     if image.channels != 1 or image.mean != (0.5,) or image.std != (0.5,):
         raise PneumoError(
-            f"{name} draws grey pictures in [-1, 1]: image.channels must be 1, image.mean and image.std 0.5"
+            f"{name} draws grey images in [-1, 1]: image.channels must be 1, image.mean and image.std 0.5"
         )

@@ -17,7 +17,7 @@ from pneumo.schema import ImageSpec, PneumoError
 Trainable = Literal["all", "last_third", "head"]
 Head = Literal["logit", "log_softmax"]
 FROZEN_SHARE = 0.66  # of the parameter tensors, in order: the course project's fine-tuning
-SMALLEST_PX = 32  # these backbones halve the picture five times
+SMALLEST_PX = 32  # these backbones halve the image five times
 IMAGENET = {
     "resnet18": zoo.ResNet18_Weights.IMAGENET1K_V1,
     "efficientnet_b7": zoo.EfficientNet_B7_Weights.IMAGENET1K_V1,
@@ -87,7 +87,7 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
 def load_backbone(model: nn.Module, state: dict[str, Tensor]) -> None:
     """Tensors under torchvision's names into model.backbone; its own classifier is left behind.
 
-    A stem of one channel gets the sum over three colours, which sees grey pictures as the original does.
+    A stem of one channel gets the sum over three colours, which sees grey images as the original does.
     """
     if not hasattr(model, "backbone"):
         raise PneumoError("this model has no backbone to start from pretrained weights; use pretrained=none")

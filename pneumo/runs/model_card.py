@@ -14,46 +14,57 @@ from typing import Any
 from huggingface_hub import EvalResult, ModelCardData
 
 from pneumo.codec import encode
+from pneumo.formatting import METRICS, listed, metric, probability, rate, score
+from pneumo.metrics import thresholds
+from pneumo.runs.names import name_of
 from pneumo.schema import CLASS_NAMES, Metrics, Recipe, RunCard
 
 LICENCE = "apache-2.0"  # of code and weights, see LICENSE
+INPUT_CHECK = "The input check"  # title of the section that the summary points to
 SPLITS = {"test": "Internal test", "validation": "Validation"}  # the honest one first; other sets follow by their names
-METRICS = {  # field of Metrics: (title, the hub's name)
-    "auroc": ("AUROC", "roc_auc"),
-    "auprc": ("Average precision", "average_precision"),
-    "sensitivity": ("Sensitivity", "recall"),
-    "specificity": ("Specificity", "specificity"),
-    "precision": ("Precision", "precision"),
-    "f1": ("F1", "f1"),
-    "accuracy": ("Accuracy", "accuracy"),
-    "brier": ("Brier score", "brier_score"),
-    "ece": ("Calibration error", "expected_calibration_error"),
+HUB_NAMES = {  # field of Metrics: the hub's word for it
+    "auroc": "roc_auc",
+    "auprc": "average_precision",
+    "sensitivity": "recall",
+    "specificity": "specificity",
+    "precision": "precision",
+    "f1": "f1",
+    "accuracy": "accuracy",
+    "brier": "brier_score",
+    "ece": "expected_calibration_error",
 }
+INTERVALS = {  # how `metrics.classification` estimates each interval: fields of Metrics by method
+    "Wilson": ("sensitivity", "specificity", "precision", "accuracy"),
+    "DeLong": ("auroc",),
+    "bootstrap over patients": ("auprc", "f1", "brier"),
+}
+NAMES = ("AUROC", "F1", "Brier score")  # titles that keep their capital letter within a sentence
+CONFUSION = {"tp": "true positives", "fn": "false negatives", "tn": "true negatives", "fp": "false positives"}
 OPTIMISERS = {"adam": "Adam", "adamw": "AdamW", "sgd": "SGD"}
-# By task: what the run does, what it answers with, and the hub's word for it.
-DOES = {
+DOES = {  # by task: what the run does
     "classification": f"reads a frontal chest X-ray and gives a calibrated probability of {CLASS_NAMES[1]}",
-    "gan": "draws frontal chest X-rays of nobody",
-    "reconstruction": "puts a frontal chest X-ray into a code and gives it back",
+    "gan": "generates synthetic frontal chest X-rays",
+    "reconstruction": "encodes a frontal chest X-ray and reconstructs it from the code",
     "contrastive": "turns a frontal chest X-ray into features, learned without labels",
 }
-ANSWERS = {
-    "classification": "answers with one of " + " and ".join(CLASS_NAMES),
-    "gan": "its discriminator answers how real they look; the generator starts from noise",
-    "reconstruction": "answers with the picture itself",
-    "contrastive": "answers with features",
+OUTPUTS = {
+    "classification": f"the output is the probability of {CLASS_NAMES[1]}",
+    "gan": "the generator turns random numbers into an image, and the discriminator rates how real an image looks",
+    "reconstruction": "the output is the reconstructed image",
+    "contrastive": "the output is a vector of features",
 }
 PIPELINES = {
     "gan": "unconditional-image-generation",
     "reconstruction": "image-to-image",
     "contrastive": "image-feature-extraction",
 }
+CRITERIA = {"loss": "loss", "accuracy": "accuracy", "f1": "F1", "auroc": "AUROC"}
 INTENSITIES = {"raw": "grey values as they are", "stretch": "grey values stretched from the 1st to the 99th percentile"}
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the card. text: Markdown without headings. folded: detail that a page shows on request."""
+    """One section of the card. text: Markdown without headings. folded: detail that a page shows on request."""
 
     title: str
     text: str
@@ -62,7 +73,7 @@ class Section:
 
 def markdown(card: RunCard, more: Sequence[Section] = ()) -> str:
     """The whole card: front matter between two lines of ---, then the body. more: as in `sections`. Ends with a line break."""
-    body = [f"# {card.name}", summary(card)]
+    body = [f"# {name_of(card)}", summary(card, more)]
     for section in sections(card, more):
         body += [f"## {section.title}", section.text]
     return f"---\n{front_matter(card).to_yaml()}\n---\n\n" + "\n\n".join(body) + "\n"
@@ -87,7 +98,7 @@ def front_matter(card: RunCard) -> ModelCardData:
 
 def _eval_results(card: RunCard) -> Iterator[EvalResult]:
     for split, metrics in _by_split(card):
-        for name, (title, hub_name) in METRICS.items():
+        for name, hub_name in HUB_NAMES.items():
             value, interval = getattr(metrics, name), metrics.ci95.get(name)
             if value is None:
                 continue
@@ -97,7 +108,7 @@ def _eval_results(card: RunCard) -> Iterator[EvalResult]:
                 dataset_name=f"{card.data.source}, {split} patients",
                 dataset_split=split,
                 metric_type=hub_name,
-                metric_name=title,
+                metric_name=METRICS[name][0],
                 metric_value=value,
                 metric_args={"threshold": metrics.threshold, "n": metrics.n}
                 | ({"ci95": [interval.low, interval.high]} if interval else {}),
@@ -116,23 +127,32 @@ def _is_phantom(card: RunCard) -> bool:
 # --- the body ---------------------------------------------------------------------------------------------
 
 
-def summary(card: RunCard) -> str:
-    """What it is and what it is not, in three sentences."""
-    learned = "phantoms drawn by a program" if _is_phantom(card) else "radiographs"
+def summary(card: RunCard, more: Sequence[Section] = ()) -> str:
+    """What it is and what it is not, in a few sentences. more: as in `sections`."""
+    learned = "computer-drawn phantoms" if _is_phantom(card) else "radiographs"
     images = sum(card.data.counts.get("train", {}).values())
-    return (
-        f"`{card.name}` {DOES[card.task]}. It learned from "
-        f"{images:,} {learned} of {card.data.patients.get('train', 0):,} patients. **It is not a medical device**"
-        + (
-            ", it names no other disease, and it does not know when a picture is none of its kind."
-            if card.task == "classification"
-            else "; nothing about a person can be read from what it makes."
-        )
-    )
+    told = [
+        f"`{card.name}` {DOES[card.task]}.",
+        f"It learned from {images:,} {learned} of {card.data.patients.get('train', 0):,} patients.",
+        "**It is not a medical device.** Do not use it for diagnosis or treatment.",
+    ]
+    if card.task == "classification":
+        told += ["It recognises no other disease.", _unsuitable(more)]
+    else:
+        told.append("Its output says nothing about the health of a person.")
+    return " ".join(told)
+
+
+def _unsuitable(more: Sequence[Section]) -> str:
+    """What becomes of images that no classifier should be asked about."""
+    alone = "On its own the model cannot recognise unsuitable images"
+    if any(section.title == INPUT_CHECK for section in more):
+        return f"{alone}; the app puts an input check before it (see below)."
+    return f"{alone}."
 
 
 def sections(card: RunCard, more: Sequence[Section] = ()) -> list[Section]:
-    """The body's sections in order. more: what was measured beside the card, after its own results."""
+    """The body's sections in order. more: what was measured beside the card; it follows the card's own results."""
     classifies = card.task == "classification"
     measured = [
         Section("Results", _results(card)),
@@ -145,7 +165,7 @@ def sections(card: RunCard, more: Sequence[Section] = ()) -> list[Section]:
         Section("Architecture", _architecture(card)),
         Section("Data", _data(card)),
         Section("Training", _training(card)),
-        Section("The recipe in full", _table(("setting", "value"), _settings(encode(card.recipe))), folded=True),
+        *([] if card.members else [_recipe(card)]),
         *measured,
         *more,
         Section("How to use it", _usage(card)),
@@ -157,53 +177,58 @@ def sections(card: RunCard, more: Sequence[Section] = ()) -> list[Section]:
 def _results(card: RunCard) -> str:
     splits = _by_split(card)
     header = ["", *(f"{SPLITS.get(p, p)} (n = {m.n:,}, {m.patients:,} patients)" for p, m in splits)]
-    rows = [[title, *(_metric(m, name) for _, m in splits)] for name, (title, _) in METRICS.items()]
-    words = {"tp": "called so rightly", "fn": "missed", "tn": "cleared rightly", "fp": "false alarms"}
-    rows += [[f"{k.upper()}, {word}", *(f"{m.confusion[k]:,}" for _, m in splits)] for k, word in words.items()]
-    thresholds = " and ".join(dict.fromkeys(f"{m.threshold:.3f}" for _, m in splits))
+    rows = [[title, *(metric(m, name) for _, m in splits)] for name, (title, _) in METRICS.items()]
+    rows += [[word.capitalize(), *(f"{m.confusion[key]:,}" for _, m in splits)] for key, word in CONFUSION.items()]
+    at = listed(list(dict.fromkeys(probability(m.threshold) for _, m in splits)))
     return (
         _table(header, rows)
-        + f"\n\nAt the threshold {thresholds}. In brackets 95% intervals: Wilson for the rates, bootstrap over patients for the "
-        "others. Weights, calibration and thresholds were chosen on validation patients, so those figures flatter."
+        + f"\n\nAt the threshold {at}. In brackets: 95% intervals ({_methods()}). Weights, calibration and thresholds "
+        "were chosen on validation patients, so the validation column is optimistic."
     )
 
 
-def _metric(metrics: Metrics, name: str) -> str:
-    """ "0.997 (0.994 to 0.999)", or a dash where it is not defined."""
-    value, interval = getattr(metrics, name), metrics.ci95.get(name)
-    if value is None:
-        return "–"
-    return f"{value:.3f}" + (f" ({interval.low:.3f} to {interval.high:.3f})" if interval else "")
+def _methods() -> str:
+    """ "Wilson for sensitivity and specificity, DeLong for AUROC, ..."."""
+    titles = {name: title if title in NAMES else title[0].lower() + title[1:] for name, (title, _) in METRICS.items()}
+    told = [f"{method} for {listed([titles[each] for each in names])}" for method, names in INTERVALS.items()]
+    missing = [titles[name] for name in METRICS if name not in {each for names in INTERVALS.values() for each in names}]
+    return "; ".join([*told, f"none for the {listed(missing)}"])
 
 
 def _operating_points(card: RunCard) -> str:
+    titles = thresholds.titles(card.operating_points)
     rows = [
         (
-            f"**{point.title}** (default)" if point.name == card.default_point else point.title,
-            f"{point.threshold:.3f}",
-            f"{point.sensitivity:.3f}",
-            f"{point.specificity:.3f}",
+            f"**{titles[point.name]}** (default)" if point.name == card.default_point else titles[point.name],
+            probability(point.threshold),
+            rate(point.sensitivity),
+            rate(point.specificity),
+            point.chosen_on,
         )
-        for point in card.operating_points
+        for point in sorted(card.operating_points, key=lambda point: point.threshold)
     ]
-    chosen = dict.fromkeys(
-        f"{p.chosen_on} (n = {p.n_positive:,} with pneumonia, {p.n_negative:,} without)" for p in card.operating_points
+    counts = dict.fromkeys(f"{p.n_positive:,} with pneumonia, {p.n_negative:,} without" for p in card.operating_points)
+    return (
+        _table(("", "threshold", "sensitivity", "specificity", "chosen on"), rows)
+        + f"\n\nThe rates are those of clean validation images (n = {listed(list(counts))})."
     )
-    return _table(("", "threshold", "sensitivity", "specificity"), rows) + f"\n\nChosen on {', '.join(chosen)}."
 
 
 def _calibration(card: RunCard) -> str:
-    errors = " and ".join(f"{m.ece:.3f} ({SPLITS.get(p, p).lower()}, n = {m.n:,})" for p, m in _by_split(card))
-    band = card.indeterminate
+    errors = listed([f"{score(m.ece)} ({SPLITS.get(p, p).lower()}, n = {m.n:,})" for p, m in _by_split(card)])
+    zone = card.indeterminate
     apart = (
-        f"Between {band.low:.3f} and {band.high:.3f} validation patients could not be told apart: such results are called indeterminate."
-        if band
-        else "No band is called indeterminate: validation patients of the two classes hardly overlap."
+        f"Between {probability(zone.low)} and {probability(zone.high)} the model could not separate validation patients with and "
+        "without pneumonia: the app calls such results UNCERTAIN."
+        if zone
+        else "There is no indeterminate zone: the probabilities of validation patients with and without pneumonia hardly overlap."
     )
-    return (
-        f"The probability is sigmoid(logit / {card.temperature:.3f} {card.bias:+.3f}), fitted on validation patients. The expected "
-        f"calibration error is {errors}. {apart}"
+    origin = (
+        "The probability is the mean of the members' calibrated probabilities."
+        if card.members
+        else f"The probability is sigmoid(logit / {card.temperature:.3f} {card.bias:+.3f}), fitted on validation patients."
     )
+    return f"{origin} The expected calibration error is {errors}. {apart}"
 
 
 def _usage(card: RunCard) -> str:
@@ -219,16 +244,16 @@ def _usage(card: RunCard) -> str:
         f"python -m pneumo explain radiograph.png --run {card.name} --out heatmap.png\n"
         f"python -m pneumo evaluate {card.name} --data FOLDER\n"
         "```\n\n"
-        "PNG, JPEG, WebP, BMP, TIFF or DICOM; FOLDER holds NORMAL/ and PNEUMONIA/. `streamlit run app.py` opens the same in a browser."
+        "It reads PNG, JPEG, WebP, BMP, TIFF and DICOM; FOLDER holds NORMAL/ and PNEUMONIA/. `streamlit run app.py` opens the app in a browser."
     )
 
 
 def _architecture(card: RunCard) -> str:
-    image, arguments = card.image, ", ".join(f"{k} {v}" for k, v in card.model_args.items())
+    image, arguments = card.image, ", ".join(f"{k}: {v}" for k, v in card.model_args.items())
     return (
-        f"`{card.model}`{f' ({arguments})' if arguments else ''}, {card.weights.parameters:,} parameters. It sees "
+        f"`{card.model}`{f' ({arguments})' if arguments else ''}, {card.weights.parameters:,} parameters. Images have "
         f"{image.size} x {image.size} pixels in {image.channels} {'channel' if image.channels == 1 else 'channels'}, resized "
-        f"({image.interpolation}) without keeping the aspect ratio, {INTENSITIES[image.intensity]}; {ANSWERS[card.task]}."
+        f"({image.interpolation}) without keeping the aspect ratio, {INTENSITIES[image.intensity]}; {OUTPUTS[card.task]}."
     )
 
 
@@ -239,8 +264,8 @@ def _data(card: RunCard) -> str:
         for name, counts in data.counts.items()
     ]
     return (
-        f"Source: `{data.source}`. Divided by patient, never by image: {split.validation:.0%} validation, {split.test:.0%} internal "
-        f"test, the rest training (split seed {split.split_seed}).\n\n"
+        f"Source: `{data.source}`. Split by patient, never by image: {rate(split.validation, 0)} of the patients for validation, "
+        f"{rate(split.test, 0)} for the internal test, the others for training (split seed {split.split_seed}).\n\n"
         + _table(("split", *CLASS_NAMES, "patients"), rows)
         + f"\n\nDigest of the split: `{data.split_digest}`"
     )
@@ -248,41 +273,54 @@ def _data(card: RunCard) -> str:
 
 def _training(card: RunCard) -> str:
     recipe = card.recipe
+    if card.members:
+        return (
+            f"{recipe.summary} The members were trained one by one, {card.minutes:.1f} minutes in all, and have cards of their own; "
+            "the ensemble itself is not trained."
+        )
     regular = [
         f"weight decay {recipe.weight_decay:g}" if recipe.weight_decay else "",
         f"label smoothing {recipe.label_smoothing:g}" if recipe.label_smoothing else "",
         f"averaged weights (decay {recipe.ema_decay:g})" if recipe.ema_decay else "",
         f"gradients clipped at norm {recipe.clip_norm:g}" if recipe.clip_norm else "",
         "both classes drawn equally often" if recipe.sampling == "balanced" else "",
-        "classes weighed by their counts" if recipe.class_weights == "balanced" else "",
-        f"R1 of weight {recipe.gan_r1:g} on real pictures" if recipe.gan_r1 else "",
-        "brightness, contrast and place of real and generated pictures changed alike" if recipe.gan_augment else "",
+        "classes weighted by their counts" if recipe.class_weights == "balanced" else "",
+        f"R1 penalty of weight {recipe.gan_r1:g} on real images" if recipe.gan_r1 else "",
+        "the same random changes of brightness, contrast and position for real and generated images"
+        if recipe.gan_augment
+        else "",
     ]
     changed = [f"{k.replace('_deg', ' (degrees)')} {v:g}" for k, v in encode(recipe.augment).items() if v]
-    anew = f"Every training image was changed anew each time: {', '.join(changed)}. " if changed else ""
+    anew = (
+        f"Each time an image was used in training it was changed at random: {', '.join(changed)}. " if changed else ""
+    )
     if not changed and not recipe.gan_augment:
-        anew = "Training images were taken as they are. "
+        anew = "Training images were not augmented. "
     return (
         f"{recipe.summary}\n\n{OPTIMISERS[recipe.optimiser]}, batches of {recipe.batch_size}, learning rate {recipe.learning_rate:g} "
-        f"{_schedule(recipe)}; {', '.join(filter(None, regular)) or 'no regularisation but the model’s own'}. "
+        f"{_schedule(recipe)}; {', '.join(filter(None, regular)) or 'no regularisation besides the model’s own'}. "
         f"{anew}{card.epochs_run} of {recipe.epochs} epochs ran; "
         + (
-            "the last was kept. "
+            "the weights of the last one were kept. "
             if recipe.criterion == "last"
-            else f"epoch {card.best_epoch}, the best on validation by {recipe.criterion}, was kept. "
+            else f"the weights of epoch {card.best_epoch} were kept, the best on validation patients by {CRITERIA[recipe.criterion]}. "
         )
         + f"{card.minutes:.1f} minutes on {card.hardware}, seed {card.seed}."
     )
 
 
+def _recipe(card: RunCard) -> Section:
+    return Section("The recipe in full", _table(("setting", "value"), _settings(encode(card.recipe))), folded=True)
+
+
 def _schedule(recipe: Recipe) -> str:
     return {
         "constant": "throughout",
-        "plateau": f"times {recipe.gamma:g} after {recipe.plateau_patience} epochs without a better validation loss",
-        "step": f"times {recipe.gamma:g} every {recipe.step_epochs} epochs",
-        "exponential": f"falling by {recipe.gamma:g} over {recipe.step_epochs} epochs",
+        "plateau": f"multiplied by {recipe.gamma:g} after {recipe.plateau_patience} epochs without a better validation loss",
+        "step": f"multiplied by {recipe.gamma:g} every {recipe.step_epochs} epochs",
+        "exponential": f"falling by the factor {recipe.gamma:g} over {recipe.step_epochs} epochs",
         "cosine": "falling along a cosine",
-        "onecycle": "at the top of one cycle",
+        "onecycle": "at the peak of a one-cycle schedule",
     }[recipe.schedule]
 
 

@@ -268,11 +268,6 @@ def write_card(folder: Path, card: RunCard) -> None:
     write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
 
 
-def card_as_dict(card: RunCard) -> dict[str, Any]:
-    """The card as plain JSON values."""
-    return encode(card)
-
-
 def read_history(folder: Path) -> list[dict[str, float]]:
     """history.csv: one row an epoch, epoch 0 is before training; empty cells are NaN. RunError when it does not fit.
 

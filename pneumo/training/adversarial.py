@@ -64,8 +64,8 @@ class GanTask(ImageTask):
             loss = F.relu(1 - on_real).mean() + F.relu(1 + on_fake).mean()
         else:
             loss = F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
-        # At random: a count of steps would not survive a resume. From the shared generator: where one process alone passed
-        # through the discriminator once more, they would wait for each other for ever.
+        # At random: a count of steps would not survive a resume. Alike in all processes: a step is penalised on its whole batch
+        # or not at all, and every process passes through the discriminator equally often.
         if self.recipe.gan_r1 and torch.rand((), generator=self.shared) < 1 / R1_EVERY:
             loss = loss + R1_EVERY * self.recipe.gan_r1 / 2 * self._r1_penalty(real, labels)
         return {"loss": loss, "real": on_real.mean().detach(), "fake": on_fake.mean().detach()}

@@ -23,7 +23,7 @@ FILE = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True)
-class Parts:
+class Stateful:
     """Everything in a training that has a state. modules: by name, the moving average among them."""
 
     modules: dict[str, nn.Module]
@@ -42,13 +42,13 @@ def remove(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def store(folder: Path, recipe: Recipe, state: dict[str, Any], best: dict[str, Tensor], parts: Parts) -> None:
+def store(folder: Path, recipe: Recipe, state: dict[str, Any], best: dict[str, Tensor], stateful: Stateful) -> None:
     """Writes aside and renames. state: plain JSON values. best: the weights to keep, so far."""
     tensors = {f"best.{key}": value for key, value in best.items()}
-    for name, module in parts.modules.items():
+    for name, module in stateful.modules.items():
         tensors |= {f"module.{name}.{key}": value for key, value in module.state_dict().items()}
     groups = []
-    for n, optimiser in enumerate(parts.optimisers):
+    for n, optimiser in enumerate(stateful.optimisers):
         plain = optimiser.state_dict()
         groups.append(plain["param_groups"])
         for index, entries in plain["state"].items():
@@ -61,15 +61,15 @@ def store(folder: Path, recipe: Recipe, state: dict[str, Any], best: dict[str, T
         "recipe": encode(recipe),
         "state": state,
         "optimisers": groups,
-        "schedules": [schedule.state_dict() for schedule in parts.schedules],
+        "schedules": [schedule.state_dict() for schedule in stateful.schedules],
     }
     folder.mkdir(parents=True, exist_ok=True)
     plain_tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
     files.write(folder / FILE, save_tensors(plain_tensors, {"pneumo": json.dumps(about)}))
 
 
-def restore(folder: Path, recipe: Recipe, parts: Parts) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """State and best weights; the parts get theirs back. PneumoError where the checkpoint is of another recipe."""
+def restore(folder: Path, recipe: Recipe, stateful: Stateful) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """State and best weights; what is stateful gets its state back. PneumoError where the checkpoint is of another recipe."""
     path = folder / FILE
     with safe_open(path, "pt") as file:
         about = json.loads(file.metadata()["pneumo"])
@@ -79,15 +79,15 @@ def restore(folder: Path, recipe: Recipe, parts: Parts) -> tuple[dict[str, Any],
             f"{path} belongs to another recipe ({_difference(about['recipe'], encode(recipe))}); "
             "resume with the same settings, or choose another --out"
         )
-    for name, module in parts.modules.items():
+    for name, module in stateful.modules.items():
         module.load_state_dict(_below(tensors, f"module.{name}."))
-    for n, optimiser in enumerate(parts.optimisers):
+    for n, optimiser in enumerate(stateful.optimisers):
         moments: dict[int, dict[str, Tensor]] = {}
         for key, value in _below(tensors, f"optimiser.{n}.").items():
             index, _, entry = key.partition(".")
             moments.setdefault(int(index), {})[entry] = value
         optimiser.load_state_dict({"state": moments, "param_groups": about["optimisers"][n]})
-    for schedule, plain in zip(parts.schedules, about["schedules"], strict=True):
+    for schedule, plain in zip(stateful.schedules, about["schedules"], strict=True):
         schedule.load_state_dict(plain)
     return about["state"], _below(tensors, "best.")
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pneumo import data, runs
+from pneumo.formatting import listed
 from pneumo.runs import forward
 from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, RunCard, WeightsInfo
 from pneumo.training import measurement
@@ -55,7 +56,9 @@ def _card(members: Sequence[runs.Run], name: str) -> RunCard:
         model_args={},
         image=ImageSpec(size=size, mean=(0.0,), std=(1.0,), intensity=first.image.intensity),
         recipe=replace(
-            first.recipe, name="ensemble", summary=f"Mean of calibrated probabilities: {', '.join(digests)}."
+            first.recipe,
+            name="ensemble",
+            summary=f"The mean of the calibrated probabilities of {listed(list(digests))}.",
         ),
         metrics={},
         operating_points=(),

@@ -1,8 +1,8 @@
 """Several trainings of one recipe: folds, seeds, and a sweep over fields, with one table of what came out.
 
 Each training is a run of its own in a folder below; a second call with `resume` leaves finished ones alone and goes
-on with the rest. Figures compared are those of validation patients, or of the cluster that was left out: the internal test takes
-no part in any choice.
+on with the rest. Metrics compared are those of validation patients, or of the cluster that was left out: the internal test is
+used for no choice.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pneumo.training import recipes
 from pneumo.training.session import train
 
 RESULTS_FILE = "results.csv"
-FIGURES = ("auroc", "accuracy", "sensitivity", "specificity", "f1", "brier", "ece")
+METRICS = ("auroc", "accuracy", "sensitivity", "specificity", "f1", "brier", "ece")
 
 
 @dataclass(frozen=True)
@@ -88,11 +88,11 @@ def run_all(
 
 def _row(variation: Variation, card: RunCard) -> dict[str, Any]:
     result = card.metrics.get("left_out") or card.metrics["validation"]
-    figures = {name: getattr(result, name) for name in FIGURES}
+    metrics = {name: getattr(result, name) for name in METRICS}
     return (
         variation.changes
         | {"n": result.n, "patients": result.patients}
-        | figures
+        | metrics
         | {
             "best_epoch": card.best_epoch,
             "minutes": card.minutes,
@@ -101,9 +101,9 @@ def _row(variation: Variation, card: RunCard) -> dict[str, Any]:
 
 
 def summarise(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Mean and standard deviation of each figure over folds and seeds, one row for each swept combination."""
+    """Mean and standard deviation of each metric over folds and seeds, one row for each swept combination."""
     keys = [
-        key for key in rows[0] if key not in (*FIGURES, "n", "patients", "best_epoch", "minutes", "seed", "data.fold")
+        key for key in rows[0] if key not in (*METRICS, "n", "patients", "best_epoch", "minutes", "seed", "data.fold")
     ]
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
     for row in rows:
@@ -113,7 +113,7 @@ def summarise(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def _moments(members: Sequence[dict[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {"trainings": len(members)}
-    for name in FIGURES:
+    for name in METRICS:
         values = np.array([row[name] for row in members if row[name] is not None], dtype=float)
         result[name] = float(values.mean()) if len(values) else None
         result[f"{name}_sd"] = float(values.std(ddof=1)) if len(values) > 1 else None

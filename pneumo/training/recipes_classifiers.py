@@ -97,7 +97,7 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="pneumonia_cnn",
-        summary="The same network made robust: strong augmentation, one cycle, label smoothing, averaged weights.",
+        summary="PneumoniaCNN made robust: strong augmentation, a one-cycle schedule, label smoothing, averaged weights.",
         # Strong augmentation regularises already: with the origin's dropout (.25 and .5) validation AUROC was .9956.
         model_args={"spatial_dropout": 0.1, "dropout": 0.4},
         augment=ROBUST,
@@ -115,7 +115,7 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="simple_cnn",
-        summary="The net to start with: conv-pool pairs, class weights, prior bias, exponential decay, as in the notes on tuning.",
+        summary="A small CNN to start with: convolution and pooling, class weights, an initial bias from the class counts, exponential decay, as in the course notes on tuning.",
         model="simple_cnn",
         augment=AugmentSpec(rotation_deg=20, shift=0.1, shear_deg=5.7, zoom=0.1, flip=0.5),  # shear .1 is 5.7 degrees
         epochs=30,
@@ -131,13 +131,13 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="vgg_cnn",
-        summary="The VGG-like net as the course project trained it: SGD with Nesterov, halved every five epochs.",
+        summary="The VGG-like CNN as the course project trained it: SGD with Nesterov momentum, learning rate halved every five epochs.",
         model="vgg_cnn",
         **FIVE_TASKS,
     ),
     Recipe(
         name="efficientnet_b7_frozen",
-        summary="Feature extraction: EfficientNet-B7 with ImageNet weights, all frozen, a new head.",
+        summary="Feature extraction: EfficientNet-B7 with frozen ImageNet weights and a new head.",
         model="efficientnet_b7",
         model_args={"trainable": "head"},
         pretrained="imagenet",
@@ -153,7 +153,7 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="resnet18_origin",
-        summary="ResNet-18 with ImageNet weights, frozen, head to two classes with log-softmax, as the course project had it.",
+        summary="ResNet-18 with frozen ImageNet weights and a log-softmax head for two classes, as in the course project.",
         model="resnet18",
         model_args={"trainable": "head", "head": "log_softmax"},
         pretrained="imagenet",
@@ -166,7 +166,7 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     *(
         Recipe(
             name=f"resnet18_{name}",
-            summary=f"ResNet-18 {summary}; same head, patients and budget as its three siblings.",
+            summary=f"ResNet-18 {summary}; the same head, patients and number of epochs as the other three ResNet-18 runs.",
             model="resnet18",
             model_args={"trainable": trainable, "dropout": 0.1},
             pretrained=pretrained,
@@ -174,18 +174,18 @@ CLASSIFIERS: tuple[Recipe, ...] = (
         )
         for name, trainable, pretrained, summary in (
             ("scratch", "all", "none", "from random weights"),
-            ("frozen", "head", "resnet18_encoder", "on the frozen encoder learned without labels"),
+            ("frozen", "head", "resnet18_encoder", "on the frozen encoder that was trained without labels"),
             (
                 "last_third",
                 "last_third",
                 "resnet18_encoder",
-                "from the encoder learned without labels, last third trained",
+                "from the encoder that was trained without labels, last third trained",
             ),
             (
                 "fine_tuned",
                 "all",
                 "resnet18_encoder",
-                "from the encoder learned without labels, everything trained",
+                "from the encoder that was trained without labels, all layers trained",
             ),
         )
     ),
@@ -198,7 +198,7 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="resnet18_encoder",
-        summary="A ResNet-18 encoder learned from the training radiographs without their labels (SimCLR).",
+        summary="A ResNet-18 encoder trained on the training radiographs without their labels (SimCLR).",
         task="contrastive",
         model="resnet18_encoder",
         image=ImageSpec(size=96),
@@ -214,7 +214,7 @@ CLASSIFIERS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="first_steps",
-        summary="A few minutes on phantoms: small images, few epochs; for a first look at training.",
+        summary="A few minutes on phantoms, for a first look at training: small images, few epochs.",
         model_args={"spatial_dropout": 0.05, "dropout": 0.3},
         image=ImageSpec(size=96),
         augment=AugmentSpec(rotation_deg=5, shift=0.05, flip=0.5, gamma=0.1),

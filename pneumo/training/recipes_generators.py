@@ -44,7 +44,7 @@ BOTTLENECK: dict[str, Any] = {
 GENERATORS: tuple[Recipe, ...] = (
     Recipe(
         name="conv_autoencoder",
-        summary="The autoencoder as the course project trained it, on PNEUMONIA only; its code is larger than its input.",
+        summary="The convolutional autoencoder as the course project trained it, on PNEUMONIA only. Its code is larger than its input.",
         task="reconstruction",
         model="conv_autoencoder",
         image=ImageSpec(size=256, channels=3, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0)),
@@ -58,7 +58,7 @@ GENERATORS: tuple[Recipe, ...] = (
     *(
         Recipe(
             name=f"{name}_{code}",
-            summary=f"{title} with a code of {code} numbers, both classes.",
+            summary=f"{title} with a code of {code} numbers, trained on both classes.",
             model=model,
             model_args={"code": code},
             **BOTTLENECK,
@@ -71,7 +71,7 @@ GENERATORS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="denoiser",
-        summary="An autoencoder with a code of 128 numbers that was shown noisy pictures and asked for clean ones.",
+        summary="An autoencoder with a code of 128 numbers, trained to turn noisy images into clean ones.",
         model="bottleneck_autoencoder",
         model_args={"code": 128},
         denoise=0.15,
@@ -79,20 +79,20 @@ GENERATORS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="fc_gan",
-        summary="The fully connected GAN of the course project, 32 px, PNEUMONIA only, 200 epochs.",
+        summary="The fully connected GAN of the course project: 32 px, PNEUMONIA only, 200 epochs.",
         image=ImageSpec(size=32),
         **FC_GAN,
     ),
     Recipe(
         name="fc_gan_28",
-        summary="The 28 px form of the fully connected GAN, with the smaller discriminator.",
+        summary="The fully connected GAN of the course project at 28 px, with its smaller discriminator.",
         image=ImageSpec(size=28),
         model_args={"discriminator_hidden": [512, 256]},
         **FC_GAN,
     ),
     Recipe(
         name="conv_gan",
-        summary="A convolutional GAN told the class: R1 on real pictures, non-saturating loss, differentiable augmentation, averaged weights.",
+        summary="A convolutional GAN conditioned on the class: R1 penalty on real images, non-saturating loss, differentiable augmentation, averaged weights.",
         # Spectral norm kept the discriminator too weak; 8 channels at 128 px cost as much as 16 at 64 px (docs/training-notes.md).
         model_args={"spectral": False, "width": 8},
         image=ImageSpec(size=128),
@@ -111,7 +111,7 @@ GENERATORS: tuple[Recipe, ...] = (
     ),
     Recipe(
         name="conv_gan_collapsed",
-        summary="A mode collapse on purpose: the generator learns twenty times as fast as the discriminator, which is not shown how far samples differ.",
+        summary="Mode collapse on purpose: the generator's learning rate is twenty times the discriminator's, and the discriminator does not see how much samples differ.",
         model_args={"deviation": False},
         epochs=24,
         epoch_images=1280,

@@ -15,7 +15,7 @@ from accelerate import PartialState
 from torch import Tensor
 
 from pneumo import data, models, runs
-from pneumo.formatting import nearest
+from pneumo.formatting import nearest, rate
 from pneumo.metrics import calibration
 from pneumo.schema import (
     CLASS_NAMES,
@@ -40,19 +40,19 @@ TASKS: dict[str, type[Task]] = {
 }
 PACKAGES = ("torch", "torchvision", "accelerate", "numpy", "scikit-learn", "pillow", "pydicom")
 INTENDED_USE = (
-    "Teaching and demonstration of neural networks on chest radiographs. Not a medical device; "
-    "no diagnosis or treatment may rest on it."
+    "Teaching and demonstration of neural networks on chest radiographs. It is not a medical device. "
+    "Do not use it for diagnosis or treatment."
 )
 GUANGZHOU_LIMITS = (
     "Trained on frontal radiographs of children aged one to five, from one hospital (Guangzhou).",
-    "Adults, lateral views, other scanners and other hospitals: expect it to be wrong more often than stated here.",
+    "Expect more errors than stated here for adults, lateral views, other scanners and other hospitals.",
 )
 UNKNOWN_LIMITS = (
-    "Nothing is known here of whose radiographs it was trained on: on others, expect it to be wrong more often.",
+    "Nothing is known about the patients whose radiographs it was trained on. Expect more errors for other patients.",
 )
-TWO_ANSWERS = "Knows two answers only, NORMAL and PNEUMONIA; every other finding is forced into one of them."
-GENERATED = "What it makes looks like the training radiographs at low resolution; rare findings are not in it, and a shadow it draws means nothing."
-PHANTOM_LIMITS = ("Trained on procedural phantoms, not on patients: it says nothing about real radiographs.",)
+TWO_CLASSES = "It knows two classes only, NORMAL and PNEUMONIA, and puts every other finding into one of them."
+GENERATED = "Its images look like the training radiographs at low resolution. Rare findings are missing, and a shadow in them means nothing."
+PHANTOM_LIMITS = ("Trained on computer-drawn phantoms, not on patients: it says nothing about real radiographs.",)
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def _check_splits(labels: np.ndarray, splits: dict[str, np.ndarray], recipe: Rec
         missing = [name for name in wanted if not (labels[splits[split]] == CLASS_NAMES.index(name)).any()]
         if missing:
             raise PneumoError(
-                f"the {split} part has no {' and no '.join(missing)} images; give more patients of that class, "
+                f"the {split} set has no {' and no '.join(missing)} images; give more patients of that class, "
                 "or a larger data.validation"
             )
 
@@ -216,12 +216,16 @@ def _save(
 def limits_of(
     dataset: data.DataSet, images: dict[str, dict[str, int]], task: str = "classification"
 ) -> tuple[str, ...]:
-    """What the card says against the run, from what it was trained on. images: counts by part and class."""
-    results = TWO_ANSWERS if task == "classification" else GENERATED
+    """What the card says against the run, from what it was trained on. images: counts by split and class."""
+    results = TWO_CLASSES if task == "classification" else GENERATED
     if dataset.source.startswith("phantom"):
         return PHANTOM_LIMITS if task == "classification" else (*PHANTOM_LIMITS, results)
     normal, pneumonia = (images["train"][name] for name in CLASS_NAMES)
-    share = f"The share of pneumonia among its training images ({pneumonia / (normal + pneumonia):.0%}) is that of a collected set, not of a ward."
+    share = (
+        f"{rate(pneumonia / (normal + pneumonia), 0)} of its training images show pneumonia. That is the share in the collected data set, not on a ward."
+        if normal and pneumonia
+        else f"It was trained on images of one class only, {CLASS_NAMES[1 if pneumonia else 0]}."
+    )
     known = GUANGZHOU_LIMITS if dataset.citation == data.GUANGZHOU_CITATION else UNKNOWN_LIMITS
     return (known[0], results, *(known[1:] if task == "classification" else ()), share)
 

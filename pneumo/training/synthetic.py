@@ -1,4 +1,4 @@
-"""Train on generated and test on real radiographs, and the reverse: whether a generator keeps what tells the classes apart."""
+"""Train on generated and test on real radiographs, and the reverse: whether a generator keeps what separates the classes."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def tstr(
 ) -> tuple[SyntheticTransfer, ...]:
     """Generated to real, real to generated, and real to real for comparison.
 
-    Real ones to learn from are the training part, to be tested on validation and internal test; weights are chosen on
-    pictures of the kind that is learned from, never on those that are tested on.
+    Real ones to learn from are the training set, to be tested on validation and internal test; weights are chosen on
+    images of the kind that is learned from, never on those that are tested on.
     """
     if sampling.classes(gan) != CLASS_NAMES:
-        raise PneumoError(f"{gan.card.name!r} draws one class; a classifier needs both")
+        raise PneumoError(f"{gan.card.name!r} generates one class; a classifier needs both")
     own = data.open_as_trained(gan.card, source)
     real, labels = own.resized, own.dataset.labels
     train, held_out = own.rows("train"), own.rows("validation", "test")

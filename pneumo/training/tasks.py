@@ -29,7 +29,7 @@ Predict = Callable[[Callable[[nn.Module], Tensor]], Tensor]
 
 @dataclass(frozen=True)
 class Phase:
-    """One optimiser's part of a step.
+    """What one optimiser does in a step.
 
     loss: batch -> losses by name; "loss" is the one that is minimised, a scalar.
     rate: factor on the recipe's learning rate.

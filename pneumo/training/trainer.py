@@ -7,7 +7,6 @@ training sees the same batches, the same augmentation and the same dropout as on
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import math
 import os
@@ -28,12 +27,12 @@ from torch.utils.data import DataLoader, Dataset
 from pneumo.schema import PneumoError, Recipe
 from pneumo.training import checkpoint, schedules
 from pneumo.training.averaging import average_of
+from pneumo.training.memory import keep_freed_memory
 from pneumo.training.schedules import STEP_SCHEDULES
 from pneumo.training.tasks import Batch, Task, use_bf16
 
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
 CHECKPOINT_EVERY_S = float(os.environ.get("PNEUMO_CHECKPOINT_S", "60"))
-M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -3, -1  # malloc.h
 
 
 class Interrupted(Exception):  # noqa: N818  a state of affairs, not an error
@@ -135,7 +134,7 @@ class Trainer:
         )
         self.device = self.accelerator.device
         if self.device.type == "cpu":
-            _keep_freed_memory()
+            keep_freed_memory()
         self.bf16 = use_bf16(recipe.precision, self.device)
         self.state = State()
         # Asked before the processes meet in _set_up: afterwards a fast one may have written a checkpoint that a slow one finds.
@@ -272,7 +271,7 @@ class Trainer:
         return bool(self.accelerator.reduce(asked, "sum").item())
 
     def _criterion(self, row: dict[str, float]) -> float:
-        """The recipe's criterion on validation, turned so that more is better; undefined counts as worst."""
+        """The recipe's criterion on validation, with its sign such that more is better; undefined counts as worst."""
         if self.recipe.criterion == "last":
             return row["epoch"]
         value = row[f"validation_{self.recipe.criterion}"]
@@ -310,32 +309,19 @@ class Trainer:
 
     # --- checkpoints --------------------------------------------------------------------------------------
 
-    def _parts(self) -> checkpoint.Parts:
+    def _stateful(self) -> checkpoint.Stateful:
         modules = {name: self.accelerator.unwrap_model(module) for name, module in self.task.modules.items()}
         if self.average:
             modules["average"] = self.average
-        return checkpoint.Parts(modules, self.optimisers, self.schedules)
+        return checkpoint.Stateful(modules, self.optimisers, self.schedules)
 
     def _store(self) -> None:
         if self.accelerator.is_main_process:
-            checkpoint.store(self.folder, self.recipe, asdict(self.state), self.best, self._parts())
+            checkpoint.store(self.folder, self.recipe, asdict(self.state), self.best, self._stateful())
 
     def _restore(self) -> None:
-        state, self.best = checkpoint.restore(self.folder, self.recipe, self._parts())
+        state, self.best = checkpoint.restore(self.folder, self.recipe, self._stateful())
         self.state = State(**state)
-
-
-def _keep_freed_memory() -> None:
-    """Asks glibc not to return large freed blocks to the kernel between steps; elsewhere does nothing.
-
-    Each step frees and asks for the same activations; mapping them anew cost a sixth of the time (benchmarks/training.py).
-    """
-    try:
-        mallopt = ctypes.CDLL(None).mallopt
-    except (AttributeError, OSError, TypeError):  # no glibc: macOS, Windows, musl
-        return
-    for option in (M_MMAP_THRESHOLD, M_TRIM_THRESHOLD):
-        mallopt(option, 2**31 - 1)
 
 
 def _copy(state: dict[str, Tensor]) -> dict[str, Tensor]:

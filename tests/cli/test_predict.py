@@ -9,6 +9,7 @@ import pytest
 from pneumo import cli, runs
 from pneumo.cli.predict import print_rows
 from pneumo.images import radiograph
+from pneumo.inference import diagnosis
 
 
 def test_predict_gives_a_row_for_each_file(weights, images, run):
@@ -25,14 +26,20 @@ def test_predict_gives_a_row_for_each_file(weights, images, run):
     assert {row["path"].rsplit("/", 1)[1] for row in bad} == {"broken.jpg", "notes.txt", "empty.dcm"}
     assert all(row["label"] is None and row["probability"] is None for row in bad)
     good = [row for row in rows if not row["error"]]
-    assert all(row["label"] == ("PNEUMONIA" if row["probability"] >= row["threshold"] else "NORMAL") for row in good)
+    zone = runs.load().card.indeterminate
+    assert all(row["label"] == diagnosis.label_of(row["probability"], row["threshold"], zone) for row in good)
 
 
 def test_predict_all_good_exits_0_and_obeys_the_threshold(weights, images, run):
-    for threshold, label in (("0", "PNEUMONIA"), ("1", "NORMAL")):
+    zone = runs.load().card.indeterminate
+    for threshold, wrong in (("0", "NORMAL"), ("1", "PNEUMONIA")):
         code, out, _ = run("predict", images, "--json", "--threshold", threshold)
+        rows = json.loads(out)
         assert code == cli.FINE
-        assert {row["label"] for row in json.loads(out)} == {label}
+        assert [row["label"] for row in rows] == [
+            diagnosis.label_of(row["probability"], float(threshold), zone) for row in rows
+        ]
+        assert wrong not in {row["label"] for row in rows}
 
 
 def test_predict_for_people(weights, images, run):

@@ -115,7 +115,7 @@ def test_a_page_is_for_everyone(app, new_page, axe, link):
     for tab in tabs(page):
         open_expanders(page)
         faults += [f"dark, on a phone: {tab} {each}" for each in serious(page, axe) + sideways(page)]
-    assert page.locator("[data-testid=stException]").count() == 0, f"{link.name} shows an error"
+    assert page.locator(browser.ERROR).count() == 0, f"{link.name} shows an error"
     assert not faults, f"{link.name}:\n" + "\n".join(dict.fromkeys(faults))
     assert page.errors == []
 
@@ -142,6 +142,6 @@ def test_diagnose_by_keyboard_alone(app, new_page):
             assert page.evaluate(FOCUSED) == key, "the focus is lost when the page follows"
         if not missing:
             break
-    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.locator(browser.ERROR).count() == 0
     assert missing == set(), f"Tab reached only {reached}"
     assert page.errors == []

@@ -74,7 +74,7 @@ def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 420, "height": 900})
     for link, sign in (
-        ("Open Results", "Right and wrong"),
+        ("Open Results", "What the threshold changes"),
         ("Open Classroom", "onvolution"),
         ("Open Diagnose", "Probability of pneumonia"),
     ):
@@ -87,11 +87,11 @@ def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
 
 
 FOLLOWED = """([tn, fp]) => {
-    const matrix = document.querySelector('.st-key-evidence-matrix .js-plotly-plot');
-    const roc = document.querySelector('.st-key-evidence-roc .js-plotly-plot');
+    const matrix = document.querySelector('.st-key-results-matrix .js-plotly-plot');
+    const roc = document.querySelector('.st-key-results-roc .js-plotly-plot');
     const tile = [...document.querySelectorAll('[data-testid=stMetric]')].find(each => each.innerText.includes('Specificity'));
     return matrix.innerText.includes(`${tn}`) && Math.abs(roc.data[1].x[0] - fp / (tn + fp)) < 1e-9
-        && tile.innerText.includes((tn / (tn + fp)).toFixed(3));
+        && tile.innerText.includes(`${(100 * tn / (tn + fp)).toFixed(1)}%`);
 }"""
 
 
@@ -111,20 +111,20 @@ TIMED = """([tn, fp]) => {
 
 
 CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
-    const matrix = document.querySelector('.st-key-evidence-matrix .js-plotly-plot');
+    const matrix = document.querySelector('.st-key-results-matrix .js-plotly-plot');
     const { xaxis, yaxis } = matrix._fullLayout, box = matrix.getBoundingClientRect();
     return [box.left + xaxis._offset + xaxis.d2p(1), box.top + yaxis._offset + yaxis.d2p(0)];
 }"""
 
 
-def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
+def test_one_threshold_moves_matrix_rates_and_curves_at_once(app, page):
     """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
-    result = runs.read_predictions(runs.resolve(run)).part("test")
-    page.get_by_text("Open Results").click()
-    slider = page.locator(".st-key-evidence-threshold input[type=range]")
+    result = runs.read_predictions(runs.resolve(run)).split("test")
+    page.goto(f"{app.address}/results")
+    slider = page.locator(".st-key-results-threshold input[type=range]")
     slider.wait_for()
-    page.locator(".st-key-evidence-matrix .js-plotly-plot").wait_for()
+    page.locator(".st-key-results-matrix .js-plotly-plot").wait_for()
     page.wait_for_timeout(3000)  # the rest of the page is still being drawn
     took = []
     for key, threshold in (("Home", 0.0), ("End", 1.0)) * 4 + (("Home", 0.0),):
@@ -140,6 +140,6 @@ def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
     page.mouse.click(*page.evaluate(CELL_FP))
     page.get_by_text("the most surprising first").wait_for()
     heading = page.locator("p", has_text="the most surprising first").inner_text()
-    assert heading.startswith(f"Called PNEUMONIA, is NORMAL: {counts['fp']} ")
+    assert heading.startswith(f"False alarm: NORMAL called PNEUMONIA: {counts['fp']} ")
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.errors == []

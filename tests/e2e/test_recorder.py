@@ -58,6 +58,42 @@ def test_the_label_in_words_is_the_end_where_it_is_watched(visitor):
     assert changed <= seen["ms"] <= changed + 500  # in the next frame, which a busy machine may draw late
 
 
+# A grey square as PNG; another one comes 100 ms after the click, and a last change 200 ms after that.
+RESULT = """
+<div data-testid="stApp" data-test-script-state="notRunning"><section data-testid="stMain"><h1>Title</h1>
+  <button>read</button><canvas hidden width="40" height="40"></canvas><img width="40" height="40" alt="">
+  <p style="font-size: 30px">● NORMAL</p><p id="last">before</p>
+</section></div>
+<script>
+  const app = document.querySelector('[data-testid=stApp]'), canvas = document.querySelector('canvas');
+  const draw = grey => {
+    canvas.getContext('2d').fillStyle = grey;
+    canvas.getContext('2d').fillRect(0, 0, 40, 40);
+    document.querySelector('img').src = canvas.toDataURL();
+  };
+  draw('#333');
+  document.querySelector('button').addEventListener('click', () => {
+    app.dataset.testScriptState = 'running';
+    setTimeout(() => { window.drawn = performance.now(); draw('#999'); }, 100);
+    setTimeout(() => {
+      document.getElementById('last').textContent = 'after';
+      window.ended = performance.now();
+      app.dataset.testScriptState = 'notRunning';
+    }, 300);
+  });
+</script>"""
+
+
+def test_a_result_is_there_with_its_image_and_not_only_at_the_end(new_page):
+    page = new_page()
+    page.set_content(RESULT)
+    browser.wait_complete(page, timeout_s=10)
+    seen = Visitor(page, None, "demo").time(None, page.locator("button").click, "result")
+    drawn, ended = page.evaluate("[drawn - recorded.start, ended - recorded.start]")
+    assert drawn <= seen["ms"] < ended + 500  # in the frame after it; a busy machine may draw that late
+    assert page.evaluate("recorded.last") >= page.evaluate("ended")
+
+
 def test_a_control_that_is_missing_is_said_to_be(visitor):
     with pytest.raises(interactions.ControlError, match="not found"):
         visitor.find(Control("demo.other", "button"))

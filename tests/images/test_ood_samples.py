@@ -40,5 +40,5 @@ def test_radiographs_are_turned_flipped_and_cropped_as_the_names_say():
     assert result.keys() == ood_samples.TRANSFORMED.keys()
     assert np.array_equal(result["turned by 180 degrees"], pixels[::-1, ::-1])
     assert np.array_equal(result["upside down"], pixels[::-1])
-    assert result["turned by 90 degrees"].shape == (30, 20)
+    assert result["rotated by 90 degrees"].shape == (30, 20)
     assert result["strongly cropped"].shape == (8, 12)

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from torchvision.utils import make_grid
 
 from pneumo.images import sheets
 
@@ -46,18 +47,28 @@ def test_a_walk_goes_there_and_back_and_says_that_it_is_synthetic():
         assert image.info["comment"] == sheets.SYNTHETIC.encode()
 
 
-def test_mosaic_places_maps_row_by_row():
-    maps = np.stack([np.eye(4, dtype=np.float32) * n for n in range(1, 11)])
-    grid = sheets.mosaic(maps, columns=8)
-    assert grid.shape == (2 * 6, 8 * 6)
-    np.testing.assert_array_equal(grid[1:5, 1:5], np.eye(4) * 255)
-    assert (grid[6:, 12:] == 128).all()
+@given(st.integers(2, 20), st.integers(1, 9), st.integers(1, 9), st.integers(1, 6), st.integers(0, 3))
+def test_a_grid_is_torchvisions_without_its_border(count, height, width, columns, gap):
+    """torchvision leaves out columns that no image fills, and triples the channel."""
+    columns = min(columns, count)
+    images = np.random.default_rng(count).integers(0, 256, (count, height, width), dtype=np.uint8)
+    expected = make_grid(torch.from_numpy(images)[:, None], columns, padding=gap, pad_value=7)[0].numpy()
+    rows, wide = expected.shape
+    assert np.array_equal(sheets.grid(images, columns, gap, background=7), expected[gap : rows - gap, gap : wide - gap])
 
 
-def test_a_contact_sheet_leaves_the_grey_levels_alone():
-    sheet = sheets.contact_sheet(np.stack([np.full((4, 4), 30 * n, np.uint8) for n in range(5)]), columns=3)
-    assert sheet.shape == (12, 18)
-    assert [sheet[3, 3], sheet[3, 9], sheet[9, 9], sheet[9, 15]] == [0, 30, 120, 128]
+def test_a_grid_leaves_grey_levels_alone_and_fills_with_its_background():
+    images = np.stack([np.full((4, 4), 30 * n, np.uint8) for n in range(5)])
+    sheet = sheets.grid(images, columns=3, background=sheets.GREY)
+    assert sheet.shape == (10, 16)
+    assert [sheet[2, 2], sheet[2, 8], sheet[8, 8], sheet[8, 14], sheet[4, 0]] == [0, 30, 120, 128, 128]
+    assert sheets.grid(images[:1], columns=3).shape == (4, 16)
+
+
+def test_each_map_is_stretched_to_its_own_range():
+    maps = np.stack([np.eye(4, dtype=np.float32) * n - n for n in range(3)])
+    expected = np.eye(4) * 255
+    np.testing.assert_array_equal(sheets.stretched(maps), [np.zeros((4, 4)), expected, expected])
 
 
 @pytest.mark.parametrize(

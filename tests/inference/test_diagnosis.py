@@ -397,7 +397,7 @@ def test_a_refused_file_has_no_answer_either(small_run):
 
 def test_every_caution_has_its_note():
     """A bare code says nothing to a reader, and a sentence of its length no table can show."""
-    codes = {*radiograph._CAUTIONS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
+    codes = {*radiograph._WARNINGS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
     assert codes == batch.NOTES.keys()
     assert diagnosis.NO_RESULT.keys() <= codes
     assert all(note.endswith(".") and len(note) < 35 for note in batch.NOTES.values())

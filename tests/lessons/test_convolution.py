@@ -49,7 +49,18 @@ def test_a_kernel_with_holes_is_refused(rows):
         convolution.as_kernel(rows)
 
 
+def test_horizontal_edges_are_bright_below_and_dark_above():
+    """As its description has it: the upper edge of what is bright."""
+    plane = np.repeat([[0.0], [0.0], [1.0], [1.0], [0.0], [0.0]], 3, axis=1).astype(np.float32)
+    assert convolution.convolve(plane, kernel("horizontal"))[:, 0].tolist() == [3, 3, -3, -3]
+
+
 def test_first_layer_gives_one_map_a_kernel(small_run):
-    maps = convolution.first_layer(small_run, np.full((32, 32), 77, np.uint8))
+    maps = convolution.first_layer(small_run, np.full((50, 60), 77, np.uint8))
     assert maps.shape == (32, 32, 32)
-    assert np.ptp(maps[:, 5:-5, 5:-5], axis=(1, 2)).max() < 1e-4  # an even picture gives even maps
+    assert np.ptp(maps[:, 5:-5, 5:-5], axis=(1, 2)).max() < 1e-4  # an even image gives even maps
+
+
+def test_the_first_kernel_is_that_of_the_stored_weights(small_run):
+    weights = next(weight for weight in small_run.model.state_dict().values() if weight.ndim == 4)
+    assert convolution.first_kernel(small_run) == tuple(weights.shape[-2:])

@@ -87,7 +87,8 @@ def test_fewer_than_two_runs_is_a_message():
 def test_controls_change_method_class_layer_and_map():
     app = open_page(PAGE)
     name = runs.default_name()
-    app.selectbox(key="compare.method").set_value("layercam")
+    assert "16 x 16 cells" in texts(app.caption), "the default model's own heatmap is finer than Grad-CAM's 4 x 4"
+    app.selectbox(key="compare.method").set_value("layercam").run()
     app.selectbox(key="compare.target").set_value("NORMAL")
     layer = app.selectbox(key=f"compare.layer.{name}")
     assert layer.options[0].startswith("layer 1 of ") and layer.options[-1].endswith("(default)")

@@ -1,4 +1,4 @@
-"""The Results page through AppTest: runs, patients, one threshold, cases, tests between runs, tables."""
+"""The Results page through AppTest: models, four tabs with a conclusion each, one threshold, cases, tests between runs."""
 
 import json
 import shutil
@@ -7,158 +7,313 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pneumo import runs
+from pneumo import plots, runs
+from pneumo.formatting import rate, score
 from pneumo.inference import robustness
 from pneumo.inference.robustness import CorruptionRow, FamilyProbe, Robustness
-from pneumo.metrics import classification, significance
+from pneumo.metrics import calibration, classification, conclusions, significance
 from pneumo.runs import experiment_tables
+from pneumo.runs.names import name_of
+from tests.pages.test_pages import open_page, texts
 
+PAGE = "pages/evidence/results.py"
+TABS = ("Accuracy", "Calibration", "Robustness", "Training")
 TWO = ["pneumonia_cnn", "pneumonia_cnn_origin"]
 
 
-def open_page() -> AppTest:
-    app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60)
-    return app.run().switch_page("pages/evidence/results.py").run()
+def open_tab(tab: str, app: AppTest | None = None) -> AppTest:
+    app = app or open_page(PAGE)
+    app.session_state["results.tab"] = tab
+    return app.run()
+
+
+def words(app: AppTest) -> str:
+    """What a visitor reads, without the marks that keep Markdown harmless."""
+    return texts([*app.caption, *app.markdown, *app.info]).replace("\\", "").replace("**", "")
 
 
 def tiles(app: AppTest) -> dict[str, str]:
     return {metric.label: metric.value for metric in app.metric}
 
 
-def words(app: AppTest) -> str:
-    return " ".join(each.value for each in [*app.caption, *app.markdown, *app.info])
-
-
 def buttons(app: AppTest, key: str):
     return next(each for each in app.get("button_group") if each.key == key)
 
 
-def frames(app: AppTest) -> list[list[str]]:
-    return [list(frame.value.columns) for frame in app.dataframe]
+def frame(app: AppTest, column: str):
+    """The table that has this column."""
+    return next(each.value for each in app.dataframe if column in each.value.columns)
+
+
+def internal_test(name: str | None = None):
+    return runs.read_predictions(runs.resolve(name)).split("test")
 
 
 @pytest.fixture
 def weights(tmp_path, monkeypatch):
-    """A copy of the weights folder that a test may add to."""
+    """A copy of the weights folder that a test may change."""
     folder = tmp_path / "weights"
     shutil.copytree(runs.weights_folder(), folder)
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(folder))
     return folder
 
 
-def test_tiles_are_the_figures_at_the_threshold():
-    app = open_page()
-    result = runs.read_predictions(runs.resolve()).split("test")
-    for threshold in (app.slider(key="evidence.threshold").value, 0.9):
-        app.slider(key="evidence.threshold").set_value(threshold).run()
+# --- the tabs and their conclusions -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tab", TABS)
+def test_a_tab_computes_its_own_content_only(tab):
+    app = open_tab(tab)
+    assert not app.exception
+    assert not app.error
+    shown = {
+        "Accuracy": any(each.key == "results.threshold" for each in app.slider),
+        "Calibration": any("before" in each.value.columns for each in app.dataframe),
+        "Robustness": any(each.key == "results.corrupted" for each in app.get("button_group")),
+        "Training": any(each.key == "results.metric" for each in app.selectbox),
+    }
+    assert [name for name, there in shown.items() if there] == [tab]
+
+
+def test_accuracy_concludes_with_misses_first_and_why_the_threshold_is_so():
+    app, card, result = open_page(PAGE), runs.read_card(runs.resolve()), internal_test()
+    counts = classification.confusion(result.labels, result.probabilities, card.point().threshold)
+    assert conclusions.accuracy(name_of(card), counts) in words(app)
+    virus = (result.subtypes == "virus") & (result.labels == 1)
+    missed = int((result.probabilities[virus] < card.point().threshold).sum())
+    assert f"Viral pneumonia is missed most often: {missed} of {virus.sum()}" in words(app)
+    assert conclusions.default_point(card) in words(app)
+    assert f"Measured on {len(result.labels)} radiographs of {len(set(result.patients))} patients" in words(app)
+    assert f"run {card.name}" in words(app)
+    assert card.limits[0] in words(app), "from one hospital, children"
+
+
+def test_calibration_concludes_with_the_error():
+    app, result = open_tab("Calibration"), internal_test()
+    name = name_of(runs.read_card(runs.resolve()))
+    assert conclusions.calibrated(name, result.labels, result.probabilities) in words(app)
+    assert frame(app, "before")["ece"][0] == pytest.approx(calibration.ece(result.labels, result.probabilities))
+
+
+def test_robustness_concludes_with_the_worst_corruption():
+    app, folder = open_tab("Robustness"), runs.resolve()
+    measured = robustness.read(folder)
+    text = conclusions.robust(name_of(runs.read_card(folder)), measured.rows, plots.CORRUPTION_TITLES)
+    assert text in words(app)
+    assert f"{measured.n} {measured.split} images of {measured.patients} patients" in words(app)
+
+
+def test_training_concludes_with_the_gap_and_what_the_minutes_leave_out():
+    app, card = open_tab("Training"), runs.read_card(runs.resolve())
+    assert conclusions.trained(name_of(card), runs.read_history(runs.resolve()), card.best_epoch).replace(
+        "**", ""
+    ) in words(app)
+    assert "not counting the pretraining of resnet18_encoder" in words(app)
+
+
+def test_the_page_claims_nothing_of_the_published_results():
+    app = open_page(PAGE)
+    assert "none is typed in" not in words(app)
+    assert "The table of published results is from the literature" in words(app)
+    assert "sick" not in words(app) and "healthy" not in words(app)
+
+
+def test_an_ensemble_has_no_training_of_its_own():
+    app = open_page(PAGE)
+    app.multiselect(key="results.runs").set_value(["ensemble"]).run()
+    app = open_tab("Training", app)
+    assert "An ensemble is not trained itself" in words(app)
+    assert not app.exception
+
+
+# --- one threshold ----------------------------------------------------------------------------------------
+
+
+def test_one_threshold_moves_rates_people_and_kinds():
+    app, result = open_page(PAGE), internal_test()
+    for threshold in (app.slider(key="results.threshold").value, 0.9, 0.05):
+        app.slider(key="results.threshold").set_value(threshold).run()
         rates = classification.rates(classification.confusion(result.labels, result.probabilities, threshold))
-        assert tiles(app)["Sensitivity"] == f"{rates['sensitivity']:.3f}"
-        assert tiles(app)["Specificity"] == f"{rates['specificity']:.3f}"
+        shown = tiles(app)
+        assert shown["Sensitivity"] == rate(rates["sensitivity"])
+        assert shown["Specificity"] == rate(rates["specificity"])
+        assert shown["F1"] == score(rates["f1"])
+        people = plots.people_counts(rates["sensitivity"], rates["specificity"], 0.3)
+        assert f"Of 300 patients with pneumonia {people['fn'] or 'none'} would be missed" in words(app)
+        virus = result.probabilities[(result.subtypes == "virus") & (result.labels == 1)]
+        kinds = frame(app, "missed").set_index("kind")
+        assert kinds.loc["viral pneumonia", "missed"] == pytest.approx(100 * (virus < threshold).mean())
+        assert list(kinds["missed"]) == sorted(kinds["missed"], reverse=True), "the worst first"
         assert not app.exception
 
 
-def test_a_preset_sets_the_threshold_and_a_moved_slider_leaves_it():
-    app, card = open_page(), runs.read_card(runs.resolve())
-    preset = next(each for each in app.get("button_group") if each.key == "evidence.preset")
-    preset.set_value("sensitivity95").run()
-    assert app.slider(key="evidence.threshold").value == pytest.approx(card.point("sensitivity95").threshold, abs=5e-4)
-    app.slider(key="evidence.threshold").set_value(0.123).run()
-    assert app.session_state["evidence.preset"] is None
+def test_intervals_stand_with_the_rates():
+    app, result = open_page(PAGE), internal_test()
+    threshold = app.slider(key="results.threshold").value
+    counts = classification.confusion(result.labels, result.probabilities, threshold)
+    interval = significance.wilson(counts["tp"], counts["tp"] + counts["fn"])
+    sensitivity = next(metric for metric in app.metric if metric.label == "Sensitivity")
+    assert sensitivity.delta == f"{interval.low:.1%} to {interval.high:.1%}"
+
+
+def test_an_operating_point_sets_the_threshold_and_a_moved_slider_leaves_it():
+    app, card = open_page(PAGE), runs.read_card(runs.resolve())
+    app.selectbox(key="results.point").set_value("youden").run()
+    assert app.slider(key="results.threshold").value == pytest.approx(card.point("youden").threshold, abs=5e-4)
+    app.slider(key="results.threshold").set_value(0.123).run()
+    assert app.selectbox(key="results.point").value == "own"
+
+
+def test_metrics_follow_the_patients():
+    app, card = open_page(PAGE), runs.read_card(runs.resolve())
+    assert tiles(app)["AUROC"] == score(card.metrics["test"].auroc)
+    buttons(app, "results.patients").set_value("validation").run()
+    assert tiles(app)["AUROC"] == score(card.metrics["validation"].auroc)
+    assert "so the metrics are optimistic" in words(app)
+    assert not app.exception
+
+
+# --- cases ------------------------------------------------------------------------------------------------
 
 
 def test_a_cell_lists_its_cases_by_name_without_the_data_folder():
-    app = open_page()
-    result = runs.read_predictions(runs.resolve()).split("test")
-    threshold = app.slider(key="evidence.threshold").value
-    app.session_state["evidence.cell"] = "fn"
+    app, result = open_page(PAGE), internal_test()
+    threshold = app.slider(key="results.threshold").value
+    app.session_state["results.cell"] = "fn"
     app.run()
-    missed = sorted(result.names[(result.labels == 1) & (result.probabilities < threshold)])
-    listed = next(frame.value for frame in app.dataframe if "file" in frame.value.columns)
-    assert sorted(listed["file"]) == missed
-    assert list(listed["probability"]) == sorted(listed["probability"])  # the worst first
+    missed = result.names[(result.labels == 1) & (result.probabilities < threshold)]
+    listed = frame(app, "File")
+    assert sorted(listed["File"]) == sorted(missed)
+    assert list(listed["Probability"]) == sorted(listed["Probability"])  # the worst first
+    assert f"Missed: PNEUMONIA called NORMAL: {len(missed)} cases" in words(app)
     assert "PNEUMO_DATA" in words(app)
 
 
-def test_cases_show_their_pictures_where_the_folder_is_at_hand(tmp_path, monkeypatch, examples):
-    result = runs.read_predictions(runs.resolve()).split("test")
-    name = result.names[(result.labels == 0)][0]
+def test_cases_show_their_images_where_the_folder_is_at_hand(tmp_path, monkeypatch, examples):
+    result = internal_test()
+    normal = result.labels == 0
+    name = result.names[normal][np.argmax(result.probabilities[normal])]  # the most surprising one
     place = tmp_path / name
     place.parent.mkdir(parents=True)
     place.write_bytes(examples[0].data)
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
-    app = open_page()
-    app.slider(key="evidence.threshold").set_value(0.0).run()  # all NORMAL are called PNEUMONIA
-    app.session_state["evidence.cell"] = "fp"
+    app = open_page(PAGE)
+    app.slider(key="results.threshold").set_value(0.0).run()  # all NORMAL are called PNEUMONIA
+    app.session_state["results.cell"] = "fp"
     app.run()
     assert not app.exception
-    shown = [
-        caption.value
-        for caption in app.caption
-        if name.rsplit("/", 1)[-1].split(".")[0].replace("-", "\\-") in caption.value
-    ]
-    probability = result.probabilities[result.names == name][0]
-    worst = np.sort(result.probabilities[result.labels == 0])[::-1][:12]
-    assert bool(shown) == (probability >= worst[-1])
+    assert f"{name.rsplit('/', 1)[-1]}: {result.probabilities[normal].max():.3f}" in words(app)
+    assert "PNEUMO_DATA" not in words(app)
+
+
+# --- several runs, tables ---------------------------------------------------------------------------------
 
 
 def test_two_runs_are_tested_against_each_other():
-    app = open_page()
-    app.multiselect(key="evidence.runs").set_value(TWO).run()
+    app = open_page(PAGE)
+    app.multiselect(key="results.runs").set_value(TWO).run()
     assert not app.exception
-    table = next(frame.value for frame in app.dataframe if "p (DeLong)" in frame.value.columns)
-    one, two = (runs.read_predictions(runs.resolve(name)).split("test") for name in TWO)
+    table = frame(app, "p_delong")
+    one, two = map(internal_test, TWO)
     expected = significance.delong_test(one.labels, one.probabilities, two.probabilities)
-    assert table["p (DeLong)"][0] == pytest.approx(expected.p)
+    assert table["p_delong"][0] == pytest.approx(expected.p)
     assert table["n"][0] == len(one.labels)
+    for tab in TABS[1:]:
+        assert not open_tab(tab, app).exception
+
+
+def test_the_leaderboard_has_every_run_trained_on_people_under_its_name_for_people():
+    app = open_page(PAGE)
+    table = frame(app, "auroc_ci95")
+    cards = [runs.read_card(runs.resolve(name)) for name in runs.available("classification")]
+    people = {card.name: name_of(card) for card in cards if not card.data.source.startswith("phantom")}
+    assert set(table["run"]) == set(people)
+    assert list(table["auroc"]) == sorted(table["auroc"], reverse=True)
+    for run, model in zip(table["run"], table["model"], strict=True):
+        assert model == people[run] + (" (default)" if run == runs.default_name() else "")
+    default = table.set_index("run").loc[runs.default_name()]
+    card = runs.read_card(runs.resolve())
+    assert default["sensitivity"] == pytest.approx(100 * card.metrics["test"].sensitivity), "written as 93.4%"
+
+
+def test_published_results_stand_apart():
+    app = open_page(PAGE)
+    assert set(frame(app, "source")["n"]) == {624}
+    assert "From the literature, not measured by us" in words(app)
+
+
+def test_robustness_and_experiments_are_shown_where_they_were_measured(weights):
+    folder = weights / runs.default_name()
+    sha = runs.read_card(folder).weights.sha256
+    rows = (CorruptionRow("clean", 0, 0.99, 0.0, 0.95, 0.99), CorruptionRow("blur", 1, 0.98, 0.01, 0.9, 0.8))
+    robustness.save(
+        folder, Robustness(folder.name, sha, "validation", 100, 50, 0.5, 0.6, rows, FamilyProbe(40, 0.6, 0.7))
+    )
+    tables = weights / experiment_tables.FOLDER
+    (tables / "aa.csv").write_text("fold,sensitivity\n1,0.9\n")
+    (tables / "aa.json").write_text(json.dumps({"title": "Folds of a test", "kind": "table", "note": "n = 1"}))
+    app = open_tab("Robustness")
+    assert not app.exception
+    assert "100 validation images of 50 patients" in words(app)
+    assert "“Blur, severity 1”" in words(app)
+    assert frame(app, "greys")["features"][0] == 0.6
+    (folder / robustness.FILE).unlink()
+    assert "Not measured for these models" in words(app.run())
+    app = open_tab("Training", app)
+    assert app.selectbox(key="results.experiment").options[0] == "Folds of a test"
+    assert frame(app, "fold")["sensitivity"][0] == pytest.approx(90), "written as 90.0%"
+
+
+# --- what can go wrong ------------------------------------------------------------------------------------
 
 
 def test_nothing_chosen_asks_for_a_choice():
-    app = open_page()
-    app.multiselect(key="evidence.runs").set_value([]).run()
-    assert "Choose one run or more" in words(app)
+    app = open_page(PAGE)
+    app.multiselect(key="results.runs").set_value([]).run()
+    assert "Choose one model or more" in words(app)
     assert not app.exception
 
 
-def test_stress_and_experiments_are_shown_where_they_were_measured(weights):
-    folder = weights / runs.default_name()
-    sha = runs.read_card(folder).weights.sha256
-    row = CorruptionRow("blur", 1, 0.98, 0.01, 0.9, 0.9)
-    robustness.save(
-        folder, Robustness(folder.name, sha, "validation", 100, 50, 0.5, 0.6, (row,), FamilyProbe(40, 0.6, 0.7))
-    )
-    tables = weights / experiment_tables.FOLDER
-    tables.mkdir(exist_ok=True)
-    (tables / "zz.csv").write_text("arm,labels,auroc\nscratch,0.01,0.9\n")
-    (tables / "zz.json").write_text(json.dumps({"title": "Label efficiency", "kind": "labels", "note": "n = 1"}))
-    app = open_page()
+@pytest.mark.parametrize("tab", TABS[:2])
+def test_damaged_predictions_are_said_and_leave_the_other_models(weights, tab):
+    (weights / TWO[0] / runs.PREDICTIONS_FILE).write_text("name,part\nnonsense")
+    app = open_page(PAGE)
+    app.multiselect(key="results.runs").set_value(TWO).run()
+    app = open_tab(tab, app)
     assert not app.exception
-    assert "n = 100 validation images of 50 patients" in words(app)
-    assert "Label efficiency" in words(app)
-    assert any("from grey levels" in columns for columns in frames(app))
+    assert [runs.PREDICTIONS_FILE in error.value.replace("\\", "") for error in app.error] == [True]
+    other = name_of(runs.read_card(weights / TWO[1]))
+    assert other in words(app), "the conclusion is about the model that can be read"
+    app.multiselect(key="results.runs").set_value(TWO[:1]).run()
+    assert not app.exception
+    assert "have no predictions for these patients" in words(app)
 
 
-def test_the_league_names_every_run_trained_on_people_and_what_was_reported():
-    app = open_page()
-    leaderboard, reported = (frame.value for frame in app.dataframe if "accuracy_ci95" in frame.value.columns)
-    cards = [runs.read_card(runs.resolve(name)) for name in runs.available("classification")]
-    people = {card.name for card in cards if not card.data.source.startswith("phantom")}
-    assert set(leaderboard["run"]) == people
-    assert set(reported["n"]) == {624}
+@pytest.mark.parametrize(("tab", "file"), [("Robustness", robustness.FILE), ("Training", runs.HISTORY_FILE)])
+def test_other_damaged_files_are_said_in_their_tab(weights, tab, file):
+    (weights / runs.default_name() / file).write_text("{nonsense")
+    app = open_tab(tab)
+    assert not app.exception
+    assert file in texts(app.error).replace("\\", "")
 
 
 def test_what_a_visitor_chose_outlasts_a_look_at_another_page():
-    app = open_page()
-    app.multiselect(key="evidence.runs").set_value(["vgg_cnn", "simple_cnn"]).run()
-    buttons(app, "evidence.part").set_value("validation").run()
-    app.slider(key="evidence.threshold").set_value(0.4).run()
-    app.slider(key="evidence.prevalence").set_value(12).run()
-    buttons(app, "evidence.figure").set_value("auroc").run()
-    app.switch_page("pages/home.py").run().switch_page("pages/evidence/results.py").run()
+    app = open_page(PAGE)
+    app.multiselect(key="results.runs").set_value(["vgg_cnn", "simple_cnn"]).run()
+    buttons(app, "results.patients").set_value("validation").run()
+    app.slider(key="results.threshold").set_value(0.4).run()
+    app.slider(key="results.prevalence").set_value(12).run()
+    app.switch_page("pages/evidence/model_cards.py").run().switch_page(PAGE).run()
     assert not app.exception
-    assert app.multiselect(key="evidence.runs").value == ["vgg_cnn", "simple_cnn"]
-    assert buttons(app, "evidence.part").value == "validation"
-    assert app.slider(key="evidence.threshold").value == 0.4
-    assert app.slider(key="evidence.prevalence").value == 12
-    assert buttons(app, "evidence.figure").value == "auroc"
-    app.multiselect(key="evidence.runs").set_value(["simple_cnn"]).run()
-    assert app.slider(key="evidence.threshold").value != 0.4  # another run starts at its own threshold
+    assert app.multiselect(key="results.runs").value == ["vgg_cnn", "simple_cnn"]
+    assert buttons(app, "results.patients").value == "validation"
+    assert app.slider(key="results.threshold").value == 0.4
+    assert app.slider(key="results.prevalence").value == 12
+    app = open_tab("Training", app)
+    app.selectbox(key="results.metric").set_value("auroc").run()
+    app.switch_page("pages/evidence/model_cards.py").run().switch_page(PAGE).run()
+    assert app.session_state["results.tab"] == "Training"
+    assert app.selectbox(key="results.metric").value == "auroc"
+    app = open_tab("Accuracy", app)
+    app.multiselect(key="results.runs").set_value(["simple_cnn"]).run()
+    assert app.slider(key="results.threshold").value != 0.4  # another run starts at its own threshold

@@ -3,8 +3,6 @@ import pytest
 
 from pneumo import plots
 
-GREY = np.full((6, 8), 100, np.uint8)
-
 
 def test_class_bars_have_a_bar_a_part_and_room_for_its_number():
     figure = plots.class_bars({"train": {"NORMAL": 1000, "PNEUMONIA": 3}, "test": {"NORMAL": 0, "PNEUMONIA": 2}})
@@ -30,3 +28,13 @@ def test_level_curves_and_sizes_count_what_is_there():
     sizes = plots.image_sizes(np.array([[4, 5], [4, 5], [6, 7]]), np.array([0, 0, 1]))
     assert list(sizes.data[0].customdata) == [2]
     assert (list(sizes.data[1].x), list(sizes.data[1].y)) == ([6], [7])
+
+
+def test_cues_are_points_with_their_intervals_beside_chance():
+    figure = plots.cue_areas({"all together": (0.9, 0.85, 0.92), "mean": (0.52, 0.52, 0.52)})
+    [points] = figure.data
+    assert (list(points.y), list(points.x)) == (["all together", "mean"], [0.9, 0.52])
+    assert list(points.text) == ["0.900", "0.520"]
+    assert list(points.error_x.array) == pytest.approx([0.02, 0])
+    assert list(points.error_x.arrayminus) == pytest.approx([0.05, 0])
+    assert figure.layout.shapes[0].x0 == figure.layout.shapes[0].x1 == 0.5

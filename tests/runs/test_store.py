@@ -84,7 +84,7 @@ def test_missing_files_are_named(copy, name):
     [
         ({"colour": 1}, "unknown key colour"),
         ({"temperatur": 1}, "did you mean 'temperature'"),
-        ({"temperature": "warm"}, "temperature is 'warm' (str); expected float"),
+        ({"temperature": "warm"}, "temperature is 'warm'; expected a number"),
         ({"schema_version": 99}, "schema_version is 99; this version reads 1"),
         ({"image": {"size": 2}}, "expected 8 or more"),
         ({"operating_points": [{}]}, "missing key operating_points[0].name"),
@@ -224,11 +224,7 @@ def test_saved_and_loaded_is_the_same_card_and_model(small_run, tmp_path):
     assert runs.weights_info(blob, small_run.card.weights.parameters) == small_run.card.weights
     images = torch.rand(3, 1, 32, 32, generator=torch.Generator().manual_seed(0))
     assert torch.equal(loaded.model(images), small_run.model(images))
-    assert (
-        runs.card_as_dict(loaded.card)
-        == encode(small_run.card)
-        == json.loads((tmp_path / "small" / runs.CARD_FILE).read_text())
-    )
+    assert encode(small_run.card) == json.loads((tmp_path / "small" / runs.CARD_FILE).read_text())
     assert all(path.name[0] != "." for path in (tmp_path / "small").iterdir())  # nothing aside is left
 
 

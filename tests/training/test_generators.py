@@ -82,7 +82,7 @@ def test_only_the_phase_at_work_changes_its_network():
 
 
 def test_whether_a_step_is_penalised_does_not_depend_on_the_process():
-    """R1 passes through the discriminator once more: where one of two processes did so alone, both would wait for ever."""
+    """A step is penalised in all processes or in none: the penalty is of the whole batch, as in a training with one process."""
     resized = np.random.default_rng(0).integers(0, 256, (40, 16, 16), dtype=np.uint8)
     labels, splits = np.arange(40) % 2, {"train": np.arange(30), "validation": np.arange(30, 40)}
     recipe = small("conv_gan", "image.size=16", "gan_r1=1")
