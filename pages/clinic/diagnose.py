@@ -7,8 +7,8 @@ import streamlit as st
 from pages import shared
 from pages.clinic import diagnose_files as all_files
 from pages.clinic import diagnose_reading as reading
+from pages.clinic.diagnose_image import show_image
 from pages.clinic.diagnose_input import choose_input
-from pages.clinic.diagnose_picture import show_picture
 from pages.clinic.diagnose_result import show_result
 from pages.clinic.diagnose_statistics import show_expectation, show_input_check, show_trust
 from pneumo.inference import batch
@@ -79,7 +79,7 @@ def show(run: Run, files: list[Example], results: list[Diagnosis | None]) -> Non
     all_files.show_table(run, files, results, threshold)
     with image:  # drawn last: a heatmap may take a moment, and the words do not wait for it
         if result.error is None:
-            show_picture(run, file, result, threshold)
+            show_image(run, file, result, threshold)
 
 
 main()

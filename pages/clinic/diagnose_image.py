@@ -29,7 +29,7 @@ TAUGHT, TAUGHT_TITLE = "diagnose.taught", "Grad-CAM"
 
 @st.fragment
 @shared.guarded
-def show_picture(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
+def show_image(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
     """The image on top, its controls below."""
     slot = st.container(key="diagnose.picture")
     caption = st.container()
