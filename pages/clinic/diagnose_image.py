@@ -31,7 +31,7 @@ TAUGHT, TAUGHT_TITLE = "diagnose.taught", "Grad-CAM"
 @shared.guarded
 def show_image(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
     """The image on top, its controls below."""
-    slot = st.container(key="diagnose.picture")
+    slot = st.container(key="diagnose.image")
     caption = st.container()
     shared.keep_all(VIEW | {TAUGHT: False})
     if not reading.default_heatmap(run.card.name)[1]:
