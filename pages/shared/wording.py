@@ -12,7 +12,7 @@ SYMBOLS = {
     "UNCERTAIN": "◆",
     "PNEUMONIA": "▲",
 }  # a shape beside the colour, for those who see no difference
-DISCLAIMER = "For teaching and demonstration. **Not a medical device:** no diagnosis or treatment may rest on it."
+DISCLAIMER = "For teaching and demonstration. **Not a medical device:** do not use it for diagnosis or treatment."
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The gate: the shipped one on pictures at hand everywhere, and a small one through fitting, measuring, saving."""
+"""The input check: the shipped one on images at hand everywhere, and a small one through fitting, measuring, saving."""
 
 import json
 import shutil
@@ -37,29 +37,29 @@ def small_check(tmp_path_factory, small_run_folder) -> input_check.InputCheck:
     training.train(small("bottleneck_8", "image.size=32", "epochs=1", "data.source=phantom:120"), folder)
     patch = pytest.MonkeyPatch()
     patch.setattr(input_check_fit, "PHANTOMS", 60)
-    patch.setattr(input_check_fit, "TURNED", 30)
+    patch.setattr(input_check_fit, "TRANSFORMED", 30)
     try:
         return input_check_fit.fit("phantom:120", runs.load(str(small_run_folder)), runs.load(str(folder)))
     finally:
         patch.undo()
 
 
-# --- the shipped gate -------------------------------------------------------------------------------------
+# --- the shipped input check ---------------------------------------------------------------------------------
 
 
-def test_phantoms_are_let_in_and_named(shipped):
+def test_phantoms_are_accepted_and_named(shipped):
     for drawn in phantom.draw_set(12, seed=77):
         result = input_check.assess(shipped, Radiograph(drawn.pixels))
-        assert result.verdict == "phantom" and "drawn by pneumo" in result.reason
+        assert result.verdict == "phantom" and "computer-drawn phantom" in result.reason
 
 
-def test_generated_radiographs_are_let_in(shipped, generated):
+def test_generated_radiographs_are_accepted(shipped, generated):
     verdicts = [input_check.assess(shipped, Radiograph(each)).verdict for each in generated]
     assert verdicts.count("refused") <= 3
 
 
 @pytest.mark.parametrize("kind", ["photograph", *ood_samples.DRAWN])
-def test_other_pictures_are_refused_with_a_reason(shipped, kind):
+def test_other_images_are_refused_with_a_reason(shipped, kind):
     images = [*ood_samples.photographs(), *ood_samples.drawn(10, seed=9)]
     result = [input_check.assess(shipped, Radiograph(each.pixels)) for each in images if each.kind == kind][:40]
     refused = [each for each in result if each.verdict == "refused"]
@@ -70,19 +70,19 @@ def test_other_pictures_are_refused_with_a_reason(shipped, kind):
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        (lambda pixels: pixels[::-1, ::-1], "turned by 180 degrees"),
-        (lambda pixels: np.rot90(pixels), "turned to the left"),
-        (lambda pixels: np.rot90(pixels, 3), "turned to the right"),
+        (lambda pixels: pixels[::-1, ::-1], "rotated by 180 degrees"),
+        (lambda pixels: np.rot90(pixels), "rotated to the left"),
+        (lambda pixels: np.rot90(pixels, 3), "rotated to the right"),
     ],
 )
-def test_what_is_turned_is_refused_and_told_how_it_would_pass(shipped, generated, change, reason):
+def test_what_is_rotated_is_refused_and_told_how_it_would_pass(shipped, generated, change, reason):
     result = [input_check.assess(shipped, Radiograph(np.ascontiguousarray(change(each)))) for each in generated[:20]]
     refused = [each for each in result if each.verdict == "refused"]
     assert len(refused) >= 18
     assert sum(reason in each.reason for each in refused) >= len(refused) / 2
 
 
-def test_the_card_of_the_gate_keeps_both_promises(shipped):
+def test_the_card_of_the_input_check_keeps_both_promises(shipped):
     result = shipped.about.measured
     assert result.accepted.value >= 0.98 and result.refused_mean >= 0.95
     assert result.accepted.n == 501 and result.accepted.ci95.low < result.accepted.value
@@ -92,7 +92,7 @@ def test_the_card_of_the_gate_keeps_both_promises(shipped):
 
 @settings(max_examples=25)
 @given(arrays.arrays(np.uint8, st.tuples(st.integers(1, 40), st.integers(1, 40))))
-def test_any_picture_gets_a_verdict(pixels):
+def test_any_image_gets_a_verdict(pixels):
     result = input_check.assess(_shipped(), Radiograph(pixels))
     assert result.verdict in ("radiograph", "unusual", "phantom", "refused")
     assert all(np.isfinite(value) for value in result.scores.values())
@@ -107,7 +107,7 @@ def _shipped() -> input_check.InputCheck:
 # --- fitting, measuring, saving ---------------------------------------------------------------------------
 
 
-def test_limits_let_in_the_share_of_validation_that_was_decided(small_check):
+def test_limits_accept_the_share_of_validation_that_was_decided(small_check):
     about = small_check.about
     assert about.n_validation == len(about.validation["features"])
     for name, limit in about.limits.items():
@@ -123,7 +123,7 @@ def test_saved_and_loaded_it_says_the_same(small_check, tmp_path):
     image = Radiograph(phantom.draw(1, 0, 1).pixels)
     assert input_check.assess(again, image) == input_check.assess(small_check, image)
     (tmp_path / "input_check" / input_check.ARRAYS_FILE).write_bytes(b"other")
-    with pytest.raises(runs.RunError, match="fit the gate again"):
+    with pytest.raises(runs.RunError, match="fit the input check again"):
         input_check.load(tmp_path / "input_check")
 
 
@@ -152,7 +152,7 @@ def test_other_data_than_the_encoders_are_refused(small_check):
         input_check_fit.measure(small_check, "phantom:60")
 
 
-def test_measured_counts_every_picture(small_check):
+def test_measured_counts_every_image(small_check):
     result = input_check_fit.measure(small_check, "phantom:120")
     assert result.accepted.n > 0 and set(result.refused) == {"photograph", *ood_samples.DRAWN, *ood_samples.TRANSFORMED}
     assert result.refused["photograph"].bases < result.refused["photograph"].n
@@ -160,8 +160,8 @@ def test_measured_counts_every_picture(small_check):
 
 
 @pytest.mark.parametrize("code", ["colour", "aspect"])
-def test_a_doubtful_picture_has_to_be_typical(small_check, code):
-    """Between the two limits a grey picture is warned of, a coloured one refused."""
+def test_a_doubtful_image_has_to_be_typical(small_check, code):
+    """Between the two limits a grey image is warned of, a coloured one refused."""
     figures, _ = input_check.scores_for(small_check, [phantom.draw(2, 0, 0).pixels])
     limits = {name: input_check.Limit(values[0] - 1, values[0] + 1) for name, values in figures.items()}
     between = replace(small_check, about=replace(small_check.about, limits=limits, phantom_limit=-1.0))
@@ -175,26 +175,26 @@ def test_a_doubtful_picture_has_to_be_typical(small_check, code):
 REFUSED = Assessment("refused", "it appears to be upside down", {"features": 40.0, "unexplained": 0.5, "position": 3.0})
 
 
-def test_a_refused_picture_has_no_answer_until_a_person_goes_on(small_run, examples):
+def test_a_refused_image_has_no_label_until_a_person_overrides_it(small_run, examples):
     result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
     refused = replace(result, assessment=REFUSED)
     assert diagnosis.label_for(result, 0.5) and diagnosis.label_for(refused, 0.5) is None
     assert "upside down" in diagnosis.no_result(refused)
     against = replace(refused, overridden=True)
     assert diagnosis.label_for(against, 0.5) == diagnosis.label_for(result, 0.5)
-    assert any("by choice" in text for text in diagnosis.warnings_of(against))
+    assert any("at your request" in text for text in diagnosis.warnings_of(against))
     rows = batch.table(small_run, [result, refused, against], 0.5)
     assert [row["input_check"] for row in rows] == ["", "refused", "overridden"]
     assert ",overridden," in batch.table_csv(rows).decode("utf-8-sig").splitlines()[3]
 
 
-def test_predict_carries_the_gate_and_the_choice_against_it(tmp_path, capsys):
+def test_predict_carries_the_input_check_and_the_override(tmp_path, capsys):
     image = tmp_path / "text.png"
     image.write_bytes(radiograph.encode_png(next(e.pixels for e in ood_samples.drawn(1) if e.kind == "text")))
     assert cli.main(["predict", str(image), "--json"]) == 1
     [row] = json.loads(capsys.readouterr().out)
     assert row["label"] is None and row["probability"] is not None
-    assert "not taken for a frontal chest radiograph" in row["error"] and "--override-input-check" in row["error"]
+    assert diagnosis.REFUSED in row["error"] and "--override-input-check" in row["error"]
     assert row["input_check"]["verdict"] == "refused" and row["input_check"]["overridden"] is False
     assert cli.main(["predict", str(image), "--json", "--override-input-check"]) == 0
     [row] = json.loads(capsys.readouterr().out)
@@ -217,7 +217,7 @@ def test_the_card_of_a_classifier_has_both_rates_with_intervals(capsys, shipped)
     for share in (result.accepted, *result.refused.values()):
         assert f"{share.value:.1%} | {share.ci95.low:.1%} to {share.ci95.high:.1%} | {share.n} |" in told
     assert cli.main(["card", "conv_gan"]) == 0
-    assert "The gate" not in capsys.readouterr().out
+    assert "input check" not in capsys.readouterr().out
 
 
 def test_fitting_without_data_is_a_usage_error(capsys):
