@@ -19,7 +19,7 @@ from pneumo.images import phantom
 from pneumo.schema import CLASS_NAMES, Recipe
 from pneumo.training import ClassificationTask, Trainer, recipes
 
-FILES = 256  # pictures on disk for the plain loop: enough that no batch repeats within a round
+FILES = 256  # images on disk for the plain loop: enough that no batch repeats within a round
 FILE_PX = (
     448  # radiographs are larger than what a network sees; decoding them again each epoch is the plain loop's cost
 )

@@ -36,14 +36,14 @@ def show_default_model() -> None:
     except PneumoError as error:
         st.error(f"No model can be used: {shared.plain(str(error))}", icon=":material/error:")
         return
-    first, *others = card.limits
-    st.markdown(f"##### {names.name_of(card)}\n**{first}**")
+    st.markdown(f"##### {names.name_of(card)}")
     show_metrics(card)
     left, right = st.columns([3, 2], gap="large")
-    left.markdown("\n".join(f"- {limit}" for limit in others))
+    left.markdown("\n".join(f"- {limit}" for limit in card.limits))
     right.markdown(training_in_short(card))
     right.caption(
-        f"`{card.name}`, {card.weights.parameters:,} parameters, {card.image.size} × {card.image.size} pixels"
+        f"`{card.name}`, {card.weights.parameters:,} parameters, {card.image.size}{NO_BREAK}×{NO_BREAK}{card.image.size} "
+        "pixels"
     )
 
 
@@ -51,8 +51,9 @@ def show_metrics(card: RunCard) -> None:
     """The lowest first, each with its interval and n."""
     metrics = card.metrics["test" if "test" in card.metrics else "validation"]
     st.markdown(
-        f"On {counted(metrics.n, 'radiograph')} of {counted(metrics.patients, 'other patient')} from the same source, at the "
-        f"default threshold of {probability(metrics.threshold)}. **{diagnosis.population(card)}**"
+        f"**{diagnosis.population(card)}** Measured on {counted(metrics.n, 'radiograph')} of "
+        f"{counted(metrics.patients, 'other patient')} from the same source, at the default threshold of "
+        f"{probability(metrics.threshold)}:"
     )
     shown = tiles(metrics)
     for column, tile in zip(st.columns(len(shown)), shown, strict=True):

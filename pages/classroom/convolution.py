@@ -17,7 +17,7 @@ SIZE = 24  # every cell can be seen and pointed at
 PLAY_S = 0.4
 PLAIN_CHART = {"displayModeBar": False}
 SIZES = {"convolution.padding": 1, "convolution.stride": 1}
-FIRST_PLACE = {"convolution.row": 9, "convolution.column": 6}
+FIRST_PLACE = {"convolution.row": 18, "convolution.column": 5}  # at the edge of the diaphragm, where sums are large
 
 
 @shared.guarded
@@ -135,7 +135,7 @@ def step(plane: np.ndarray, kernel: np.ndarray, playing: bool) -> None:
         plots.numbers(output, (row, column, 1)),
         key="convolution.output",
         config=PLAIN_CHART,
-        alt=f"The result as grey cells; the cell at row {row}, column {column} is {taken.total:.3f}.",
+        alt=f"The result as grey cells; the cell at row {row}, column {column} is {written(taken.total)}.",
     )
     zero = " Zero is mid-grey." if output.min() < 0 else ""
     right.caption(f"The result, {len(output)} × {len(output)}. The framed cell is the sum below.{zero}")
@@ -148,7 +148,12 @@ def step(plane: np.ndarray, kernel: np.ndarray, playing: bool) -> None:
             config=PLAIN_CHART,
             alt=f"{title}: " + "; ".join(" ".join(f"{value:.2f}" for value in line) for line in values),
         )
-    st.markdown(f"Their sum is **{taken.total:z.3f}**.")
+    st.markdown(f"Their sum is **{written(taken.total)}**.")
+
+
+def written(total: float) -> str:
+    """ "0.662"; never a negative zero."""
+    return f"{round(total, 3) + 0.0:.3f}"
 
 
 # --- what follows -----------------------------------------------------------------------------------------

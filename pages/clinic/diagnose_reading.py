@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages import shared
 from pneumo.images import sheets
-from pneumo.inference import diagnosis
+from pneumo.inference import diagnosis, heatmap_choice
 from pneumo.inference.diagnosis import Heatmap
 from pneumo.inference.examples import Example
 from pneumo.inference.input_check import InputCheck
@@ -75,8 +75,22 @@ def _of_everybody(key: Key, _run: Run, _file: Example, _check: InputCheck | None
 
 
 @st.cache_resource(show_spinner=False, max_entries=64)
-def _heatmaps_of_everybody(key: Key, _run: Run, _result: Diagnosis) -> dict[str, Heatmap]:
-    return diagnosis.explain(_run, _result)
+def _heatmaps_of_everybody(key: Key, taught: bool, _run: Run, _result: Diagnosis) -> dict[str, Heatmap]:
+    return _explain(_run, _result, taught)
+
+
+def _explain(run: Run, result: Diagnosis, taught: bool) -> dict[str, Heatmap]:
+    return diagnosis.explain(run, result, heatmap_choice.TAUGHT if taught else None)
+
+
+@shared.kept_for_run()
+def default_heatmap(folder: str) -> tuple[str, bool]:
+    """What a run's default heatmap is called, and whether it is another one than Grad-CAM as taught."""
+    method, layer = heatmap_choice.for_run(shared.load_run(folder))
+    if method == heatmap_choice.OWN:
+        return "Mean of the members' heatmaps", True
+    _, own_layer = diagnosis.heatmap_layers(shared.load_run(folder))
+    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_choice.TAUGHT, own_layer)
 
 
 def with_choices(files: list[Example], results: list[Diagnosis | None]) -> list[Diagnosis | None]:
@@ -97,16 +111,18 @@ def thumbnail_of(run: Run, file: Example, result: Diagnosis) -> bytes:
     return kept[key]
 
 
-def has_heatmaps(run: Run, file: Example) -> bool:
-    return key_of(run, file) in st.session_state.get(HEATMAPS, {})
+def has_heatmaps(run: Run, file: Example, taught: bool) -> bool:
+    return taught in st.session_state.get(HEATMAPS, {}).get(key_of(run, file), {})
 
 
-def heatmaps_of(run: Run, file: Example, result: Diagnosis) -> dict[str, Heatmap]:
-    """Both classes' heatmaps, computed once."""
-    kept, key = st.session_state.setdefault(HEATMAPS, {}), key_of(run, file)
-    if key not in kept:
-        kept[key] = _heatmaps_of_everybody(key, run, result) if file.label >= 0 else diagnosis.explain(run, result)
-    return kept[key]
+def heatmaps_of(run: Run, file: Example, result: Diagnosis, taught: bool = False) -> dict[str, Heatmap]:
+    """Both classes' heatmaps, computed once. taught: Grad-CAM as taught in place of the run's default."""
+    key = key_of(run, file)
+    kept = st.session_state.setdefault(HEATMAPS, {}).setdefault(key, {})
+    if taught not in kept:
+        built_in = file.label >= 0
+        kept[taught] = _heatmaps_of_everybody(key, taught, run, result) if built_in else _explain(run, result, taught)
+    return kept[taught]
 
 
 def warm(run: Run, files: list[Example], check: InputCheck | None) -> None:
@@ -115,4 +131,4 @@ def warm(run: Run, files: list[Example], check: InputCheck | None) -> None:
         _of_everybody(key_of(run, file), run, file, check)
     if files:
         key = key_of(run, files[0])
-        _heatmaps_of_everybody(key, run, _of_everybody(key, run, files[0], check))
+        _heatmaps_of_everybody(key, False, run, _of_everybody(key, run, files[0], check))

@@ -51,7 +51,7 @@ def main() -> None:
 
 def measured_sections(card: RunCard) -> list[Section]:
     """What was measured beside a card: a GAN's samples, an autoencoder's reconstructions, a classifier's input check.
-    A file that cannot be read is said here and spoils no card."""
+    A file that cannot be read is named here, and the cards go on."""
     result = []
     for look, at in (
         (quality.card_sections, runs.resolve(card.name)),

@@ -57,7 +57,8 @@ def show_corruptions(chosen: Chosen, measured: dict[str, Robustness]) -> None:
         row = names[start : start + COLUMNS]
         for column, name in zip(st.columns(min(COLUMNS, len(names)), gap="medium"), row, strict=False):
             each = measured[name]
-            column.markdown(f"{chosen.bold(name)} :small[run `{name}`, n = {each.n:,}]")
+            column.markdown(chosen.bold(name))
+            column.caption(f"{each.n:,} {each.split} images, run {shared.plain(name)}")
             column.plotly_chart(
                 plots.robustness_map(each.rows, metric),
                 key=f"results.corrupted.{name}",

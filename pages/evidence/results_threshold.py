@@ -108,10 +108,10 @@ def show_cases(chosen: Chosen, name: str, result: Predictions, threshold: float)
     show_images(images, dict(zip(result.names[rows].tolist(), result.probabilities[rows], strict=True)), cell)
     st.dataframe(
         {
-            "File": result.names[rows],
-            "Patient": result.patients[rows],
-            "Kind": result.subtypes[rows],
             "Probability": [probability(each) for each in result.probabilities[rows]],
+            "File": result.names[rows],
+            "Kind": result.subtypes[rows],
+            "Patient": result.patients[rows],
         },
         hide_index=True,
         height=38 + 35 * min(TABLE_ROWS, len(rows)),
@@ -131,7 +131,7 @@ def show_images(images: dict[str, np.ndarray], probabilities: dict[str, float], 
         row = names[start : start + CASES_A_ROW]
         for column, name in zip(st.columns(CASES_A_ROW), row, strict=False):
             short = shared.plain(name.rsplit("/", 1)[-1])
-            column.image(images[name], width="stretch")
+            column.image(images[name], width="stretch", alt=f"Radiograph {name}. {plots.CELL_TITLES[cell]}.")
             column.caption(f"{short}: {probability(probabilities[name])}")
 
 

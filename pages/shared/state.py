@@ -44,7 +44,7 @@ def keep_all(defaults: dict[str, Any]) -> None:
 class SharedCache:
     """Where something that takes long stands for all visitors; the lock lets one of them make it while the others wait.
 
-    A cached function of Streamlit could not show progress. Keep the shelf itself in such a function.
+    A cached function of Streamlit could not show progress. Keep the cache itself in such a function.
     """
 
     lock: Lock = field(default_factory=Lock)
@@ -70,5 +70,5 @@ def kept_for_run(show_spinner: str | bool = False) -> Callable[[Callable[[str], 
 
 
 def overridden() -> set[str]:
-    """Digests of the files that this visitor wants an answer for although the gate refused them."""
+    """Digests of the files that this visitor wants an answer for although the input check refused them."""
     return st.session_state.setdefault(OVERRIDDEN, set())

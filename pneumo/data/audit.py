@@ -51,7 +51,7 @@ def audit(dataset: DataSet, progress: Callable[[int, int], None] | None = None) 
 def _measure(
     dataset: DataSet, progress: Callable[[int, int], None] | None
 ) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The ten commonest sizes (width x height in pixels), and what could not be read."""
+    """The ten most common sizes (width x height in pixels), and what could not be read."""
 
     def shape(index: int) -> tuple[int, ...] | str:
         try:

@@ -17,15 +17,15 @@ NATURAL = 48  # images whose spread says what a large change is
 LEAST = 1.0  # a smaller change, in standard deviations of that spread, gets no word
 AGREEING = 0.75  # of the moved images must change the same way
 CENTRE = ((0.15, 0.75), (0.1, 0.9))  # shares of the height and width of a frontal radiograph: where lungs are
-EDGE = 0.25  # of the brightest column: darker ones are beside the body
+EDGE = 0.25  # of the way from the darkest to the brightest column of a side: darker ones are beside the body
 
 
 def measures(images: np.ndarray) -> dict[str, np.ndarray]:
-    """(N,) float64 by the property's name, of images (N, S, S) uint8. Sides are those of the image, not of the patient."""
+    """(N,) float64 by the property's name, of images (N, S, S) uint8. Sides are those of the image, not of the patient.
+
+    The two of shape are taken from each half or quarter by its own levels: a part that is only brighter does not count.
+    """
     grey, half = images.astype(np.float64), images.shape[1] // 2
-    rows, columns = (slice(int(low * 2 * half), int(high * 2 * half)) for low, high in CENTRE)
-    centre = grey[:, rows, columns].reshape(len(grey), -1)
-    profile = grey[:, half // 2 : half + half // 2].mean(1)  # (N, S): the middle rows, column by column
     return {
         "brightness": grey.mean((1, 2)),
         "brightness of the upper half": grey[:, :half].mean((1, 2)),
@@ -33,9 +33,32 @@ def measures(images: np.ndarray) -> dict[str, np.ndarray]:
         "brightness of the left half": grey[:, :, :half].mean((1, 2)),
         "brightness of the right half": grey[:, :, half:].mean((1, 2)),
         "contrast": grey.std((1, 2)),
-        "dark area of the lungs": (centre < centre.mean(1, keepdims=True)).mean(1),
-        "width of the chest": (profile > EDGE * profile.max(1, keepdims=True)).mean(1),
+        "dark area of the lungs": _dark_share(grey),
+        "width of the chest": _width(grey),
     }
+
+
+def _dark_share(grey: np.ndarray) -> np.ndarray:
+    """(N,) share of the middle of images (N, S, S) that is darker than the mean of its quarter."""
+    side, half = grey.shape[1], grey.shape[1] // 2
+    (top, bottom), (left, right) = ((int(low * side), int(high * side)) for low, high in CENTRE)
+    quarters = [
+        grey[:, rows, columns].reshape(len(grey), -1)
+        for rows in (slice(top, half), slice(half, bottom))
+        for columns in (slice(left, half), slice(half, right))
+    ]
+    return np.concatenate([each < each.mean(1, keepdims=True) for each in quarters], 1).mean(1)
+
+
+def _width(grey: np.ndarray) -> np.ndarray:
+    """(N,) share of the columns of images (N, S, S) that are body and not what is beside it, in the middle rows."""
+    half = grey.shape[1] // 2
+    profile = grey[:, half // 2 : half + half // 2].mean(1)  # (N, S)
+    sides = []
+    for each in (profile[:, :half], profile[:, half:]):
+        low, high = each.min(1, keepdims=True), each.max(1, keepdims=True)
+        sides.append(each >= low + EDGE * (high - low))
+    return np.concatenate(sides, 1).mean(1)
 
 
 def word(down: np.ndarray, up: np.ndarray, natural: np.ndarray) -> str | None:

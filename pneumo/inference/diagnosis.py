@@ -98,7 +98,7 @@ def model_input(run: Run, diagnosis: Diagnosis) -> torch.Tensor:
 
 
 def heatmap_layers(run: Run) -> tuple[dict[str, tuple[int, int]], str]:
-    """The layers a heatmap can look at, (h, w) cells by name from the picture to the head, and the default one."""
+    """The layers a heatmap can look at, (h, w) cells by name from the image to the head, and the default one."""
     return explanation.layers(run), explanation.default_layer(run)
 
 
@@ -179,12 +179,9 @@ def position(result: Diagnosis, threshold: float) -> str:
             "separate validation patients with and without pneumonia."
         )
     marks = [(value >= threshold, f"the threshold {threshold:.3f}")]
-    marks += [
-        (
-            value > zone.high,
-            f"the indeterminate zone ({formatting.probability(zone.low)} to {formatting.probability(zone.high)})",
-        )
-    ] * bool(zone)
+    if zone:
+        ends = f"{formatting.probability(zone.low)} to {formatting.probability(zone.high)}"
+        marks.append((value > zone.high, f"the indeterminate zone ({ends})"))
     if len({above for above, _ in marks}) > 1 or marks[0][0] != (value >= EVEN):
         marks.append((value >= EVEN, f"{EVEN:g}"))
     above, below = ([mark for side, mark in marks if side is wanted] for wanted in (True, False))

@@ -1,4 +1,4 @@
-"""Heatmaps: which places of the picture spoke for a class, and whether a map can be trusted. Through `grad-cam`."""
+"""Heatmaps: which places of the image spoke for a class, and whether a map can be trusted. Through `grad-cam`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEMBERS = "mean of the members"  # the one layer of an ensemble: each member's o
 class Heatmap:
     """Where evidence for one class lies.
 
-    values: (S, S) float32 in 0..1, read-only. 1 is the strongest evidence for either class in this picture, so the
+    values: (S, S) float32 in 0..1, read-only. 1 is the strongest evidence for either class in this image, so the
     maps of the two classes can be compared and a weak one looks weak.
     cells: the map before smoothing, (h, w) float32, on the same scale.
     """
@@ -37,7 +37,7 @@ class Heatmap:
 
     @property
     def has_evidence(self) -> bool:
-        """False where nothing in the picture spoke for this class."""
+        """False where nothing in the image spoke for this class."""
         return bool(self.values.max() > NO_EVIDENCE)
 
 
@@ -108,7 +108,7 @@ METHODS = {
 
 
 def layers(run: Run) -> dict[str, tuple[int, int]]:
-    """The layers one can look at, from the picture to the head: (h, w) cells by the module's name.
+    """The layers one can look at, from the image to the head: (h, w) cells by the module's name.
 
     For each resolution the last convolution or batch norm; the model's own choice (`models.cam_layer`) in place of that
     of its resolution. An ensemble has one: the mean of its members' maps.
@@ -178,7 +178,7 @@ def heatmaps(
     """The heatmap of each class, by class name.
 
     tensor: (C, S, S) float32, preprocessed. method: a key of METHODS. layer: a key of `layers(run)`; the model's own
-    choice when left out. generator: draws the weights of `random`; seed 0 when left out. Float32, one picture at a
+    choice when left out. generator: draws the weights of `random`; seed 0 when left out. Float32, one image at a
     time, under the run's lock: hooks and gradients live on the shared model, and without the lock sessions would see
     each other's maps. Unknown names raise PneumoError.
     """

@@ -51,7 +51,7 @@ def randomisation_check(
 ) -> list[Stage]:
     """Cascading randomisation (Adebayo et al. 2018): layers lose what they learned from the head down, on a copy.
 
-    tensor: (C, S, S) float32. A map that stays as it was shows the picture, not the model. Layers that compute the map
+    tensor: (C, S, S) float32. A map that stays as it was shows the image, not the model. Layers that compute the map
     from below matter only once the cascade reaches them: for Eigen-CAM and `random` all above the looked-at layer do not.
     """
     if run.members:
@@ -121,10 +121,10 @@ def _rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Curves:
-    """Probability of the class while the picture changes in the map's order; all (N,) float64.
+    """Probability of the class while the image changes in the map's order; all (N,) float64.
 
     fractions: share of pixels changed, 0..1. deletion: marked pixels turned grey first; a map that marks what matters
-    gives a small area. insertion: marked pixels put back into a blurred picture first; there a large one.
+    gives a small area. insertion: marked pixels put back into a blurred image first; there a large one.
     """
 
     fractions: np.ndarray
@@ -145,8 +145,8 @@ class Curves:
 def deletion_insertion(run: Run, tensor: Tensor, heatmap: Heatmap, steps: int = 20) -> Curves:
     """Deletion and insertion (Petsiuk et al. 2018, "RISE") for the heatmap's class, calibrated probabilities.
 
-    tensor: (C, S, S) float32. Deletion replaces pixels by the picture's mean grey; insertion starts from a blurred
-    picture.
+    tensor: (C, S, S) float32. Deletion replaces pixels by the image's mean grey; insertion starts from a blurred
+    image.
     """
     rank = _ranks(heatmap.values)
     fractions = np.linspace(0, 1, steps + 1)
@@ -181,7 +181,7 @@ class Pointing:
     """A heatmap against a true mask.
 
     hit: the peak lies in the mask or within TOLERANCE of it. energy: share of the map inside the mask, 0..1; None for
-    an empty map. area: share of the picture inside the mask, which is the energy of a map that is the same everywhere.
+    an empty map. area: share of the image inside the mask, which is the energy of a map that is the same everywhere.
     """
 
     hit: bool
@@ -192,7 +192,7 @@ class Pointing:
 def pointing_game(heatmap: Heatmap, mask: np.ndarray) -> Pointing:
     """The pointing game (Zhang et al. 2016) and the energy-based one (Wang et al. 2020, "Score-CAM").
 
-    mask: (H, W) bool of any size, stretched over the picture like the map. PneumoError for an empty one.
+    mask: (H, W) bool of any size, stretched over the image like the map. PneumoError for an empty one.
     """
     if not mask.any():
         raise PneumoError("the mask is empty; the pointing game needs a lesion to point at")

@@ -126,9 +126,9 @@ def _point(figure: go.Figure, x: float, y: float, number: int, name: str) -> Non
     )
 
 
-def _square(figure: go.Figure, x: str, y: str) -> go.Figure:
+def _square(figure: go.Figure, x: str, y: str, height: int = 330) -> go.Figure:
     figure.update_layout(
-        height=330,
+        height=height,
         margin=MARGIN | {"t": 12, "r": 24},  # room for the last label
         xaxis={"title": x, "range": [-0.01, 1.01], "tickformat": ".0%", "dtick": 0.2},
         yaxis={"title": y, "range": [-0.01, 1.02], "tickformat": ".0%", "dtick": 0.2},
@@ -161,9 +161,8 @@ def reliability_curves(scores: Scores, bins: int = calibration.CALIBRATION_BINS)
             )
         )
     figure.add_shape(type="line", x0=0, y0=0, x1=1, y1=1, line={"dash": "dot", "color": COLOURS["band"]})
-    figure = _square(figure, "Predicted probability of pneumonia", "Radiographs that had pneumonia")
-    figure.update_xaxes(tickformat=".1f")
-    return figure.update_layout(height=380)
+    figure = _square(figure, "Predicted probability of pneumonia", "Radiographs that had pneumonia", height=380)
+    return figure.update_xaxes(tickformat=".1f")
 
 
 def decision_curves(scores: Scores, threshold: float) -> go.Figure:

@@ -17,13 +17,18 @@ RUN_STYLES = (
     ("#999999", "solid"),
     ("#8C6D1F", "dash"),
 )
+LEGEND_LINE = 19  # px
 GUIDE = "#009E73"  # a line that marks where the reader stands
 
 
 def legend_below(figure: go.Figure) -> go.Figure:
     """The same figure with its legend under the x axis, where it covers no curve and wraps on a phone, and no zoom by dragging,
     which on a phone would stop the page from scrolling."""
-    # Anchored to the container's bottom edge: Plotly then makes room for as many lines as the legend needs.
+    # Anchored to the container's bottom edge: Plotly then takes the room for the legend's lines from the axes, so the figure
+    # grows by a line for each further entry.
+    entries = sum(trace.showlegend is not False for trace in figure.data)
+    if figure.layout.height:
+        figure.update_layout(height=figure.layout.height + LEGEND_LINE * max(0, entries - 1))
     return figure.update_layout(
         showlegend=True,
         dragmode=False,

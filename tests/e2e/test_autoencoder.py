@@ -1,4 +1,4 @@
-"""The Autoencoder page in a real Chromium: a line drawn round points of the map, and a slider the picture follows."""
+"""The Autoencoder page in a real Chromium: a loop drawn around points of the map, and a slider the image follows."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from tests.training.test_generators import small
 
 pytestmark = pytest.mark.e2e
 SOURCE = "phantom:120"
-MARGIN = 14  # of pages/_latent_map.js, between the border and the outermost points
+MARGIN = 14  # of pages/components/latent_map.js, between the border and the outermost points
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -53,10 +53,10 @@ def places(page, space):
     return np.array([box["x"], box["y"]]) + MARGIN + at * (np.array([box["width"], box["height"]]) - 2 * MARGIN)
 
 
-def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):
+def test_a_loop_around_points_of_the_map_opens_their_gallery(page, weights):
     space = latent.read(weights / "vae_8")
     open_section(page, "Map")
-    page.get_by_text("Nothing chosen").wait_for()
+    page.get_by_text("No points chosen").wait_for()
     at = places(page, space)
 
     page.mouse.move(*at[3])
@@ -81,12 +81,10 @@ def test_a_line_round_points_of_the_map_opens_their_gallery(page, weights):
         f"{inside.sum()} chosen: {inside.sum() - positive} NORMAL, {positive} PNEUMONIA"
     )
     shown = min(32, int(inside.sum()))
-    page.wait_for_function(
-        f"document.querySelectorAll('[data-testid=stImage] img, [data-testid=stImageContainer] img').length === {shown}"
-    )
+    page.wait_for_function(f"document.querySelectorAll('.gallery img').length === {shown}")
 
     page.mouse.click(at[:, 0].max() + 5, bottom)  # a click draws no line
-    page.get_by_text("Nothing chosen").wait_for()
+    page.get_by_text("No points chosen").wait_for()
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.errors == []
 
@@ -95,7 +93,7 @@ def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):
     space = latent.read(weights / "vae_8")
     page.set_viewport_size({"width": 420, "height": 1000})
     open_section(page, "Map")
-    page.get_by_text("Nothing chosen").wait_for()
+    page.get_by_text("No points chosen").wait_for()
     at = places(page, space)
     touch = page.context.new_cdp_session(page)
 
@@ -112,7 +110,7 @@ def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):
     drag(*((x, y - step) for step in range(0, 160, 10)))
     page.wait_for_timeout(500)
     assert page.locator("canvas").bounding_box()["y"] < top - 50
-    assert page.get_by_text("Nothing chosen").is_visible()
+    assert page.get_by_text("No points chosen").is_visible()
 
     at = places(page, space)
     (left, high), (right, low) = at.min(0) - 6, at.max(0) + 6
@@ -121,15 +119,15 @@ def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):
     assert page.errors == []
 
 
-# Milliseconds from the key to the frame that shows another picture, by the browser's own clock.
+# Milliseconds from the key to the frame that shows another image, by the browser's own clock.
 TIMED = """() => {
-    const picture = () => [...document.querySelectorAll('img')].find(each => each.naturalWidth >= 64);
-    const before = picture().src;
+    const image = () => document.querySelector('.st-key-autoencoder-edited img');
+    const before = image().src;
     window.followedAfter = null;
     addEventListener('keydown', () => {
         const start = performance.now();
         const look = () => {
-            const now = picture();
+            const now = image();
             if (now && now.complete && now.src !== before) window.followedAfter = performance.now() - start;
             else requestAnimationFrame(look);
         };
@@ -138,9 +136,9 @@ TIMED = """() => {
 }"""
 
 
-def test_the_picture_follows_a_slider(page):
+def test_the_image_follows_a_slider(page):
     """Within 150 ms on an idle machine, the median of nine moves."""
-    open_section(page, "Move through the code")
+    open_section(page, "Explore the code")
     slider = page.locator(".st-key-autoencoder-direction-0 input[type=range]")
     slider.wait_for()
     page.wait_for_timeout(2000)  # the rest of the section is still being drawn
@@ -152,7 +150,7 @@ def test_the_picture_follows_a_slider(page):
         page.wait_for_function("window.followedAfter !== null")
         took.append(page.evaluate("window.followedAfter"))
         page.wait_for_timeout(300)
-    print(f"slider to picture: {[round(each) for each in took]} ms")
+    print(f"slider to image: {[round(each) for each in took]} ms")
     limit_ms = 1000 * float(os.environ.get("PNEUMO_SLIDER_S", "3"))  # 0.15 on an idle machine; a busy one is no failure
     assert sorted(took)[len(took) // 2] < limit_ms
     assert page.errors == []
@@ -161,7 +159,7 @@ def test_the_picture_follows_a_slider(page):
 def test_every_section_fits_a_narrow_dark_window(page):
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 420, "height": 900})
-    for section in ("Reconstruct", "Code size", "Move through the code", "Map", "Denoise", "Odd pictures"):
+    for section in ("Reconstruct", "Code size", "Explore the code", "Map", "Denoise", "Out-of-distribution"):
         open_section(page, section)
         page.wait_for_timeout(1000)
         assert page.evaluate("document.documentElement.scrollWidth") <= 420, section

@@ -11,46 +11,63 @@ from pages import shared
 from pneumo import runs
 from pneumo.inference import diagnosis, examples
 from pneumo.metrics import classification
+from pneumo.schema import CLASS_NAMES
 
 pytestmark = pytest.mark.e2e
 
 
-def test_from_the_door_to_the_download(page, tmp_path):
+def test_from_the_door_to_the_download(page, app, tmp_path):
+    """Upload, label and heatmap, threshold, the other class's heatmap, table."""
     example = examples.phantom_examples()[0]
     (tmp_path / "mine.png").write_bytes(example.data)
-    expected = diagnosis.diagnose(runs.load(), example.data, "mine.png").probability
+    run = runs.load()
+    result = diagnosis.diagnose(run, example.data, "mine.png")
 
-    page.get_by_text("Open Diagnose").click()
-    page.get_by_text("Nothing uploaded yet").wait_for()
+    page.goto(f"{app}/diagnose")
+    page.get_by_text("Or try an example").wait_for()
     page.locator('input[type="file"]').first.set_input_files(str(tmp_path / "mine.png"))
-    page.get_by_text(f"Probability of pneumonia {shared.probability(expected)}").wait_for()
+    page.get_by_text("mine.png", exact=True).last.wait_for()
+    page.get_by_text(f"Probability of pneumonia {shared.probability(result.probability)}").wait_for()
+    said = diagnosis.leaning(result)
+    picture = page.locator(".st-key-diagnose-picture img")
+    page.locator(f".st-key-diagnose-picture img[alt*='heatmap for {said}']").wait_for()
+    box = picture.bounding_box()
+    assert box["y"] + box["height"] < 1000, "label and heatmap are seen without scrolling"
 
-    label = page.locator('[data-testid="stMarkdownContainer"] span', has_text=re.compile("^[●▲] "))
-    before = label.first.inner_text()
     slider = page.locator(".st-key-diagnose-threshold input[type=range]")
     slider.focus()
-    slider.press("Home" if before.endswith("NORMAL") else "End")
-    other = "PNEUMONIA" if before.endswith("NORMAL") else "NORMAL"
-    page.locator("span", has_text=re.compile(f"^[●▲] {other}$")).first.wait_for()
+    slider.press("Home")
+    expected = diagnosis.label_for(result, 0.0)
+    page.locator("span", has_text=re.compile(f"^[●◆▲] {expected}$")).first.wait_for()
 
-    plain = page.locator('[data-testid="stImage"] img, [data-testid="stImageContainer"] img').first
-    source = plain.get_attribute("src")
-    page.locator(".st-key-diagnose-heatmap label").first.click()
-    page.get_by_text("evidence for PNEUMONIA").first.wait_for()
-    page.wait_for_function(
-        "source => document.querySelector('[data-testid=stImage] img, [data-testid=stImageContainer] img').getAttribute('src') !== source",
-        arg=source,
-    )
+    other = next(name for name in CLASS_NAMES if name != said)
+    page.locator(".st-key-diagnose-heat").get_by_text(other).click()
+    page.locator(f".st-key-diagnose-picture img[alt*='heatmap for {other}']").wait_for()
+    after = picture.bounding_box()
+    assert (after["width"], after["height"]) == (box["width"], box["height"]), "nothing jumps"
 
     with page.expect_download() as download:
         page.get_by_text("Table as CSV").click()
     [row] = csv.DictReader(io.StringIO(open(download.value.path(), encoding="utf-8-sig").read()))  # noqa: PTH123, SIM115
     assert row["file"] == "mine.png"
-    assert float(row["probability"]) == pytest.approx(expected, abs=1e-6)
-    assert row["label"] == other
+    assert float(row["probability"]) == pytest.approx(result.probability, abs=1e-6)
+    assert row["label"] == expected
 
     assert page.locator('[data-testid="stException"]').count() == 0
     assert page.errors == []
+
+
+def test_on_a_phone_label_and_image_come_before_the_threshold(page, app):
+    page.set_viewport_size({"width": 420, "height": 900})
+    page.goto(f"{app}/diagnose")
+    label = page.get_by_text("Probability of pneumonia").first
+    label.wait_for()
+    page.locator(".st-key-diagnose-picture img").wait_for()
+    places = [
+        place.bounding_box()["y"]
+        for place in (label, page.locator(".st-key-diagnose-picture"), page.locator(".st-key-diagnose-threshold"))
+    ]
+    assert places == sorted(places) and places[0] < 900
 
 
 def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
@@ -59,7 +76,7 @@ def test_every_page_opens_in_a_narrow_dark_window_without_an_error(page):
     for link, sign in (
         ("Open Results", "What the threshold changes"),
         ("Open Classroom", "onvolution"),
-        ("Open Diagnose", "Threshold"),
+        ("Open Diagnose", "Probability of pneumonia"),
     ):
         page.get_by_text(link).click()
         page.get_by_text(sign).first.wait_for()
@@ -100,11 +117,11 @@ CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
 }"""
 
 
-def test_one_threshold_moves_matrix_rates_and_curves_at_once(page):
+def test_one_threshold_moves_matrix_rates_and_curves_at_once(app, page):
     """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
     result = runs.read_predictions(runs.resolve(run)).split("test")
-    page.get_by_text("Open Results").click()
+    page.goto(f"{app.address}/results")
     slider = page.locator(".st-key-results-threshold input[type=range]")
     slider.wait_for()
     page.locator(".st-key-results-matrix .js-plotly-plot").wait_for()

@@ -405,11 +405,11 @@ def test_no_tag_reaches_logs_or_errors(caplog: pytest.LogCaptureFixture, capfd: 
         (255 - picture(400, 360), "inverted"),
     ],
 )
-def test_caution(pixels: np.ndarray, code: str) -> None:
+def test_warning(pixels: np.ndarray, code: str) -> None:
     assert code in codes(read(encode_png(pixels)))
 
 
-def test_an_ordinary_picture_has_no_caution() -> None:
+def test_an_ordinary_image_has_no_warning() -> None:
     assert read(encode_png(picture(400, 360))).warnings == ()
 
 
@@ -470,3 +470,9 @@ def test_encode_png_refuses(pixels: np.ndarray) -> None:
 def test_limits_have_the_documented_values() -> None:
     assert radiograph.MAX_PIXELS == 64_000_000
     assert radiograph.MAX_BYTES == 50_000_000
+
+
+def test_what_begins_like_a_jpeg_and_goes_on_like_none_is_not_told_to_be_cut_short():
+    with pytest.raises(radiograph.RadiographError, match="damaged or not a JPEG file") as told:
+        radiograph.read(b"\xff\xd8\xff\xe0" + b"nonsense, no JPEG at all" * 9, "broken.jpg")
+    assert told.value.code == "damaged"

@@ -3,6 +3,7 @@
 import io
 
 import numpy as np
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,7 +31,7 @@ def test_to_uint8_covers_the_range_and_cuts_off():
     assert sheets.to_uint8(images).ravel().tolist() == [0, 0, 128, 255, 255]
 
 
-def test_a_synthetic_picture_says_so_in_its_file():
+def test_a_synthetic_image_says_so_in_its_file():
     pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
     with Image.open(io.BytesIO(sheets.png(pixels))) as image:
         assert image.text["Description"] == sheets.SYNTHETIC
@@ -68,3 +69,12 @@ def test_each_map_is_stretched_to_its_own_range():
     maps = np.stack([np.eye(4, dtype=np.float32) * n - n for n in range(3)])
     expected = np.eye(4) * 255
     np.testing.assert_array_equal(sheets.stretched(maps), [np.zeros((4, 4)), expected, expected])
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((100, 200), (640, 320)), ((2400, 1200), (600, 1200)), ((700, 800), (800, 700))]
+)
+def test_images_for_the_screen_are_neither_tiny_nor_huge_and_keep_their_proportions(shape, size):
+    blob = sheets.for_screen(np.full(shape, 90, np.uint8))
+    assert Image.open(io.BytesIO(blob)).size == size
+    assert Image.open(io.BytesIO(sheets.for_screen(np.zeros((*shape, 3), np.uint8), 72, 72))).mode == "RGB"

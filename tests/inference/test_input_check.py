@@ -44,7 +44,7 @@ def small_check(tmp_path_factory, small_run_folder) -> input_check.InputCheck:
         patch.undo()
 
 
-# --- the shipped input check ---------------------------------------------------------------------------------
+# --- the shipped input check -------------------------------------------------------------------------------------
 
 
 def test_phantoms_are_accepted_and_named(shipped):
@@ -75,14 +75,14 @@ def test_other_images_are_refused_with_a_reason(shipped, kind):
         (lambda pixels: np.rot90(pixels, 3), "rotated to the right"),
     ],
 )
-def test_what_is_rotated_is_refused_and_told_how_it_would_pass(shipped, generated, change, reason):
+def test_what_is_rotated_is_refused_and_the_reason_says_so(shipped, generated, change, reason):
     result = [input_check.assess(shipped, Radiograph(np.ascontiguousarray(change(each)))) for each in generated[:20]]
     refused = [each for each in result if each.verdict == "refused"]
     assert len(refused) >= 18
     assert sum(reason in each.reason for each in refused) >= len(refused) / 2
 
 
-def test_the_card_of_the_input_check_keeps_both_promises(shipped):
+def test_the_shipped_check_keeps_both_promises(shipped):
     result = shipped.about.measured
     assert result.accepted.value >= 0.98 and result.refused_mean >= 0.95
     assert result.accepted.n == 501 and result.accepted.ci95.low < result.accepted.value
@@ -162,8 +162,8 @@ def test_measured_counts_every_image(small_check):
 @pytest.mark.parametrize("code", ["colour", "aspect"])
 def test_a_doubtful_image_has_to_be_typical(small_check, code):
     """Between the two limits a grey image is warned of, a coloured one refused."""
-    figures, _ = input_check.scores_for(small_check, [phantom.draw(2, 0, 0).pixels])
-    limits = {name: input_check.Limit(values[0] - 1, values[0] + 1) for name, values in figures.items()}
+    scores, _ = input_check.scores_for(small_check, [phantom.draw(2, 0, 0).pixels])
+    limits = {name: input_check.Limit(values[0] - 1, values[0] + 1) for name, values in scores.items()}
     between = replace(small_check, about=replace(small_check.about, limits=limits, phantom_limit=-1.0))
     image = Radiograph(phantom.draw(2, 0, 0).pixels)
     assert input_check.assess(between, image).verdict == "unusual"
@@ -175,7 +175,7 @@ def test_a_doubtful_image_has_to_be_typical(small_check, code):
 REFUSED = Assessment("refused", "it appears to be upside down", {"features": 40.0, "unexplained": 0.5, "position": 3.0})
 
 
-def test_a_refused_image_has_no_label_until_a_person_overrides_it(small_run, examples):
+def test_a_refused_image_has_no_label_until_a_person_overrules_it(small_run, examples):
     result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
     refused = replace(result, assessment=REFUSED)
     assert diagnosis.label_for(result, 0.5) and diagnosis.label_for(refused, 0.5) is None
@@ -188,13 +188,13 @@ def test_a_refused_image_has_no_label_until_a_person_overrides_it(small_run, exa
     assert ",overridden," in batch.table_csv(rows).decode("utf-8-sig").splitlines()[3]
 
 
-def test_predict_carries_the_input_check_and_the_override(tmp_path, capsys):
+def test_predict_carries_the_input_check_and_the_choice_against_it(tmp_path, capsys):
     image = tmp_path / "text.png"
     image.write_bytes(radiograph.encode_png(next(e.pixels for e in ood_samples.drawn(1) if e.kind == "text")))
     assert cli.main(["predict", str(image), "--json"]) == 1
     [row] = json.loads(capsys.readouterr().out)
     assert row["label"] is None and row["probability"] is not None
-    assert diagnosis.REFUSED in row["error"] and "--override-input-check" in row["error"]
+    assert "unlike the children's radiographs" in row["error"] and "--override-input-check" in row["error"]
     assert row["input_check"]["verdict"] == "refused" and row["input_check"]["overridden"] is False
     assert cli.main(["predict", str(image), "--json", "--override-input-check"]) == 0
     [row] = json.loads(capsys.readouterr().out)
@@ -217,7 +217,7 @@ def test_the_card_of_a_classifier_has_both_rates_with_intervals(capsys, shipped)
     for share in (result.accepted, *result.refused.values()):
         assert f"{share.value:.1%} | {share.ci95.low:.1%} to {share.ci95.high:.1%} | {share.n} |" in told
     assert cli.main(["card", "conv_gan"]) == 0
-    assert "input check" not in capsys.readouterr().out
+    assert "## The input check" not in capsys.readouterr().out
 
 
 def test_fitting_without_data_is_a_usage_error(capsys):

@@ -1,4 +1,4 @@
-"""Stresses, the threshold under stress, and the probe of file families."""
+"""Corruptions, the threshold under corruption, and the probe of file families."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def resized():
 
 
 @pytest.mark.parametrize("name", corruptions.CORRUPTIONS)
-def test_every_stress_spoils_more_with_severity(resized, name):
+def test_every_corruption_changes_more_with_severity(resized, name):
     clean = corruptions.corrupt(resized, name, 0)
     assert torch.equal((clean * 255).round().to(torch.uint8), torch.from_numpy(resized.copy()))
     changes = []
@@ -65,7 +65,7 @@ def test_a_run_is_measured_and_the_result_kept_beside_it(small_run, tmp_path, mo
     assert result.rows[0].auroc == pytest.approx(clean.auroc, abs=1e-6)
     assert (result.n, result.patients) == (clean.n, clean.patients)
     assert 0 < result.best_threshold < 1
-    with pytest.raises(PneumoError, match="not on the test part"):
+    with pytest.raises(PneumoError, match="not on the test set"):
         robustness.adopt(folder, result)
     robustness.save(folder, result)
     assert robustness.read(folder) == result
@@ -78,7 +78,7 @@ def test_a_run_is_measured_and_the_result_kept_beside_it(small_run, tmp_path, mo
 def test_the_best_threshold_does_best_over_all_sets():
     labels = np.array([0] * 50 + [1] * 50)
     clean = np.concatenate([np.linspace(0, 0.3, 50), np.linspace(0.4, 1, 50)])
-    shifted = np.clip(clean + 0.35, 0, 1)  # under stress everything looks sicker
+    shifted = np.clip(clean + 0.35, 0, 1)  # corrupted, everything looks more like pneumonia
     assert 0.5 < robustness._best_threshold(labels, [clean, shifted]) < 0.75
 
 
@@ -119,7 +119,7 @@ def test_the_command_line_adopts_the_threshold(small_run_folder, tmp_path, capsy
     assert card.point().sensitivity >= 0.95  # of clean validation: no more is given up
     assert card.metrics == classification.measure(predictions, card.point().threshold)
     assert cli.main(words) == 0
-    assert "threshold that does best over all" in capsys.readouterr().out
+    assert "threshold with the best mean over all" in capsys.readouterr().out
 
 
 def test_adopting_again_replaces_the_point(small_run_folder, tmp_path):

@@ -1,5 +1,8 @@
 """Convolution through AppTest: what it says of the models is true of them, and each control redraws what depends on it."""
 
+import re
+import shutil
+
 import pytest
 import streamlit as st
 
@@ -49,8 +52,6 @@ def test_it_starts_with_a_generated_radiograph_of_the_default_models_kind(app):
 
 
 def test_a_phantom_stands_in_where_nothing_can_be_generated(tmp_path, monkeypatch):
-    import shutil
-
     shutil.copytree(runs.REPOSITORY / "weights" / "first_steps", tmp_path / "first_steps")
     (tmp_path / runs.DEFAULT_FILE).write_text("first_steps")
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
@@ -85,7 +86,7 @@ def test_image_and_place_of_the_window_outlast_a_look_at_another_page(app):
     app.button(key="convolution.step").click().run()
     app.selectbox(key="convolution.image").set_value("Phantom 2").run()
     app = leave_and_come_back(app, PAGE)
-    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (3, 7)
+    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (3, 6)
     assert app.selectbox(key="convolution.image").value == "Phantom 2"
 
 
@@ -94,3 +95,10 @@ def test_without_a_model_it_says_what_to_do(tmp_path, monkeypatch):
     app = open_page(PAGE)
     assert not app.exception
     assert "No model can be used" in texts(app.error)
+
+
+def test_the_first_window_lies_on_an_edge_that_the_first_kernel_finds(app):
+    total = re.search(r"Their sum is \*\*(-?\d+\.\d{3})\*\*", texts(app.markdown))
+    assert float(total[1]) > 0.2
+    app.selectbox(key="convolution.kernel").set_value("identity").run()
+    assert "-0.000" not in texts(app.markdown)

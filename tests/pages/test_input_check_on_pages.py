@@ -85,11 +85,13 @@ def test_a_damaged_input_check_is_a_warning_and_no_end(tmp_path, monkeypatch, ge
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = upload(open_page(PAGE), ("chest.png", generated))
     assert not app.exception
-    assert "is not asked" in texts(app.warning) and "Probability of pneumonia" in texts(app.markdown)
+    assert "check for chest X-rays is unavailable" in texts(app.warning) and "Probability of pneumonia" in texts(
+        app.markdown
+    )
 
 
-def test_compare_gives_a_refused_picture_no_agreement(photograph):
+def test_compare_gives_a_refused_image_no_agreement(photograph):
     app = open_page("pages/clinic/compare.py")
     app.file_uploader(key="compare.upload").set_value(("cat.png", photograph, "image/png")).run()
     assert not app.exception
-    assert "not taken for a frontal chest radiograph" in texts(app.error)
+    assert "No result: unlike the children's radiographs" in texts(app.error)

@@ -42,6 +42,8 @@ def test_legends_cover_no_curve_and_a_finger_scrolls_the_page(scores):
         legend = figure.layout.legend
         assert (legend.orientation, legend.yref, legend.y, legend.yanchor) == ("h", "container", 0, "bottom")
         assert figure.layout.dragmode is False
+    one, two = (plots.roc_curves(dict.fromkeys(names, scores), 0.5) for names in ("a", "ab"))
+    assert two.layout.height > one.layout.height, "the axes keep their room"
 
 
 @pytest.mark.parametrize("prevalence", [0.01, 0.3, 0.99])

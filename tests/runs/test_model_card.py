@@ -27,7 +27,7 @@ def front_matter(text: str) -> dict:
     return yaml.safe_load(block)
 
 
-def test_every_figure_in_the_front_matter_is_the_cards(card):
+def test_every_metric_in_the_front_matter_is_the_cards(card):
     [model] = front_matter(model_card.markdown(card))["model-index"]
     assert model["name"] == card.name
     seen = 0

@@ -24,29 +24,34 @@ VIEW = {  # how the image is shown, and what it starts with
     "diagnose.seen": False,
     "diagnose.window": (0, 255),
 }
+TAUGHT, TAUGHT_TITLE = "diagnose.taught", "Grad-CAM"
 
 
 @st.fragment
 @shared.guarded
-def show_picture(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
+def show_image(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
     """The image on top, its controls below."""
     slot = st.container(key="diagnose.picture")
     caption = st.container()
-    shared.keep_all(VIEW)
-    target = choose_view(result) if diagnosis.label_for(result, threshold) else OFF  # of no result there is no evidence
+    shared.keep_all(VIEW | {TAUGHT: False})
+    if not reading.default_heatmap(run.card.name)[1]:
+        st.session_state[TAUGHT] = False  # it is the only one there is
+    target = (
+        choose_view(run, result) if diagnosis.label_for(result, threshold) else OFF
+    )  # of no result there is no evidence
     if target == OFF:
         draw(slot, file, result, None, diagnosis.text_equivalent(result, threshold))
         caption.caption(size_text(run, result))
         return
-    first = None
-    if not reading.has_heatmaps(run, file):  # the radiograph is there at once, the heatmap when it is computed
+    taught, first = st.session_state[TAUGHT], None
+    if not reading.has_heatmaps(run, file, taught):  # the radiograph is there at once, the heatmap when it is computed
         first = draw(slot, file, result, None, diagnosis.text_equivalent(result, threshold))
-    heat = reading.heatmaps_of(run, file, result)[target]
+    heat = reading.heatmaps_of(run, file, result, taught)[target]
     draw(first or slot, file, result, heat, diagnosis.text_equivalent(result, threshold, heat))
-    caption.caption(heat_text(heat))
+    caption.caption(heat_text(heat, TAUGHT_TITLE if taught else reading.default_heatmap(run.card.name)[0]))
 
 
-def choose_view(result: Diagnosis) -> str:
+def choose_view(run: Run, result: Diagnosis) -> str:
     """Which class the heatmap is for, and how the image is shown. A newly opened file starts with the class it was given."""
     if result.error is None and st.session_state.get(HEAT_OF) != result.name:
         st.session_state[HEAT_OF] = result.name
@@ -61,6 +66,8 @@ def choose_view(result: Diagnosis) -> str:
             key=HEAT,
             required=True,
         )
+        if reading.default_heatmap(run.card.name)[1]:
+            st.toggle("Grad-CAM as taught", key=TAUGHT, help="Coarser: weighted by mean gradients at the last layer.")
         with st.popover("View", icon=":material/tune:"):
             st.slider("Opacity of the heatmap", 0.0, 1.0, step=0.05, key="diagnose.opacity")
             st.slider("Hide evidence weaker than this", 0.0, 0.9, step=0.05, key="diagnose.floor")
@@ -102,12 +109,12 @@ def size_text(run: Run, result: Diagnosis) -> str:
     return f"{width} x {height} pixels; the model sees {run.card.image.size} x {run.card.image.size}."
 
 
-def heat_text(heat: Heatmap) -> str:
+def heat_text(heat: Heatmap, title: str) -> str:
     """Where the evidence lies, and what such a map is worth."""
     if not heat.has_evidence:
-        return f"Grad-CAM: no region supported {heat.class_name}."
+        return f"{title}: no region supported {heat.class_name}."
     rows, columns = heat.cells.shape
     return (
-        f"Grad-CAM, {rows} x {columns} cells: evidence for {heat.class_name} is strongest {diagnosis.strongest_place(heat)}. "
+        f"{title}, {rows} x {columns} cells: evidence for {heat.class_name} is strongest {diagnosis.strongest_place(heat)}. "
         "It shows what the model used, not where the disease is. Colours are relative to the strongest evidence in this image."
     )
