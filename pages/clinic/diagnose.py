@@ -24,7 +24,7 @@ STYLE = """<style>
 .st-key-diagnose-title { gap: .25rem 1.5rem; }
 .st-key-diagnose-title h1 { padding: 0; font-size: 2rem; }
 .st-key-diagnose-image img { max-height: 56vh; object-fit: contain; background: #000; border-radius: .5rem; }
-.st-key-diagnose-upload [data-testid="stFileChips"] { max-height: 2.9rem; overflow-y: auto; }
+.st-key-diagnose-upload [data-testid="stFileChips"] { max-height: 3.6rem; overflow-y: auto; }
 .st-key-diagnose-open button { height: auto; min-height: 0; padding: .2rem .5rem; }
 .st-key-diagnose-open img { height: 2.5rem !important; max-height: none !important; width: auto; vertical-align: middle; }
 @media (min-width: 640px) {

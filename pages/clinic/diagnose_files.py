@@ -17,8 +17,7 @@ from pneumo.schema import Diagnosis
 
 OPEN = "diagnose.open"
 ZIP, ZIP_OF = "diagnose.zip", "diagnose.zip_of"
-FITS = (25, 48)  # letters of a file's name and of a note that fit into one line; longer ones wrap in higher rows
-WRAPPED_PX = 66  # Streamlit wraps text in rows of over four rem
+LONGEST = 25  # letters of a name that fit into the table; the opened file's stands in full above
 ROWS = 20  # a longer table scrolls
 FEW = 5  # reasons of refusals that are shown without being asked for
 Results = list[Diagnosis | None]
@@ -115,6 +114,7 @@ def draw_table(files: list[Example], results: Results, rows: list[dict]) -> None
         for number, (file, result) in enumerate(zip(files, results, strict=True), 1)
     ]
     table = pd.DataFrame(shown, columns=["number", "file", "label", "probability", "note"])
+    table["file"] = [shortened(name) for name in table["file"]]
     table["label"] = [label and f"{shared.SYMBOLS[label]} {label}" for label in table["label"].fillna("")]
     st.dataframe(
         # As text the column would be sorted by its letters: the numbers stay, and are only written by the rule.
@@ -125,9 +125,6 @@ def draw_table(files: list[Example], results: Results, rows: list[dict]) -> None
         hide_index=True,
         on_select=lambda: open_selected(names),
         selection_mode="single-row",
-        row_height=56
-        if (table["file"].str.len() > FITS[0]).any() or (table["note"].str.len() > FITS[1]).any()
-        else None,
         height="content" if len(table) <= ROWS else "auto",
         alt=f"Label and probability of {len(table)} files",
         placeholder="",
@@ -139,6 +136,12 @@ def draw_table(files: list[Example], results: Results, rows: list[dict]) -> None
             "note": st.column_config.TextColumn("Note", width=350),
         },
     )
+
+
+def shortened(name: str) -> str:
+    """A long name without its middle: what tells DICOM files apart stands at the end of their names."""
+    half = LONGEST // 2
+    return name if len(name) <= LONGEST else f"{name[:half]}…{name[-half:]}"
 
 
 def open_selected(names: list[str]) -> None:

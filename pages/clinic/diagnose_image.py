@@ -69,6 +69,7 @@ def choose_view(run: Run, result: Diagnosis) -> str:
         if reading.default_heatmap(run.card.name)[1]:
             st.toggle("Grad-CAM as taught", key=TAUGHT, help="Coarser: weighted by mean gradients at the last layer.")
         with st.popover("View", icon=":material/tune:"):
+            st.caption("Colours are relative to the strongest evidence in this image.")
             st.slider("Opacity of the heatmap", 0.0, 1.0, step=0.05, key="diagnose.opacity")
             st.slider("Hide evidence weaker than this", 0.0, 0.9, step=0.05, key="diagnose.floor")
             st.slider("Window (grey levels shown)", 0, 255, key="diagnose.window")
@@ -115,6 +116,6 @@ def heat_text(heat: Heatmap, title: str) -> str:
         return f"{title}: no region supported {heat.class_name}."
     rows, columns = heat.cells.shape
     return (
-        f"{title}, {rows} x {columns} cells: evidence for {heat.class_name} is strongest {diagnosis.strongest_place(heat)}. "
-        "It shows what the model used, not where the disease is. Colours are relative to the strongest evidence in this image."
+        f"{title}, {rows} x {columns} cells. Evidence for {heat.class_name} is strongest {diagnosis.strongest_place(heat)}. "
+        "It shows what the model used, not where the disease is."
     )

@@ -30,16 +30,16 @@ def show_result(run: Run, file: Example, result: Diagnosis, repeat: int | None) 
     threshold = shared.choose_threshold(run.card, "diagnose", stacked=True)
     st.caption(default_text(run.card))
     with head:
-        st.markdown(
-            f"**{shared.plain(file.name)}**" + (f" (same image as file {repeat + 1})" if repeat is not None else "")
-        )
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            again = f" (same image as file {repeat + 1})" if repeat is not None else ""
+            st.markdown(f"**{shared.plain(file.name)}**{again}", width="content")
+            if file.label in (0, 1):
+                offer_reveal(file)
         if diagnosis.label_for(result, threshold):
             st.markdown(diagnose_bar.verdict(result, threshold), unsafe_allow_html=True)
         show_caveat(run, result, threshold)
         if diagnosis.is_refused(result):
             offer_override(file, result)
-        if file.label in (0, 1):
-            offer_reveal(file)
     return threshold
 
 
@@ -73,12 +73,13 @@ def offer_reveal(file: Example) -> None:
     """What an example is known to show, after a click."""
     digest, revealed = file.digest, st.session_state.setdefault(REVEALED, set())
     if digest in revealed:
-        st.markdown(f"{file.told} **{shared.SYMBOLS[file.label_name]} {file.label_name}**.")
+        st.markdown(f"{file.told} **{shared.SYMBOLS[file.label_name]} {file.label_name}**.", width="content")
         return
     st.button(
         "Reveal what it is",
         key=f"diagnose.reveal.{digest[:12]}",
         icon=":material/visibility:",
+        type="tertiary",
         on_click=revealed.add,
         args=(digest,),
     )

@@ -19,6 +19,7 @@ from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, ImageWarning, Interv
 
 UNCERTAIN = "UNCERTAIN"
 LABELS = (CLASS_NAMES[1 - POSITIVE], UNCERTAIN, CLASS_NAMES[POSITIVE])  # what a person may read, from low to high
+MIDLINE = Interval(0.44, 0.56)  # of an image's width
 EVEN = 0.5  # where a layperson's reading of a probability turns
 NO_RESULT = {  # warnings after which the probability, which every image gets, says nothing about a chest
     "uniform": "nearly uniform image",
@@ -252,10 +253,11 @@ def is_indeterminate(zone: Interval | None, value: float) -> bool:
 def strongest_place(heat: Heatmap) -> str:
     """Where in the image a heatmap is strongest, e.g. "upper left" or "centre"; left is the image's left."""
     row, column = np.unravel_index(int(heat.values.argmax()), heat.values.shape)
-    height, width = heat.values.shape
+    down, across = ((at + 0.5) / side for at, side in zip((row, column), heat.values.shape, strict=True))
     words = (
-        ("upper", "middle", "lower")[3 * int(row) // height],
-        ("left", "centre", "right")[3 * int(column) // width],
+        "upper" if down < 1 / 3 else "lower" if down > 2 / 3 else "middle",
+        # The spine and what lies before it are the centre; the lungs are left and right of it.
+        "left" if across < MIDLINE.low else "right" if across > MIDLINE.high else "centre",
     )
     return "centre" if words == ("middle", "centre") else " ".join(words)
 

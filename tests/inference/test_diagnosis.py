@@ -207,7 +207,13 @@ def test_the_text_of_an_image_says_what_it_shows(small_run, examples):
 
 @pytest.mark.parametrize(
     ("place", "words"),
-    [((0, 0), "upper left"), ((15, 15), "centre"), ((15, 29), "middle right"), ((29, 15), "lower centre")],
+    [
+        ((0, 0), "upper left"),
+        ((15, 15), "centre"),
+        ((15, 29), "middle right"),
+        ((29, 15), "lower centre"),
+        ((3, 12), "upper left"),
+    ],
 )
 def test_places_in_words(place, words):
     values = np.zeros((30, 30), np.float32)
