@@ -122,7 +122,7 @@ def test_the_card_has_the_reconstructions_beside_components(capsys):
 
 def test_commands_say_what_they_need(made, tmp_path, capsys):
     assert cli.main(["latent", str(made["variational"].folder)]) == 2
-    assert "nothing was measured of" in capsys.readouterr().err
+    assert "was not measured yet" in capsys.readouterr().err
     assert cli.main(["latent", str(made["variational"].folder), "--save"]) == 2
     assert "--save needs --data" in capsys.readouterr().err
     with pytest.raises(PneumoError, match="is not the data set"):

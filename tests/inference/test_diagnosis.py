@@ -403,7 +403,7 @@ def test_a_refused_file_has_no_result_either(small_run):
 
 def test_every_warning_has_its_note():
     """A bare code says nothing to a reader, and a sentence of its length no table can show."""
-    codes = {*radiograph._WARNINGS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
+    codes = {*radiograph.WARNINGS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
     assert codes == batch.NOTES.keys()
     assert diagnosis.NO_RESULT.keys() <= codes
     assert all(note.endswith(".") and len(note) < 35 for note in batch.NOTES.values())
