@@ -11,9 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from pneumo.generators import reconstruction, sampling
+from pneumo.generators import reconstruction
 from pneumo.generators.reconstruction import Reconstruction
 from pneumo.images import ood_samples, transforms
 from pneumo.runs import Run, forward, measured
@@ -174,17 +173,6 @@ def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[R
     noisy = (resized_image / 255 + strength * noise).clip(0, 1).astype(np.float32)
     [result] = forward.reconstructions(run, noisy[None])
     return reconstruction.compare(resized_image, noisy), reconstruction.compare(resized_image, result)
-
-
-def thumbnails(run: Run, space: Space, side_px: int) -> np.ndarray:
-    """(N, side, side) uint8: the held-out radiographs reconstructed from their codes; no image of a patient is kept."""
-    out = []
-    for start in range(0, space.about.n, sampling.BATCH):
-        images = reconstruction.decode(run, space.codes[start : start + sampling.BATCH].astype(np.float32))
-        out += [
-            np.asarray(Image.fromarray(each).resize((side_px, side_px), Image.Resampling.BILINEAR)) for each in images
-        ]
-    return np.stack(out)
 
 
 def ood_images() -> dict[str, list[np.ndarray]]:

@@ -163,11 +163,6 @@ def find_method(name: str) -> Method:
     return METHODS[name]
 
 
-def grad_cam(run: Run, tensor: Tensor) -> dict[str, Heatmap]:
-    """Grad-CAM at the model's own layer: `heatmaps` with nothing chosen."""
-    return heatmaps(run, tensor)
-
-
 def heatmaps(
     run: Run,
     tensor: Tensor,

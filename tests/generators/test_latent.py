@@ -163,11 +163,6 @@ def test_denoising_compares_with_the_clean_image(made):
         latent.denoise(made["plain"], phantom.draw(3, 0, 1).pixels, 0.9, 0)
 
 
-def test_thumbnails_are_of_all_held_out_radiographs(made, spaces):
-    result = latent.thumbnails(made["plain"], spaces["plain"], 20)
-    assert result.shape == (spaces["plain"].about.n, 20, 20) and result.dtype == np.uint8
-
-
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([16, 64, 256, 4096]))
 def test_jpeg_fits_and_more_bytes_give_a_nearer_image(seed, limit):

@@ -31,13 +31,13 @@ def test_map_is_the_gradient_weighted_sum(small_run):
     [gradient] = torch.autograd.grad(logit.sum(), kept["a"])
     signed = (gradient.mean((2, 3), keepdim=True) * kept["a"]).sum(1)[0].detach().numpy()
     peak = np.abs(signed).max()
-    result = explanation.grad_cam(small_run, tensor)
+    result = explanation.heatmaps(small_run, tensor)
     np.testing.assert_allclose(result["PNEUMONIA"].cells, np.maximum(signed, 0) / peak, atol=1e-5)
     np.testing.assert_allclose(result["NORMAL"].cells, np.maximum(-signed, 0) / peak, atol=1e-5)
 
 
 def test_maps_are_read_only_float32_in_range_and_share_one_scale(small_run):
-    result = explanation.grad_cam(small_run, tensors(small_run, 1)[0])
+    result = explanation.heatmaps(small_run, tensors(small_run, 1)[0])
     assert list(result) == ["NORMAL", "PNEUMONIA"]
     for heatmap in result.values():
         assert heatmap.values.shape == (32, 32)
@@ -61,7 +61,7 @@ class Brightness(nn.Module):
 
 def test_no_positive_evidence_where_there_is_none(small_run):
     run = runs.Run(small_run.card, small_run.folder, Brightness())
-    result = explanation.grad_cam(run, torch.rand(1, 32, 32))
+    result = explanation.heatmaps(run, torch.rand(1, 32, 32))
     assert result["PNEUMONIA"].has_evidence
     assert not result["NORMAL"].has_evidence
     assert result["NORMAL"].values.max() == 0
@@ -69,21 +69,21 @@ def test_no_positive_evidence_where_there_is_none(small_run):
 
 def test_no_evidence_for_either_class_gives_empty_maps(small_run):
     run = runs.Run(small_run.card, small_run.folder, Brightness())
-    for heatmap in explanation.grad_cam(run, torch.zeros(1, 32, 32)).values():
+    for heatmap in explanation.heatmaps(run, torch.zeros(1, 32, 32)).values():
         assert not heatmap.has_evidence
         assert np.isfinite(heatmap.values).all()
 
 
 def test_frozen_layers_are_explained_all_the_same(small_run):
     tensor = tensors(small_run, 1)[0]
-    free = explanation.grad_cam(small_run, tensor)["PNEUMONIA"].cells
+    free = explanation.heatmaps(small_run, tensor)["PNEUMONIA"].cells
     frozen = runs.load(str(small_run.folder))
     frozen.model.requires_grad_(False)
-    np.testing.assert_array_equal(free, explanation.grad_cam(frozen, tensor)["PNEUMONIA"].cells)
+    np.testing.assert_array_equal(free, explanation.heatmaps(frozen, tensor)["PNEUMONIA"].cells)
 
 
 def test_nothing_stays_on_the_model(small_run):
-    explanation.grad_cam(small_run, tensors(small_run, 1)[0])
+    explanation.heatmaps(small_run, tensors(small_run, 1)[0])
     assert all(parameter.grad is None for parameter in small_run.model.parameters())
     assert not any(module._forward_hooks for module in small_run.model.modules())
 
@@ -100,7 +100,7 @@ class TwoClasses(nn.Module):
 
 def test_two_class_heads_are_explained(small_run):
     torch.manual_seed(0)
-    result = explanation.grad_cam(runs.Run(small_run.card, small_run.folder, TwoClasses()), torch.rand(1, 32, 32))
+    result = explanation.heatmaps(runs.Run(small_run.card, small_run.folder, TwoClasses()), torch.rand(1, 32, 32))
     assert max(h.cells.max() for h in result.values()) == pytest.approx(1)
 
 
@@ -111,7 +111,7 @@ def test_every_registered_classifier_can_be_explained(name, small_run):
     run = runs.Run(
         dataclasses.replace(small_run.card, model=name, image=image), small_run.folder, models.build(name, image).eval()
     )
-    result = explanation.grad_cam(run, torch.rand(image.channels, 64, 64))
+    result = explanation.heatmaps(run, torch.rand(image.channels, 64, 64))
     assert result["PNEUMONIA"].values.shape == (64, 64)
 
 

@@ -190,7 +190,7 @@ def test_a_choice_is_read_back_and_used(folder, measured):
     assert heatmap_choice.card_sections(folder) == []
     np.testing.assert_array_equal(
         heatmap_choice.default_maps(run, tensor)["PNEUMONIA"].values,
-        explanation.grad_cam(run, tensor)["PNEUMONIA"].values,
+        explanation.heatmaps(run, tensor)["PNEUMONIA"].values,
     )
     fine = next(each for each in measured.rows if (each.method, each.cells) == ("hirescam", 8))
     chosen = dataclasses.replace(measured, method=fine.method, layer=fine.layer, cells=fine.cells)
