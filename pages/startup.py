@@ -35,6 +35,9 @@ def warm() -> None:
     from pages.clinic import diagnose_reading
     from pneumo import runs
     from pneumo.inference import input_check
+    from pneumo.runs import forward
+
+    forward.share_cores()
 
     try:
         name = runs.default_name()

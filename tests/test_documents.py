@@ -17,7 +17,7 @@ def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.S)
 
 
-def test_readme_is_short_and_begins_with_a_picture_and_two_commands():
+def test_readme_is_short_and_begins_with_an_image_and_two_commands():
     lines = README.splitlines()
     assert len(lines) < 200
     image = next(n for n, line in enumerate(lines) if line.startswith("!["))
@@ -25,7 +25,7 @@ def test_readme_is_short_and_begins_with_a_picture_and_two_commands():
     assert image < commands[0] < 25 and len(commands) == 2
 
 
-def test_pictures_and_links_lead_to_files():
+def test_images_and_links_lead_to_files():
     for target in re.findall(r"\]\(([^)]+)\)", README):
         assert target.startswith("http") or (ROOT / target).exists(), target
 

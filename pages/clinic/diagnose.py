@@ -7,8 +7,8 @@ import streamlit as st
 from pages import shared
 from pages.clinic import diagnose_files as all_files
 from pages.clinic import diagnose_reading as reading
+from pages.clinic.diagnose_image import show_image
 from pages.clinic.diagnose_input import choose_input
-from pages.clinic.diagnose_picture import show_picture
 from pages.clinic.diagnose_result import show_result
 from pages.clinic.diagnose_statistics import show_expectation, show_input_check, show_trust
 from pneumo.inference import batch
@@ -23,7 +23,7 @@ STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 2.75rem; }
 .st-key-diagnose-title { gap: .25rem 1.5rem; }
 .st-key-diagnose-title h1 { padding: 0; font-size: 2rem; }
-.st-key-diagnose-picture img { max-height: 56vh; object-fit: contain; background: #000; border-radius: .5rem; }
+.st-key-diagnose-image img { max-height: 56vh; object-fit: contain; background: #000; border-radius: .5rem; }
 .st-key-diagnose-upload [data-testid="stFileChips"] { max-height: 3.6rem; overflow-y: auto; }
 .st-key-diagnose-open button { height: auto; min-height: 0; padding: .2rem .5rem; }
 .st-key-diagnose-open img { height: 2.5rem !important; max-height: none !important; width: auto; vertical-align: middle; }
@@ -79,7 +79,7 @@ def show(run: Run, files: list[Example], results: list[Diagnosis | None]) -> Non
     all_files.show_table(run, files, results, threshold)
     with image:  # drawn last: a heatmap may take a moment, and the words do not wait for it
         if result.error is None:
-            show_picture(run, file, result, threshold)
+            show_image(run, file, result, threshold)
 
 
 main()

@@ -77,7 +77,7 @@ def choose_examples() -> tuple[str, list[Example]]:
         required=True,
         help="Real cases appear when the Hugging Face hub can be reached.",
     )
-    if REAL not in kinds and shared.case_shelf().fetching:
+    if REAL not in kinds and shared.case_cache().fetching:
         wait_for_cases()
     return kind, offered[kind]
 
@@ -85,7 +85,7 @@ def choose_examples() -> tuple[str, list[Example]]:
 @st.fragment(run_every=WAITING_S)
 def wait_for_cases() -> None:
     """Offers the real cases as soon as they are there."""
-    if shared.case_shelf().fetching:
+    if shared.case_cache().fetching:
         st.caption("Looking for real cases on the hub ...")
     elif shared.real_cases():
         st.rerun()

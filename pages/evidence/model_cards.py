@@ -8,7 +8,7 @@ from pages import shared
 from pneumo import runs
 from pneumo.formatting import counted, rate, score, span
 from pneumo.generators import latent, quality
-from pneumo.inference import input_check
+from pneumo.inference import heatmap_choice, input_check
 from pneumo.runs import model_card
 from pneumo.runs.model_card import Section
 from pneumo.runs.names import name_of
@@ -57,6 +57,7 @@ def measured_sections(card: RunCard) -> list[Section]:
         (quality.card_sections, runs.resolve(card.name)),
         (latent.card_sections, runs.resolve(card.name)),
         (input_check.card_sections, card),
+        (heatmap_choice.card_sections, runs.resolve(card.name)),
     ):
         try:
             result += look(at)

@@ -1,6 +1,6 @@
 """What pages share: cached access to runs, session state, the threshold control, errors, and the wording of numbers."""
 
-from pages.shared.cases import case_shelf, real_cases
+from pages.shared.cases import case_cache, real_cases
 from pages.shared.errors import guarded
 from pages.shared.runs import (
     classifiers,
@@ -31,7 +31,7 @@ __all__ = [
     "OVERRIDDEN",
     "SYMBOLS",
     "SharedCache",
-    "case_shelf",
+    "case_cache",
     "choose_threshold",
     "class_count",
     "classifiers",

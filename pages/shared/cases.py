@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass
-class CaseShelf:
+class CaseCache:
     """What was fetched, and whether a thread is fetching."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -47,10 +47,10 @@ class CaseShelf:
 
 
 @st.cache_resource(show_spinner=False)
-def case_shelf() -> CaseShelf:
-    return CaseShelf()
+def case_cache() -> CaseCache:
+    return CaseCache()
 
 
 def real_cases() -> list[Example]:
     """Real radiographs of the public test set; empty while they are being fetched and where the hub cannot be reached."""
-    return case_shelf().ask()
+    return case_cache().ask()

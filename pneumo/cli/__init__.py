@@ -81,5 +81,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m pneumo", description=pneumo.__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, module in COMMANDS.items():
-        module.add_options(commands.add_parser(name, help=module.SUMMARY, description=f"{module.SUMMARY}."))
+        sentence = f"{module.SUMMARY[0].upper()}{module.SUMMARY[1:]}."
+        module.add_options(commands.add_parser(name, help=module.SUMMARY, description=sentence))
     return parser

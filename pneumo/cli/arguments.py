@@ -17,7 +17,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
         "--threshold",
         type=probability,
         metavar="P",
-        help="call it PNEUMONIA from this probability up; default: the run's default operating point",
+        help="the probability from which PNEUMONIA counts as found, 0 to 1; default: the run's default operating point",
     )
 
 

@@ -56,7 +56,7 @@ DECODER_ERRORS = (
     BytesLengthException,
     InvalidDicomError,
 )
-_WARNINGS = {
+WARNINGS = {
     "colour": "The image is in colour; radiographs are grey. It was converted, check that it is a radiograph.",
     "dark16": "The values fill a small part of their 16-bit range; they were stretched from darkest to brightest.",
     "uniform": "The image is nearly uniform; there is little to judge.",
@@ -96,7 +96,7 @@ def read(data: bytes, name: str = "") -> Radiograph:
     codes |= _codes_of(pixels)
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return Radiograph(pixels, tuple(ImageWarning(code, text) for code, text in _WARNINGS.items() if code in codes))
+    return Radiograph(pixels, tuple(ImageWarning(code, text) for code, text in WARNINGS.items() if code in codes))
 
 
 def file_bytes(path: Path) -> bytes:

@@ -19,6 +19,7 @@ from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from pneumo import models, runs
+from pneumo.formatting import NOT_DEFINED, rate, span
 from pneumo.inference import explanation
 from pneumo.inference.explanation import Heatmap
 from pneumo.runs import measured
@@ -270,13 +271,13 @@ def _cells(row: Row, phantoms: int) -> list[str]:
     return [
         name_of(row),
         _grid(row.cells),
-        f"{row.hits} of {phantoms} ({row.hits_ci95.low:.1%} to {row.hits_ci95.high:.1%})",
+        f"{row.hits} of {phantoms} ({span(row.hits_ci95)})",
         f"{row.energy:.2f}",
         _area(row.deletion, row.deletion_change, row.deletion_ci95),
         _area(row.insertion, row.insertion_change, row.insertion_ci95),
         "see members" if row.likeness is None else f"{row.likeness:.2f}",
-        f"{row.visible:.1%}",
-        ", ".join(row.worse_in) or "–",
+        rate(row.visible),
+        ", ".join(row.worse_in) or NOT_DEFINED,
     ]
 
 

@@ -79,7 +79,8 @@ def test_every_command_has_help(command, capsys):
     with pytest.raises(SystemExit) as stop:
         cli.main([command, "--help"])
     assert stop.value.code == cli.FINE
-    assert " ".join(cli.COMMANDS[command].SUMMARY.split()[:3]) in capsys.readouterr().out
+    told = " ".join(capsys.readouterr().out.split())
+    assert f"{cli.COMMANDS[command].SUMMARY.capitalize()[:1]}{cli.COMMANDS[command].SUMMARY[1:]}." in told
 
 
 @pytest.mark.parametrize(("out", "remedy"), [("no/such/heat.png", "there is no folder"), (".", "it is a folder")])

@@ -9,7 +9,7 @@ from pneumo import cli
 from pneumo.schema import HEATMAP_METHODS
 
 
-def test_explain_writes_a_png_of_the_pictures_size(weights, images, tmp_path, run):
+def test_explain_writes_a_png_of_the_images_size(weights, images, tmp_path, run):
     source = next((images / "PNEUMONIA").iterdir())
     code, out, _ = run("explain", source, "--out", tmp_path / "heat.png")
     assert code == cli.FINE

@@ -157,7 +157,7 @@ def test_phantoms_are_a_source_with_patients_of_several_images():
 # --- patients ---------------------------------------------------------------------------------------------
 
 
-def test_no_patient_and_no_picture_is_in_two_parts(guangzhou):
+def test_no_patient_and_no_image_is_in_two_splits(guangzhou):
     dataset = data.open_source(guangzhou)
     for seed in range(5):
         splits = data.split_patients(dataset, DataSpec(split_seed=seed))
@@ -200,7 +200,7 @@ def test_the_order_of_the_files_does_not_matter(guangzhou):
     assert digests[0] == digests[1]
 
 
-def test_patients_joined_by_a_chain_of_equal_pictures_stay_together():
+def test_patients_joined_by_a_chain_of_equal_images_stay_together():
     pairs = [("a", "1"), ("b", "1"), ("b", "2"), ("c", "2"), ("d", "3")] + [(f"p{n}", f"x{n}") for n in range(40)]
     items = tuple(data.Item(f"{n}", 0, patient, "", "", digest) for n, (patient, digest) in enumerate(pairs))
     for seed in range(20):
@@ -233,7 +233,7 @@ def test_a_new_patient_moves_hardly_anyone(guangzhou, tmp_path):
     assert sum(after[name] != split for name, split in before.items()) <= 3
 
 
-def test_a_sources_own_test_part_is_not_trained_on_nor_anything_identical(tmp_path):
+def test_a_sources_own_test_set_is_not_trained_on_nor_anything_identical(tmp_path):
     source = write(tmp_path / "s", {
         **{f"train/NORMAL/IM-{n:04d}-1.png": n for n in range(20)}, **{f"train/PNEUMONIA/person{n}_virus_1.png": 100 + n for n in range(20)},
         "test/NORMAL/IM-5000-1.png": 3, "test/PNEUMONIA/person99_virus_1.png": 999,
@@ -509,7 +509,7 @@ def test_a_hub_set_with_other_classes_is_not_read_upside_down(tmp_path, classes)
 
 
 @pytest.mark.parametrize("row", [{"bytes": None, "path": "gone.png"}, {"bytes": b"", "path": None}])
-def test_a_hub_row_without_a_picture_or_label_says_which_columns_there_are(row):
+def test_a_hub_row_without_an_image_or_label_says_which_columns_there_are(row):
     with pytest.raises(PneumoError, match="its columns are: image, label"):
         hub._hub_row({"image": row, "label": 1}, data.UNKNOWN_HUB_SET, "fallback", "set")
     with pytest.raises(PneumoError, match="0 NORMAL, 1 PNEUMONIA"):
@@ -592,7 +592,7 @@ def test_impossible_folds_and_shares_are_refused(changes):
         DataSpec(**changes)
 
 
-def test_patients_of_a_sources_own_test_part_are_not_trained_on(tmp_path):
+def test_patients_of_a_sources_own_test_set_are_not_trained_on(tmp_path):
     names = {f"train/PNEUMONIA/person{n}_virus_{n}.jpeg": n for n in range(20)}
     names |= {f"train/NORMAL/IM-{n:04d}-0001.jpeg": 100 + n for n in range(20)}
     names |= {f"test/PNEUMONIA/person{n}_bacteria_9{n}.jpeg": 200 + n for n in range(5)}

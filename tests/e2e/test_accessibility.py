@@ -64,9 +64,10 @@ def test_the_menu_has_the_pages_that_are_tested(page):
 
 def open_expanders(page) -> None:
     closed = page.locator("[data-testid=stMain] details:not([open]) > summary").filter(visible=True)
-    for _ in range(closed.count()):
-        closed.first.click()
-    browser.wait_complete(page)
+    if count := closed.count():
+        for _ in range(count):
+            closed.first.click()
+        browser.wait_complete(page)
 
 
 def tabs(page):

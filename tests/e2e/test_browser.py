@@ -14,7 +14,7 @@ from pneumo.metrics import classification
 from pneumo.schema import CLASS_NAMES
 
 pytestmark = pytest.mark.e2e
-LOADED = "() => document.querySelector('.st-key-diagnose-picture img')?.naturalWidth > 0"
+LOADED = "() => document.querySelector('.st-key-diagnose-image img')?.naturalWidth > 0"
 
 
 def test_from_the_door_to_the_download(page, app, tmp_path):
@@ -30,8 +30,8 @@ def test_from_the_door_to_the_download(page, app, tmp_path):
     page.get_by_text("mine.png", exact=True).last.wait_for()
     page.get_by_text(f"Probability of pneumonia {shared.probability(result.probability)}").wait_for()
     said = diagnosis.leaning(result)
-    picture = page.locator(".st-key-diagnose-picture img")
-    page.locator(f".st-key-diagnose-picture img[alt*='heatmap for {said}']").wait_for()
+    picture = page.locator(".st-key-diagnose-image img")
+    page.locator(f".st-key-diagnose-image img[alt*='heatmap for {said}']").wait_for()
     page.wait_for_function(LOADED)
     box = picture.bounding_box()
     assert box["y"] + box["height"] < 1000, "label and heatmap are seen without scrolling"
@@ -44,7 +44,7 @@ def test_from_the_door_to_the_download(page, app, tmp_path):
 
     other = next(name for name in CLASS_NAMES if name != said)
     page.locator(".st-key-diagnose-heat").get_by_text(other).click()
-    page.locator(f".st-key-diagnose-picture img[alt*='heatmap for {other}']").wait_for()
+    page.locator(f".st-key-diagnose-image img[alt*='heatmap for {other}']").wait_for()
     page.wait_for_function(LOADED)
     after = picture.bounding_box()
     assert (after["width"], after["height"]) == (box["width"], box["height"]), "nothing jumps"
@@ -65,10 +65,10 @@ def test_on_a_phone_label_and_image_come_before_the_threshold(page, app):
     page.goto(f"{app.address}/diagnose")
     label = page.get_by_text("Probability of pneumonia").first
     label.wait_for()
-    page.locator(".st-key-diagnose-picture img").wait_for()
+    page.locator(".st-key-diagnose-image img").wait_for()
     places = [
         place.bounding_box()["y"]
-        for place in (label, page.locator(".st-key-diagnose-picture"), page.locator(".st-key-diagnose-threshold"))
+        for place in (label, page.locator(".st-key-diagnose-image"), page.locator(".st-key-diagnose-threshold"))
     ]
     assert places == sorted(places) and places[0] < 900
 

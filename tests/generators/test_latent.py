@@ -51,7 +51,7 @@ def test_what_is_measured_has_intervals_and_comparisons(spaces):
         assert set(about.ood) == set(ood_samples.DRAWN)
 
 
-def test_a_code_larger_than_its_picture_has_no_comparisons_and_no_space(spaces):
+def test_a_code_larger_than_its_image_has_no_comparisons_and_no_space(spaces):
     about = spaces["long"].about
     assert about.code_size == 256 * 4 > about.input_size == 3 * 16**2
     assert spaces["long"].directions is None
@@ -122,7 +122,7 @@ def test_the_card_has_the_reconstructions_beside_components(capsys):
 
 def test_commands_say_what_they_need(made, tmp_path, capsys):
     assert cli.main(["latent", str(made["variational"].folder)]) == 2
-    assert "nothing was measured of" in capsys.readouterr().err
+    assert "was not measured yet" in capsys.readouterr().err
     assert cli.main(["latent", str(made["variational"].folder), "--save"]) == 2
     assert "--save needs --data" in capsys.readouterr().err
     with pytest.raises(PneumoError, match="is not the data set"):
@@ -154,7 +154,7 @@ def test_samples_follow_the_seed_and_the_kind_of_autoencoder(made, spaces):
         assert np.array_equal(one, same) and (one != other).any() and one.shape == (4, 32, 32)
 
 
-def test_denoising_compares_with_the_clean_picture(made):
+def test_denoising_compares_with_the_clean_image(made):
     noisy, result = latent.denoise(made["plain"], phantom.draw(3, 0, 1).pixels, 0.3, 0)
     assert result.psnr > noisy.psnr
     clean, _ = latent.denoise(made["plain"], phantom.draw(3, 0, 1).pixels, 0.0, 0)
@@ -170,7 +170,7 @@ def test_thumbnails_are_of_all_held_out_radiographs(made, spaces):
 
 @settings(max_examples=20)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([16, 64, 256, 4096]))
-def test_jpeg_fits_and_more_bytes_give_a_nearer_picture(seed, limit):
+def test_jpeg_fits_and_more_bytes_give_a_nearer_image(seed, limit):
     rng = np.random.default_rng(seed)
     resized_image = np.kron(rng.integers(0, 256, (8, 8)), np.ones((8, 8))).astype(np.uint8)
     few, many = (latent_measures.jpeg_within(resized_image, bytes_) for bytes_ in (limit, 4 * limit))
@@ -183,7 +183,7 @@ def test_coded_bytes_leave_out_the_header():
     assert latent_measures._coded_bytes(blob) < 60 < 300 < len(blob)
 
 
-def test_a_mean_of_patients_is_wider_than_one_of_pictures():
+def test_a_mean_of_patients_is_wider_than_one_of_images():
     rng = np.random.default_rng(0)
     values = np.repeat(rng.normal(size=40), 10)
     widths = [

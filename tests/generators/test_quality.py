@@ -110,7 +110,7 @@ def test_a_set_too_small_is_refused(gan, small_run):
         quality.measure(gan, small_run, small_run, "phantom:400", limit=10)
 
 
-def test_the_nearest_training_picture_of_a_training_picture_is_itself(gan, small_run):
+def test_the_nearest_training_image_of_a_training_image_is_itself(gan, small_run):
     known = memorisation.training_images(gan, "phantom:400")
     [own, other] = memorisation.neighbours(known, known.resized[5], 2)
     assert own.distance == 0 < other.distance and own.name in known.names

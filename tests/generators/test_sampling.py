@@ -65,7 +65,7 @@ def test_runs_of_another_kind_are_refused(small_run, gan, autoencoder):
         sampling.classes(autoencoder)
 
 
-def test_a_reconstruction_and_its_figures(autoencoder, examples):
+def test_a_reconstruction_and_its_metrics(autoencoder, examples):
     result = reconstruction.reconstruct(autoencoder, radiograph.read(examples[0].data).pixels)
     assert result.original.shape == result.result.shape == result.error.shape == (16, 16)
     mean_square = ((result.original / 255.0 - result.result / 255.0) ** 2).mean()
@@ -154,7 +154,7 @@ def test_verdicts_are_probabilities(gan):
     assert result.shape == (5,) and (result >= 0).all() and (result <= 1).all()
 
 
-def test_numbers_of_z_set_by_hand_change_the_picture(gan):
+def test_numbers_of_z_set_by_hand_change_the_image(gan):
     plain = sampling.one(gan, 0, 1, "NORMAL", 1.0, [0.0])
     z = sampling.start(gan, 2, 0)
     same = sampling.one(gan, 0, 1, "NORMAL", 1.0, [0.0], {3: float(z[1, 3])})
@@ -163,7 +163,7 @@ def test_numbers_of_z_set_by_hand_change_the_picture(gan):
 
 
 @given(st.integers(1, 40), st.integers(1, 40))
-def test_a_changed_picture_has_the_same_greys_in_other_places(height, width):
+def test_a_changed_image_has_the_same_greys_in_other_places(height, width):
     pixels = np.random.default_rng(0).integers(0, 256, (height, width), dtype=np.uint8)
     result = reconstruction.changed(pixels)
     assert np.array_equal(255 - result.pop("inverted"), pixels)

@@ -26,7 +26,7 @@ def test_overlay_takes_any_map_size_and_setting(opacity, floor, height, width):
     assert overlays.overlay(GREY, heat, opacity, floor).shape == (6, 8, 3)
 
 
-def test_no_opacity_is_the_picture():
+def test_no_opacity_is_the_image():
     assert (overlays.overlay(GREY, np.ones((3, 3), np.float32), opacity=0.0) == 100).all()
 
 

@@ -405,11 +405,11 @@ def test_no_tag_reaches_logs_or_errors(caplog: pytest.LogCaptureFixture, capfd: 
         (255 - picture(400, 360), "inverted"),
     ],
 )
-def test_caution(pixels: np.ndarray, code: str) -> None:
+def test_warning(pixels: np.ndarray, code: str) -> None:
     assert code in codes(read(encode_png(pixels)))
 
 
-def test_an_ordinary_picture_has_no_caution() -> None:
+def test_an_ordinary_image_has_no_warning() -> None:
     assert read(encode_png(picture(400, 360))).warnings == ()
 
 

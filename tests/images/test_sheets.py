@@ -31,7 +31,7 @@ def test_to_uint8_covers_the_range_and_cuts_off():
     assert sheets.to_uint8(images).ravel().tolist() == [0, 0, 128, 255, 255]
 
 
-def test_a_synthetic_picture_says_so_in_its_file():
+def test_a_synthetic_image_says_so_in_its_file():
     pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
     with Image.open(io.BytesIO(sheets.png(pixels))) as image:
         assert image.text["Description"] == sheets.SYNTHETIC

@@ -36,7 +36,7 @@ def augment(spec: AugmentSpec, seed: int = 0, images: torch.Tensor | None = None
 @settings(max_examples=40, deadline=None)
 @given(st.integers(1, 80), st.integers(1, 80), st.sampled_from([8, 16, 33]), st.sampled_from(["raw", "stretch"]),
        st.sampled_from(["bilinear", "nearest"]))  # fmt: skip
-def test_any_shape_becomes_a_square(height, width, size, intensity, interpolation):
+def test_any_shape_becomes_a_resized_image(height, width, size, intensity, interpolation):
     pixels = np.random.default_rng(height * 100 + width).integers(0, 256, (height, width), dtype=np.uint8)
     resized_image = transforms.resize(pixels, ImageSpec(size=size, intensity=intensity, interpolation=interpolation))
     assert (resized_image.shape, resized_image.dtype) == ((size, size), np.uint8)
@@ -44,7 +44,7 @@ def test_any_shape_becomes_a_square(height, width, size, intensity, interpolatio
         assert pixels.min() <= resized_image.min() <= resized_image.max() <= pixels.max()
 
 
-def test_a_square_of_the_right_size_is_left_alone_and_the_input_is_not_written_to():
+def test_a_resized_image_of_the_right_size_is_left_alone_and_the_input_is_not_written_to():
     pixels = resized()[0].numpy().copy()
     pixels.setflags(write=False)
     np.testing.assert_array_equal(transforms.resize(pixels, ImageSpec(size=32)), pixels)
@@ -63,7 +63,7 @@ def test_stretch_takes_the_exposure_out():
     np.testing.assert_array_equal(resized_image, brighter)
 
 
-def test_preprocess_is_normalise_of_the_square():
+def test_preprocess_is_normalise_of_the_resized_image():
     image = ImageSpec(size=16, channels=3, mean=(0.1, 0.2, 0.3), std=(0.5, 0.6, 0.7))
     pixels = resized(1, 40)[0].numpy()
     seen, tensor = transforms.preprocess(pixels, image)
@@ -77,7 +77,7 @@ def test_preprocess_is_normalise_of_the_square():
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(1, 70), st.integers(1, 70), st.sampled_from([1, 3]), st.sampled_from(["raw", "stretch"]))
-def test_preprocess_of_any_shape_is_normalise_of_the_square(height, width, channels, intensity):
+def test_preprocess_of_any_shape_is_normalise_of_the_resized_image(height, width, channels, intensity):
     image = ImageSpec(size=24, channels=channels, mean=(0.4,) * channels, std=(0.3,) * channels, intensity=intensity)
     pixels = np.random.default_rng(height * 100 + width).integers(0, 256, (height, width), dtype=np.uint8)
     resized_image = torch.from_numpy(transforms.resize(pixels, image))
@@ -101,7 +101,7 @@ def test_resizing_keeps_the_place_and_the_mean():
     assert resized_image.mean() == pytest.approx(50, abs=1)
 
 
-def test_a_uniform_picture_is_not_stretched():
+def test_a_uniform_image_is_not_stretched():
     pixels = np.full((20, 30), 77, np.uint8)
     assert (transforms.resize(pixels, ImageSpec(size=16, intensity="stretch")) == 77).all()
 
@@ -179,7 +179,7 @@ def test_zoom_and_shift_are_fractions_of_the_side(monkeypatch):
     st.integers(0, 2**31),
     st.sampled_from([8, 9, 32]),
 )
-def test_any_augmentation_that_is_accepted_gives_pictures(spec, seed, size):
+def test_any_augmentation_that_is_accepted_gives_images(spec, seed, size):
     changed = augment(spec, seed, resized(3, size))
     assert changed.shape == (3, size, size)
     assert changed.dtype == torch.float32

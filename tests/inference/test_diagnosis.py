@@ -85,7 +85,7 @@ def test_a_diagnosis_is_complete(small_run, examples):
     assert [warning.code for warning in result.warnings] == ["synthetic"]
 
 
-def test_small_changes_of_the_picture_are_small():
+def test_small_changes_of_the_image_are_small():
     resized_image = np.tile(np.arange(64, dtype=np.uint8) * 4, (64, 1))
     changed = transforms.variants(resized_image).numpy()
     assert changed.shape == (8, 64, 64)
@@ -244,7 +244,7 @@ def test_evaluate_counts_every_readable_image(folder, small_run):
     assert result.metrics.confusion["fp"] + result.metrics.confusion["tp"] == sum(by_hand)
 
 
-def test_evaluate_takes_the_test_part_where_there_is_one(tmp_path, small_run, examples):
+def test_evaluate_takes_the_test_set_where_there_is_one(tmp_path, small_run, examples):
     for split, some in (("train", examples[:2]), ("test", examples[2:3])):
         for example in some:
             path = tmp_path / split / example.label_name / example.name
@@ -255,7 +255,7 @@ def test_evaluate_takes_the_test_part_where_there_is_one(tmp_path, small_run, ex
     assert result.metrics.auroc is None
 
 
-def test_internal_test_can_be_read_again_and_gives_the_cards_figures(small_run):
+def test_internal_test_can_be_read_again_and_gives_the_cards_metrics(small_run):
     result = evaluation.evaluate(small_run, "phantom:120", split="test")
     card = small_run.card.metrics["test"]
     assert result.metrics.confusion == card.confusion
@@ -353,7 +353,7 @@ def test_examples_know_their_lesion(examples):
         assert example.lesion.any() == (example.label == 1)
 
 
-def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
+def test_flip_averages_each_image_with_its_mirror(small_run, tmp_path):
     """A folder of a picture and its mirror image: with the flip both have the same logit, and mirroring changes nothing."""
     dataset = data.open_source("phantom:8")
     for index, item in enumerate(dataset.items):
@@ -380,7 +380,7 @@ def test_flip_averages_each_picture_with_its_mirror(small_run, tmp_path):
         (np.tile(np.arange(200, dtype=np.uint8), (200, 1)), None),
     ],
 )
-def test_what_cannot_be_a_chest_gets_no_answer_and_keeps_its_probability(pixels, reason, small_run):
+def test_what_cannot_be_a_chest_gets_no_result_and_keeps_its_probability(pixels, reason, small_run):
     result = diagnosis.diagnose(small_run, radiograph.encode_png(pixels), "x.png")
     assert 0 <= result.probability <= 1
     assert diagnosis.no_result(result) == reason
@@ -394,16 +394,16 @@ def test_what_cannot_be_a_chest_gets_no_answer_and_keeps_its_probability(pixels,
     assert row["probability"] == (None if reason else 1.0)
 
 
-def test_a_refused_file_has_no_answer_either(small_run):
+def test_a_refused_file_has_no_result_either(small_run):
     refused = diagnosis.diagnose(small_run, b"", "x.png")
     assert (diagnosis.label_for(refused, 0.0), diagnosis.no_result(refused)) == (None, None)
     [row] = batch.table(small_run, [refused], 0.5)
     assert (row["note"], row["error"]) == ("Not read.", refused.error)
 
 
-def test_every_caution_has_its_note():
+def test_every_warning_has_its_note():
     """A bare code says nothing to a reader, and a sentence of its length no table can show."""
-    codes = {*radiograph._WARNINGS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
+    codes = {*radiograph.WARNINGS, diagnosis.SYNTHETIC.code, diagnosis.GENERATED.code}
     assert codes == batch.NOTES.keys()
     assert diagnosis.NO_RESULT.keys() <= codes
     assert all(note.endswith(".") and len(note) < 35 for note in batch.NOTES.values())

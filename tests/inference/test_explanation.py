@@ -119,7 +119,7 @@ def test_the_command_line_knows_every_method():
     assert tuple(explanation.METHODS) == HEATMAP_METHODS
 
 
-def test_layers_go_from_the_picture_to_the_head(small_run):
+def test_layers_go_from_the_image_to_the_head(small_run):
     result = explanation.layers(small_run)
     assert list(result.values()) == [(32, 32), (16, 16), (8, 8), (4, 4)]
     assert list(result)[-1] == explanation.default_layer(small_run) == "blocks.3.1"
@@ -339,7 +339,7 @@ def rounds_equal(run, rounds: int) -> None:
         assert list(pool.map(work, range(len(images)))) == [0] * len(images)
 
 
-def test_eight_threads_see_their_own_answers(small_run):
+def test_eight_threads_see_their_own_results(small_run):
     rounds_equal(small_run, rounds=20)
 
 
@@ -357,5 +357,5 @@ def test_threads_with_different_methods_and_layers_see_their_own_maps(small_run)
 
 
 @pytest.mark.slow
-def test_eight_threads_see_their_own_answers_two_hundred_rounds():
+def test_eight_threads_see_their_own_results_two_hundred_rounds():
     rounds_equal(runs.load(), rounds=200)

@@ -32,7 +32,7 @@ def test_rates_are_scikit_learns(rows, threshold):
     )
 
 
-def test_evaluate_has_every_figure_with_its_interval_around_it(scores):
+def test_evaluate_has_every_metric_with_its_interval_around_it(scores):
     labels, probabilities = scores
     result = classification.evaluate(labels, probabilities, [str(i // 2) for i in range(300)], 0.5)
     assert (result.n, result.patients) == (300, 150)
@@ -298,7 +298,7 @@ def test_all_right_on_a_few_images_is_no_certainty():
     assert result.ci95["accuracy"].low < 0.6
 
 
-def test_figures_agree_with_scikit_learn(scores):
+def test_metrics_agree_with_scikit_learn(scores):
     labels, probabilities = scores
     called = probabilities >= 0.4
     result = classification.evaluate(
@@ -317,7 +317,7 @@ def test_ece_is_torchmetrics(scores):
     assert calibration.ece(labels, probabilities) == pytest.approx(float(theirs), abs=1e-6)
 
 
-def test_subgroups_count_the_sick_of_each_kind():
+def test_subgroups_count_those_with_pneumonia_of_each_kind():
     labels, probabilities = np.array([1, 1, 1, 0, 1]), np.array([0.9, 0.2, 0.8, 0.9, 0.7])
     result = classification.subgroups(labels, probabilities, ["virus", "virus", "bacteria", "", ""], 0.5)
     assert [(each.name, each.n, each.value) for each in result] == [("bacteria", 1, 1.0), ("virus", 2, 0.5)]

@@ -208,7 +208,7 @@ def test_transfer_models_name_mistakes(key, value):
 
 
 @pytest.mark.parametrize("name", ["resnet18", "regnet_y_400mf", "efficientnet_b7"])
-def test_too_small_pictures_are_refused(name):
+def test_too_small_images_are_refused(name):
     with pytest.raises(PneumoError, match="must be 32 or more"):
         models.build(name, ImageSpec(size=16))
 
@@ -304,7 +304,7 @@ def test_the_plain_autoencoders_code_is_larger_than_a_grey_input():
 
 
 @pytest.mark.parametrize("name", AUTOENCODERS)
-def test_autoencoders_give_back_a_picture_and_learn(name):
+def test_autoencoders_reconstruct_an_image_and_learn(name):
     torch.manual_seed(0)
     model = models.build(name, UNIT)
     coarse = torch.rand(4, 1, 4, 4, generator=torch.Generator().manual_seed(0))

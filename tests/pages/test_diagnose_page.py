@@ -111,7 +111,7 @@ def test_a_revealed_phantom_shows_its_lesion():
 
 
 def test_real_cases_are_offered_first_once_they_are_there(chests):
-    shelf = shared.case_shelf()
+    shelf = shared.case_cache()
     shelf.cases = [
         examples.Example(examples.title(n), blob, 1, synthetic=False) for n, (_, blob) in enumerate(chests, 1)
     ]
@@ -226,10 +226,10 @@ def test_window_and_views_draw_something_else():
 
 
 def test_a_moved_threshold_paints_nothing_again(monkeypatch, chests):
-    from pages.clinic import diagnose_picture
+    from pages.clinic import diagnose_image
 
     app = upload(open_page(PAGE), chests[0])
-    monkeypatch.setattr(diagnose_picture, "paint", lambda *args: pytest.fail("painted again"))
+    monkeypatch.setattr(diagnose_image, "paint", lambda *args: pytest.fail("painted again"))
     app.slider(key="diagnose.threshold").set_value(0.2).run()
     assert not app.exception
 

@@ -157,7 +157,7 @@ def test_damaged_weights_are_said_in_words(weights, section):
     assert not app.exception and "tiny_gan/model.safetensors" in app.error[0].value.replace("\\", "")
 
 
-def test_nearest_training_pictures_where_the_data_are_at_hand(weights, tmp_path, monkeypatch):
+def test_nearest_training_images_where_the_data_are_at_hand(weights, tmp_path, monkeypatch):
     """The small GAN learned from phantoms; a folder of others is not its data and the page says so."""
     assert "The training radiographs are not available" in words(open_page())
     folder = tmp_path / "radiographs"

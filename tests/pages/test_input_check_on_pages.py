@@ -90,7 +90,7 @@ def test_a_damaged_input_check_is_a_warning_and_no_end(tmp_path, monkeypatch, ge
     )
 
 
-def test_compare_gives_a_refused_picture_no_agreement(photograph):
+def test_compare_gives_a_refused_image_no_agreement(photograph):
     app = open_page("pages/clinic/compare.py")
     app.file_uploader(key="compare.upload").set_value(("cat.png", photograph, "image/png")).run()
     assert not app.exception

@@ -4,7 +4,7 @@ import pytest
 from pneumo import plots
 
 
-def test_class_bars_have_a_bar_a_part_and_room_for_its_number():
+def test_class_bars_have_a_bar_a_split_and_room_for_its_number():
     figure = plots.class_bars({"train": {"NORMAL": 1000, "PNEUMONIA": 3}, "test": {"NORMAL": 0, "PNEUMONIA": 2}})
     assert [(t.name, list(t.x), list(t.text)) for t in figure.data] == [
         ("NORMAL", [1000, 0], ["1,000", "0"]),

@@ -5,7 +5,7 @@ from pneumo import plots
 GREY = np.full((6, 8), 100, np.uint8)
 
 
-def test_check_figures_carry_names_and_areas():
+def test_check_plots_carry_names_and_areas():
     chart = plots.randomisation(["head", "conv"], [0.4, float("nan")])
     assert chart.layout.xaxis.ticktext == ("trained", "head", "conv")
     assert chart.data[0].y[:2] == (1, 0.4)

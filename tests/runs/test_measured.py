@@ -40,7 +40,7 @@ def test_it_comes_back_for_the_same_weights_only(folder):
         ("{", "Expecting property name"),
         ("[" * 100_000, "maximum recursion"),
         ("\xff", "utf-8"),
-        ('{"weights_sha256": "a", "valus": []}', "unknown key valus; did you mean 'values'"),
+        ('{"weights_sha256": "a", "value": []}', "unknown key value; did you mean 'values'"),
         ('{"weights_sha256": "a", "values": ["b"]}', r"values\[0\] is 'b'"),
     ],
 )

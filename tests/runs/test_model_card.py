@@ -8,7 +8,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from pneumo import cli, data, formatting, runs
-from pneumo.inference import input_check
+from pneumo.inference import heatmap_choice, input_check
 from pneumo.metrics import significance, thresholds
 from pneumo.runs import model_card, names
 from pneumo.schema import RunCard
@@ -27,7 +27,7 @@ def front_matter(text: str) -> dict:
     return yaml.safe_load(block)
 
 
-def test_every_figure_in_the_front_matter_is_the_cards(card):
+def test_every_metric_in_the_front_matter_is_the_cards(card):
     [model] = front_matter(model_card.markdown(card))["model-index"]
     assert model["name"] == card.name
     seen = 0
@@ -166,6 +166,17 @@ def test_a_table_is_as_wide_in_every_row(card):
                 assert len({line.replace(r"\|", "").count("|") for line in block.splitlines()}) == 1
 
 
+def test_the_card_says_which_heatmap_is_the_default(capsys):
+    chosen = [name for name in NAMES if heatmap_choice.read(runs.resolve(name))]
+    assert runs.default_name() in chosen
+    for name in chosen:
+        assert cli.main(["card", name]) == cli.FINE
+        assert (
+            f"\n## Heatmap\n\n{heatmap_choice.conclusion(heatmap_choice.read(runs.resolve(name)))}"
+            in capsys.readouterr().out
+        )
+
+
 def test_what_is_not_defined_is_a_dash_and_not_on_the_hub():
     card = runs.read_card(runs.resolve(NAMES[0]))
     hollow = {p: dataclasses.replace(m, auroc=None, ci95={}) for p, m in card.metrics.items()}
@@ -187,7 +198,8 @@ def test_the_command_prints_or_writes_it(tmp_path, capsys):
     assert cli.main(["card", NAMES[0]]) == cli.FINE
     printed = capsys.readouterr().out
     card = runs.read_card(runs.resolve(NAMES[0]))
-    assert printed == model_card.markdown(card, input_check.card_sections(card))
+    measured = input_check.card_sections(card) + heatmap_choice.card_sections(runs.resolve(NAMES[0]))
+    assert printed == model_card.markdown(card, measured)
     assert cli.main(["card", NAMES[0], "--out", str(tmp_path / "card.md")]) == cli.FINE
     assert (tmp_path / "card.md").read_text() == printed
     assert cli.main(["card", "no_such_run"]) == cli.USAGE

@@ -64,7 +64,7 @@ def assert_same(one: dict, two: dict) -> None:
         assert torch.equal(one[key], two[key]), key
 
 
-def test_history_starts_before_training_and_has_every_figure(tmp_path):
+def test_history_starts_before_training_and_has_every_metric(tmp_path):
     history = train(tmp_path).state.history
     assert [row["epoch"] for row in history] == [0, 1, 2, 3]
     wanted = {"loss", "accuracy", "precision", "recall", "specificity", "f1", "auroc"}

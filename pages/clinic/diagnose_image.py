@@ -29,9 +29,9 @@ TAUGHT, TAUGHT_TITLE = "diagnose.taught", "Grad-CAM"
 
 @st.fragment
 @shared.guarded
-def show_picture(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
+def show_image(run: Run, file: Example, result: Diagnosis, threshold: float) -> None:
     """The image on top, its controls below."""
-    slot = st.container(key="diagnose.picture")
+    slot = st.container(key="diagnose.image")
     caption = st.container()
     shared.keep_all(VIEW | {TAUGHT: False})
     if not reading.default_heatmap(run.card.name)[1]:
