@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-
 import pandas as pd
 import streamlit as st
 
@@ -75,8 +73,7 @@ def thumbnail(run: Run, file: Example, result: Diagnosis | None, number: int) ->
         return f":material/hourglass_empty: {number}"
     if result.error:
         return f":material/broken_image: {number}"
-    blob = reading.thumbnail_of(run, file, result)
-    return f"![Image](data:image/jpeg;base64,{base64.b64encode(blob).decode()}) {number}"
+    return f"![Image]({reading.data_url(reading.thumbnail_of(run, file, result))}) {number}"
 
 
 # --- the table ----------------------------------------------------------------------------------------------
