@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"{result.run}: {heatmap_choice.conclusion(result)}")
     print(
         f"  {counted(result.phantoms, 'phantom')}, {counted(result.radiographs, 'validation image')}, "
-        f"{counted(result.generated, 'generated radiograph')}, {counted(result.draws, 'draw')}"
+        f"{counted(result.generated, 'generated radiograph')}"
     )
     for row in result.rows:
         print(

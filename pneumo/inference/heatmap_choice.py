@@ -37,7 +37,7 @@ SMOOTHING = 1 / 24
 VISIBLE = 0.3  # of the strongest evidence for either class: an overlay shows little below it
 
 # What a candidate may lose against Grad-CAM in each check, as a difference of means, and still count as at least as good:
-# one phantom in thirty, a hundredth of an area, a tenth of a rank correlation, one map in ten.
+# one phantom in twenty, a hundredth of an area, a tenth of a rank correlation, one map in ten.
 MARGINS = {"pointing": 0.05, "deletion": 0.01, "insertion": 0.01, "randomisation": 0.1, "visibility": 0.1}
 
 
@@ -49,8 +49,7 @@ class Row:
     lesion's share of the image; 1 for a map that is the same everywhere. deletion (small is good), insertion (large is
     good): mean areas under the curves for the class the run gives, 0..1; *_change: mean difference from Grad-CAM's on the
     same images, *_ci95 its interval, patients resampled. likeness: mean |rank correlation| with the trained model's map
-    while layers are randomised from the head down, 0..1, before smoothing; None for an ensemble, whose members are
-    checked. visible: share of maps that reach VISIBLE. worse_in: checks lost by more than the margin in some draw.
+    once every layer is random, 0..1, before smoothing; None for an ensemble, whose members are checked. visible: share of maps that reach VISIBLE. worse_in: checks lost by more than the margin.
     """
 
     method: Literal["gradcam", "hirescam", "layercam", "members"]
@@ -76,6 +75,7 @@ class HeatmapChoice:
 
     phantoms, radiographs, generated, randomised: images of each kind in all draws together. members: the choice of each
     member of an ensemble when it was measured. checks: those a map had to pass, keys of MARGINS.
+    chosen_by_draw: what the rule would have chosen from each draw of images alone.
     """
 
     run: str
@@ -84,7 +84,7 @@ class HeatmapChoice:
     layer: str
     cells: int
     seed: int
-    draws: int
+    chosen_by_draw: tuple[str, ...]
     phantoms: int
     radiographs: int
     generated: int
@@ -161,7 +161,7 @@ def _heatmap(name: str, cells: np.ndarray, size: tuple[int, ...]) -> Heatmap:
 
 
 def decide(rows: Sequence[Row], checks: Sequence[str], phantoms: int) -> Row:
-    """The rule: the finest map that is at least as good as Grad-CAM in every check of every draw, else Grad-CAM (first).
+    """The rule: the finest map that is at least as good as Grad-CAM in every check, else Grad-CAM (first).
 
     Among equally fine ones, Grad-CAM included, the one with the largest sum of share of lesions met and insertion, less
     deletion. checks: which of them count; phantoms: how many lesions there were.
@@ -207,7 +207,7 @@ def members(folder: Path, card: RunCard) -> dict[str, str]:
     for name in card.members:
         beside = folder.parent / name
         result = read(beside if (beside / runs.CARD_FILE).is_file() else runs.resolve(name))
-        chosen[name] = f"{result.method} at {result.layer}" if result else TAUGHT
+        chosen[name] = label(result) if result else TAUGHT
     return chosen
 
 
@@ -226,6 +226,11 @@ HEADER = (
 )
 
 
+def label(row: Row | HeatmapChoice) -> str:
+    """ "hirescam at backbone.layer2.1.bn2", as files keep it."""
+    return f"{row.method} at {row.layer}"
+
+
 def name_of(row: Row | HeatmapChoice) -> str:
     """ "HiResCAM at `backbone.layer2.1.bn2`"."""
     if row.method == OWN:
@@ -235,16 +240,24 @@ def name_of(row: Row | HeatmapChoice) -> str:
 
 
 def conclusion(result: HeatmapChoice) -> str:
-    """Which heatmap is the default and why, in one or two sentences."""
+    """Which heatmap is the default and why, in a few sentences."""
     taught, listed = result.rows[0], f"{', '.join(result.checks[:-1])} and {result.checks[-1]}"
-    if (result.method, result.layer) == (taught.method, taught.layer):
-        return f"Default heatmap: Grad-CAM, {_grid(result.cells)} cells. No finer heatmap was at least as good in {listed}."
-    finer = f" instead of {_grid(taught.cells)}" if result.cells > taught.cells else ", as many as Grad-CAM has here"
-    return (
-        f"Default heatmap: {name_of(result)}, {_grid(result.cells)} cells{finer}. "
-        f"It was at least as good as Grad-CAM in {listed}, in each of {result.draws} separate draws of images. "
-        "Grad-CAM stays available."
-    )
+    if label(result) == label(taught):
+        text = f"Default heatmap: Grad-CAM, {_grid(result.cells)} cells. No finer heatmap was at least as good in {listed}."
+    else:
+        finer = (
+            f" instead of {_grid(taught.cells)}" if result.cells > taught.cells else ", as many as Grad-CAM has here"
+        )
+        text = (
+            f"Default heatmap: {name_of(result)}, {_grid(result.cells)} cells{finer}. It was at least as good as Grad-CAM in "
+            f"{listed}. Grad-CAM stays available."
+        )
+    others = {each for each in result.chosen_by_draw if each != label(result)}
+    if not others:
+        return f"{text} Each draw of images alone gives the same choice."
+    names = {label(row): name_of(row) for row in result.rows}
+    either = " or ".join(sorted(names[each] for each in others))
+    return f"{text} The choice is a close one: one draw of images alone would give {either}."
 
 
 def card_sections(folder: Path) -> list[Section]:

@@ -19,7 +19,6 @@ from pneumo.images import phantom, radiograph, transforms
 from pneumo.inference import explanation, heatmap_checks
 from pneumo.inference.heatmap_choice import (
     FINEST,
-    MARGINS,
     METHODS,
     OWN,
     TAUGHT,
@@ -28,6 +27,7 @@ from pneumo.inference.heatmap_choice import (
     Row,
     checks_for,
     decide,
+    label,
     lost,
     maps,
     members,
@@ -47,12 +47,12 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Sizes:
-    """Images of each kind in one draw. Draws share no image; a candidate has to pass in every one of them."""
+    """Images of each kind in one draw. The rule is applied to all draws together, and to each alone to see if they agree."""
 
-    phantoms: int = 30
+    phantoms: int = 60
     radiographs: int = 20
     generated: int = 10
-    randomised: int = 2
+    randomised: int = 4
     draws: int = 2
 
 
@@ -111,13 +111,16 @@ def measure(
             result[-1].append(_check(run, draw, *candidate[:2]))
             if progress:
                 progress(sum(map(len, result)), steps)
-    patients = [patient for draw in draws for patient in draw.patients]
-    rows = tuple(
-        _row(candidate, checked, result[0], patients) for candidate, checked in zip(candidates, result, strict=True)
-    )
-    phantoms, checks = sum(len(draw.phantoms) for draw in draws), checks_for(run.card)
+    checks, patients = checks_for(run.card), [draw.patients for draw in draws]
+    rows = _rows(candidates, result, patients)
+    phantoms = sum(len(draw.phantoms) for draw in draws)
     best = decide(rows, checks, phantoms)
-    generated = sum(patient.startswith(GENERATOR) for patient in patients)
+    alone = []
+    for number, draw in enumerate(draws):
+        own = _rows(candidates, [[each[number]] for each in result], [draw.patients])
+        alone.append(label(decide(own, checks, len(draw.phantoms))))
+    asked = [patient for each in patients for patient in each]
+    generated = sum(patient.startswith(GENERATOR) for patient in asked)
     return HeatmapChoice(
         run=run.card.name,
         weights_sha256=run.card.weights.sha256,
@@ -125,9 +128,9 @@ def measure(
         layer=best.layer,
         cells=best.cells,
         seed=seed,
-        draws=len(draws),
+        chosen_by_draw=tuple(alone),
         phantoms=phantoms,
-        radiographs=len(patients) - generated,
+        radiographs=len(asked) - generated,
         generated=generated,
         randomised=0 if run.members else sum(draw.randomised for draw in draws),
         checks=checks,
@@ -241,39 +244,52 @@ def _check(run: runs.Run, draw: _Draw, method: str, layer: str) -> _Checked:
 
 
 def _likeness(run: runs.Run, draw: _Draw, method: str, layer: str) -> Iterator[float]:
-    """For each randomised image the mean |rank correlation| over the cascade; a map that went flat has none left."""
+    """For each randomised image |rank correlation| with the trained model's map once every layer is random.
+
+    Not the mean over the cascade: it goes from the head down and reaches an early layer last, so a map of that layer
+    would be blamed for what is still trained below it. A map that went flat has no likeness left.
+    """
     for tensor, _ in draw.images[: draw.randomised]:
         generator = torch.Generator().manual_seed(draw.seed)
-        stages = heatmap_checks.randomisation_check(run, tensor, generator, method, layer)
-        yield float(np.mean(np.abs(np.nan_to_num([stage.similarity for stage in stages]))))
+        last = heatmap_checks.randomisation_check(run, tensor, generator, method, layer)[-1]
+        yield float(np.abs(np.nan_to_num(last.similarity)))
 
 
-def _row(
-    candidate: tuple[str, str, int], result: list[_Checked], taught: list[_Checked], patients: Sequence[str]
-) -> Row:
-    def joined(name: str, of: list[_Checked] = result) -> np.ndarray:
-        return np.concatenate([getattr(each, name) for each in of])
+def _rows(
+    candidates: list[tuple[str, str, int]], result: list[list[_Checked]], patients: list[list[str]]
+) -> tuple[Row, ...]:
+    """found: by candidate and draw; patients: by draw. The first candidate is Grad-CAM as taught."""
+    joined, names = [_joined(each) for each in result], [name for each in patients for name in each]
+    return tuple(_row(*each, joined[0], names) for each in zip(candidates, joined, strict=True))
 
-    hits, likeness = joined("hits"), joined("likeness")
-    changes = {name: joined(name) - joined(name, taught) for name in ("deletion", "insertion")}
-    worse = {name for mine, its in zip(result, taught, strict=True) for name in lost(mine.means(), its.means())}
+
+def _joined(draws: list[_Checked]) -> _Checked:
+    return _Checked(**{name: np.concatenate([getattr(each, name) for each in draws]) for name in vars(draws[0])})
+
+
+def _row(candidate: tuple[str, str, int], result: _Checked, taught: _Checked, patients: Sequence[str]) -> Row:
     method, layer, cells = candidate
+    hits, deletion, insertion = (
+        int(result.hits.sum()),
+        result.deletion - taught.deletion,
+        result.insertion - taught.insertion,
+    )
     return Row(
         method=method,
         layer=layer,
         cells=cells,
-        hits=int(hits.sum()),
-        hits_ci95=_rounded(wilson(int(hits.sum()), len(hits))),
-        energy=_short(joined("energy").mean()),
-        deletion=_short(joined("deletion").mean()),
-        deletion_change=_short(changes["deletion"].mean()),
-        deletion_ci95=_interval(changes["deletion"], patients),
-        insertion=_short(joined("insertion").mean()),
-        insertion_change=_short(changes["insertion"].mean()),
-        insertion_ci95=_interval(changes["insertion"], patients),
-        likeness=_short(likeness.mean()) if len(likeness) else None,
-        visible=_short((joined("strongest") >= VISIBLE).mean()),
-        worse_in=tuple(name for name in MARGINS if name in worse),
+        hits=hits,
+        hits_ci95=_rounded(wilson(hits, len(result.hits))),
+        energy=_short(result.energy.mean()),
+        deletion=_short(result.deletion.mean()),
+        deletion_change=_short(deletion.mean()),
+        deletion_ci95=_interval(deletion, patients),
+        insertion=_short(result.insertion.mean()),
+        insertion_change=_short(insertion.mean()),
+        insertion_ci95=_interval(insertion, patients),
+        likeness=_short(result.likeness.mean()) if len(result.likeness) else None,
+        visible=_short((result.strongest >= VISIBLE).mean()),
+        worse_in=tuple(lost(result.means(), taught.means())),
     )
 
 

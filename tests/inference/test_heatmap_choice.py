@@ -30,11 +30,11 @@ def row(method="hirescam", cells=8, worse_in=(), *, layer="", hits=10, deletion=
 TAUGHT = row("gradcam", 4)
 
 
-def choice(rows, chosen, **changed) -> HeatmapChoice:
-    plain = HeatmapChoice(
-        "small", "0" * 64, chosen.method, chosen.layer, chosen.cells, 0, 2, 80, 60, 20, 6, CHECKS, rows
+def choice(rows, chosen, by_draw=None) -> HeatmapChoice:
+    alone = tuple(heatmap_choice.label(each) for each in by_draw or (chosen, chosen))
+    return HeatmapChoice(
+        "small", "0" * 64, chosen.method, chosen.layer, chosen.cells, 0, alone, 80, 60, 20, 6, CHECKS, rows
     )
-    return dataclasses.replace(plain, **changed)
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,10 @@ def test_measuring_twice_gives_the_same(small_run, measured):
         *((method, cells) for cells in (16, 8) for method in ("gradcam", "hirescam", "layercam")),
     ]
     assert (measured.phantoms, measured.radiographs, measured.generated, measured.randomised) == (4, 4, 2, 2)
+    labels = {heatmap_choice.label(each) for each in measured.rows}
+    assert heatmap_choice.label(measured) in labels
+    assert len(measured.chosen_by_draw) == 2
+    assert set(measured.chosen_by_draw) <= labels
     taught = measured.rows[0]
     assert taught.deletion_change == taught.insertion_change == 0
     assert taught.worse_in == ()
@@ -313,17 +317,17 @@ def test_members_without_a_choice_leave_an_ensemble_only_grad_cam(ensemble, fold
 
 
 def test_the_conclusion_says_which_and_why():
-    fine = row("hirescam", 16, layer="backbone.layer2.1.bn2")
+    fine, same = row("hirescam", 16, layer="backbone.layer2.1.bn2"), row("hirescam", 4)
     assert heatmap_choice.conclusion(choice((TAUGHT, fine), fine)) == (
         "Default heatmap: HiResCAM at `backbone.layer2.1.bn2`, 16 x 16 cells instead of 4 x 4. It was at least as good as "
-        "Grad-CAM in pointing, deletion, insertion, randomisation and visibility, in each of 2 separate draws of images. "
-        "Grad-CAM stays available."
+        "Grad-CAM in pointing, deletion, insertion, randomisation and visibility. Grad-CAM stays available. Each draw of "
+        "images alone gives the same choice."
     )
-    assert heatmap_choice.conclusion(choice((TAUGHT, fine), TAUGHT)) == (
+    assert heatmap_choice.conclusion(choice((TAUGHT, fine), TAUGHT, (TAUGHT, fine))) == (
         "Default heatmap: Grad-CAM, 4 x 4 cells. No finer heatmap was at least as good in pointing, deletion, insertion, "
-        "randomisation and visibility."
+        "randomisation and visibility. The choice is a close one: one draw of images alone would give HiResCAM at "
+        "`backbone.layer2.1.bn2`."
     )
-    same = row("hirescam", 4)
     assert "4 x 4 cells, as many as Grad-CAM" in heatmap_choice.conclusion(choice((TAUGHT, same), same))
 
 
