@@ -91,7 +91,7 @@ def default_text(card: RunCard) -> str:
     title = thresholds.titles(card.operating_points)[point.name]
     chosen_on = "clean and corrupted validation images" if point.name == "robust" else point.chosen_on
     return (
-        f"Default “{title}” ({point.threshold:.3f}), chosen on {chosen_on}: there it misses "
-        f"{formatting.rate(1 - point.sensitivity)} of patients with pneumonia and raises a false alarm in "
-        f"{formatting.rate(1 - point.specificity)} of those without."
+        f"Default “{title}” ({point.threshold:.3f}), chosen on {chosen_on}. On the clean ones it misses "
+        f"{formatting.rate(1 - point.sensitivity)} of {point.n_positive} radiographs with pneumonia and raises a false alarm "
+        f"on {formatting.rate(1 - point.specificity)} of {point.n_negative} without."
     )

@@ -9,6 +9,7 @@ from pages import shared
 from pages.evidence.results_common import NOTES, SPLITS, Chosen, conclude, measured_on, table
 from pages.evidence.results_threshold import show_threshold
 from pneumo import runs
+from pneumo.inference import diagnosis
 from pneumo.metrics import classification, conclusions, leaderboard, significance
 from pneumo.runs.names import name_of
 from pneumo.schema import Predictions
@@ -40,6 +41,9 @@ def show_conclusion(chosen: Chosen, predictions: dict[str, Predictions], split: 
     kinds = classification.subgroups(result.labels, result.probabilities, result.subtypes.tolist(), threshold)
     conclude(
         " ".join((conclusions.accuracy(chosen.bold(name), counts), conclusions.kinds(kinds))),
+        diagnosis.three_labels_text(
+            diagnosis.label_counts(result.labels, result.probabilities, threshold, card.indeterminate)
+        ),
         shared.plain(conclusions.default_point(card)),
         f"Measured on {measured_on(result, split, name)}. {NOTES[split]} {shared.plain(card.limits[0]) if card.limits else ''} "
         "Expect worse results elsewhere, especially more false alarms.",

@@ -127,6 +127,27 @@ def label_of(probability: float, threshold: float, zone: Interval | None) -> str
     return UNCERTAIN if any(above) else CLASS_NAMES[1 - POSITIVE]
 
 
+def label_counts(
+    labels: np.ndarray, probabilities: np.ndarray, threshold: float, zone: Interval | None
+) -> dict[str, dict[str, int]]:
+    """How many images of each class (outer key) get each label of LABELS (inner key). labels: (N,) int, probabilities: (N,)."""
+    said = [label_of(float(each), threshold, zone) for each in probabilities]
+    counts = {name: dict.fromkeys(LABELS, 0) for name in CLASS_NAMES}
+    for label, word in zip(labels, said, strict=True):
+        counts[CLASS_NAMES[int(label)]][word] += 1
+    return counts
+
+
+def three_labels_text(counts: dict[str, dict[str, int]]) -> str:
+    """What the third label does to the counts of Results, which know two: a sentence. counts: as from `label_counts`."""
+    positive, negative = counts[CLASS_NAMES[POSITIVE]], counts[CLASS_NAMES[1 - POSITIVE]]
+    return (
+        f"These rates know two labels. Diagnose has a third one, and says UNCERTAIN of {positive[UNCERTAIN]} of the {sum(positive.values())} "
+        f"radiographs with pneumonia and of {negative[UNCERTAIN]} of the {sum(negative.values())} NORMAL ones: it labels {positive['NORMAL']} with "
+        f"pneumonia NORMAL, and {negative['PNEUMONIA']} NORMAL ones PNEUMONIA."
+    )
+
+
 def uncertain_range(threshold: float, zone: Interval | None) -> Interval:
     """Where `label_of` says UNCERTAIN: from the lowest to the highest of threshold, one half and the zone's ends."""
     ends = [threshold, EVEN, *([zone.low, zone.high] if zone else [])]

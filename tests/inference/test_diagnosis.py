@@ -417,3 +417,14 @@ def test_generated_examples_are_marked_and_stay_out_where_there_is_no_gan(tmp_pa
     assert told.warnings[0].code == "generated" and "no real patient" in told.warnings[0].message
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     assert generated_examples() == []
+
+
+def test_label_counts_add_up_and_the_sentence_names_them():
+    labels, probabilities = np.array([0, 0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.99, 0.05, 0.6, 0.99])
+    counts = diagnosis.label_counts(labels, probabilities, 0.9, Interval(0.3, 0.7))
+    assert counts == {
+        "NORMAL": {"NORMAL": 1, "UNCERTAIN": 1, "PNEUMONIA": 1},
+        "PNEUMONIA": {"NORMAL": 1, "UNCERTAIN": 1, "PNEUMONIA": 1},
+    }
+    said = diagnosis.three_labels_text(counts)
+    assert "UNCERTAIN of 1 of the 3 radiographs with pneumonia and of 1 of the 3 NORMAL ones" in said
