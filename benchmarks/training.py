@@ -73,7 +73,7 @@ class _Ready:
         torch.nn.utils.clip_grad_norm_(phase.parameters(), trainer.recipe.clip_norm)
         optimiser.step()
         schedule.step()
-        trainer.average.update(trainer._kept())
+        trainer.average.update_parameters(trainer._kept())
 
 
 class _Plain:

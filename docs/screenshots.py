@@ -18,7 +18,7 @@ sys.path.insert(0, str(REPOSITORY))  # a script has its own folder there, not th
 from benchmarks import browser  # noqa: E402
 
 IMAGES = REPOSITORY / "docs" / "images"
-README_PAGES = ("home", "diagnose", "compare", "results", "autoencoder", "gan", "convolution")
+README_PAGES = ("diagnose",)
 MAX_BYTES = 200_000
 FIRST_COLOURS, FEWEST_COLOURS = 256, 32
 LOOKS = {  # name -> (colour scheme, width, height) in CSS pixels

@@ -138,7 +138,7 @@ def show_agreement(file: Example, chosen: list[Run], results: list[Diagnosis]) -
         )
     else:
         st.success(
-            f"**The models agree on {verdicts[0].label}.** Their probabilities differ by at most {comparison.FAR_APART}. "
+            f"**The models agree on {verdicts[0].label}.** Their probabilities differ by {comparison.spread(verdicts):.3f}. "
             "They may all be wrong: they learned from the same patients.",
             icon=":material/check:",
         )

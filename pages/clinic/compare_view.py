@@ -160,7 +160,7 @@ def painted(file: Example, result: Diagnosis, heat: diagnosis.Heatmap, view: Vie
 def described(run: Run, result: Diagnosis, view: View, heat: diagnosis.Heatmap) -> str:
     """The image in words."""
     where = (
-        f"strongest evidence for {view.target} {diagnosis.strongest_place(heat)}"
+        f"strongest evidence for {view.target} in the {diagnosis.strongest_place(heat)}"
         if heat.has_evidence
         else f"no evidence for {view.target}"
     )

@@ -28,6 +28,8 @@ def names_of(files: list[Example]) -> list[str]:
 
 def opened(files: list[Example]) -> int:
     """The position of the file that the visitor looks at; the first one of a new list."""
+    if len(files) == 1:  # no strip is drawn, and a key that is set without its widget would stay
+        return 0
     names = names_of(files)
     return names.index(shared.keep(OPEN, names[0], names))
 
@@ -64,7 +66,8 @@ def choose_file(run: Run, files: list[Example], results: Results) -> int:
 
 def step_to(names: list[str], step: int) -> None:
     """The next or previous file; after the last comes the first."""
-    st.session_state[OPEN] = names[(names.index(st.session_state[OPEN]) + step) % len(names)]
+    now = st.session_state.get(OPEN)
+    st.session_state[OPEN] = names[((names.index(now) if now in names else 0) + step) % len(names)]
 
 
 def thumbnail(run: Run, file: Example, result: Diagnosis | None, number: int) -> str:

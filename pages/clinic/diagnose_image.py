@@ -116,6 +116,6 @@ def heat_text(heat: Heatmap, title: str) -> str:
         return f"{title}: no region supported {heat.class_name}."
     rows, columns = heat.cells.shape
     return (
-        f"{title}, {rows} x {columns} cells. Evidence for {heat.class_name} is strongest {diagnosis.strongest_place(heat)}. "
+        f"{title}, {rows} x {columns} cells. Evidence for {heat.class_name} is strongest in the {diagnosis.strongest_place(heat)}. "
         "It shows what the model used, not where the disease is."
     )

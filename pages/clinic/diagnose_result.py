@@ -38,7 +38,7 @@ def show_result(run: Run, file: Example, result: Diagnosis, repeat: int | None) 
         if diagnosis.label_for(result, threshold):
             st.markdown(diagnose_bar.verdict(result, threshold), unsafe_allow_html=True)
         show_caveat(run, result, threshold)
-        if diagnosis.is_refused(result):
+        if diagnosis.can_override(result):
             offer_override(file, result)
     return threshold
 

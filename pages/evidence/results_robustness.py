@@ -9,7 +9,7 @@ from pages.evidence.results_common import NO_BAR, Chosen, conclude, table
 from pneumo import plots
 from pneumo.inference.robustness import Robustness
 from pneumo.metrics import conclusions
-from pneumo.schema import PneumoError
+from pneumo.schema import PneumoError, RunCard
 
 METRICS = {"specificity": "Specificity", "sensitivity": "Sensitivity", "auroc_lost": "AUROC lost"}
 COLUMNS = 2  # charts beside each other; more leave no room for the numbers in their cells
@@ -23,12 +23,22 @@ def show(chosen: Chosen) -> None:
         return
     name, first = next(iter(measured.items()))
     conclude(
-        conclusions.robust(chosen.bold(name), first.rows, plots.CORRUPTION_TITLES),
+        conclusions.robust(chosen.bold(name), first.rows, plots.CORRUPTION_TITLES, first.threshold),
         conclusions.withstood(first.rows, plots.CORRUPTION_TITLES),
-        f"Measured on {first.n:,} {first.split} images of {first.patients:,} patients (run {shared.plain(name)}).",
+        f"Measured on {first.n:,} {first.split} images of {first.patients:,} patients (run {shared.plain(name)}). "
+        + threshold_text(first.threshold, chosen.cards[name]),
     )
     show_corruptions(chosen, measured)
     show_origin(chosen, measured)
+
+
+def threshold_text(threshold: float, card: RunCard) -> str:
+    """At which threshold the rates were measured, where that is not today's default."""
+    default = card.point().threshold
+    if abs(threshold - default) < 5e-4:
+        return "Rates are at the default threshold."
+    why = ", chosen from these measurements" if card.default_point == "robust" else ""
+    return f"Rates are at {threshold:.3f}, the default when this was measured. Today's is {default:.3f}{why}."
 
 
 def _measured(chosen: Chosen) -> dict[str, Robustness]:
@@ -64,10 +74,10 @@ def show_corruptions(chosen: Chosen, measured: dict[str, Robustness]) -> None:
                 key=f"results.corrupted.{name}",
                 config=NO_BAR,
                 alt=f"{METRICS[metric]} under each corruption. "
-                + conclusions.robust(chosen.title(name), each.rows, plots.CORRUPTION_TITLES),
+                + conclusions.robust(chosen.title(name), each.rows, plots.CORRUPTION_TITLES, each.threshold),
             )
     st.caption(
-        "The brighter a cell, the worse. Sensitivity and specificity are at each model’s default threshold, which does not "
+        "The brighter a cell, the worse. Sensitivity and specificity are at one threshold, which does not "
         "move: a model can still rank radiographs well and yet call every one of them PNEUMONIA."
     )
 

@@ -71,7 +71,8 @@ def _refusal(result: Any) -> str | None:
 
     if not diagnosis.is_refused(result) or result.overridden:
         return None
-    return f"{diagnosis.no_result(result)}. If it is a chest radiograph, add --override-input-check"
+    way_out = ". If it is a chest radiograph, add --override-input-check" if diagnosis.can_override(result) else ""
+    return f"{diagnosis.no_result(result)}{way_out}"
 
 
 def print_rows(rows: list[dict[str, Any]]) -> None:
@@ -80,10 +81,12 @@ def print_rows(rows: list[dict[str, Any]]) -> None:
         if row["error"]:
             print(f"{row['path']}: {'refused' if row['input_check'] else 'not read'}: {row['error']}")
             continue
-        print(
-            f"{row['path']}: {row['label'] or 'no result'} "
-            f"(probability {probability(row['probability'])}, threshold {probability(row['threshold'])})"
+        said = (
+            "no result"
+            if row["label"] is None
+            else f"{row['label']} (probability {probability(row['probability'])}, threshold {probability(row['threshold'])})"
         )
+        print(f"{row['path']}: {said}")
         for warning in row["warnings"]:
             print(f"  warning: {warning}")
     print(NO_DEVICE, file=sys.stderr)

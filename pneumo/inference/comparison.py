@@ -34,6 +34,12 @@ class Verdict:
         return label_of(self.probability, self.threshold, self.zone)
 
 
+def spread(verdicts: Sequence[Verdict]) -> float:
+    """The largest difference between two probabilities."""
+    values = [verdict.probability for verdict in verdicts]
+    return max(values) - min(values)
+
+
 def disagreement(verdicts: Sequence[Verdict]) -> list[str]:
     """In what the verdicts disagree, as sentences; empty where they agree."""
     low, high = (pick(verdicts, key=lambda verdict: verdict.probability) for pick in (min, max))
@@ -41,10 +47,8 @@ def disagreement(verdicts: Sequence[Verdict]) -> list[str]:
     if len({verdict.label for verdict in verdicts}) > 1:
         said = {name: [v.run for v in verdicts if v.label == name] for name in LABELS[::-1]}
         result.append("; ".join(f"{listed(who)}: {name}" for name, who in said.items() if who) + ".")
-    if high.probability - low.probability > FAR_APART:
-        result.append(
-            f"The probabilities of {high.run} and {low.run} differ by {high.probability - low.probability:.2f}."
-        )
+    if spread(verdicts) > FAR_APART:
+        result.append(f"The probabilities of {high.run} and {low.run} differ by {spread(verdicts):.2f}.")
     return result
 
 

@@ -160,16 +160,26 @@ def no_result(result: Diagnosis) -> str | None:
     Decided by the warnings of NO_RESULT, and by the input check unless it was overridden. The probability stays in the
     Diagnosis: it is what the model computes of such an image.
     """
-    codes = {warning.code for warning in result.warnings}
-    plain = next((reason for code, reason in NO_RESULT.items() if code in codes), None)
-    if plain or not is_refused(result) or result.overridden:
-        return plain
+    meaningless = _meaningless(result)
+    if meaningless or not is_refused(result) or result.overridden:
+        return meaningless
     return f"{REFUSED}; {result.assessment.reason}"
 
 
 def is_refused(result: Diagnosis) -> bool:
     """Whether the input check refused the image, whatever was decided afterwards."""
     return result.assessment is not None and result.assessment.verdict == "refused"
+
+
+def _meaningless(result: Diagnosis) -> str | None:
+    """Why nothing can be said of the image, whatever a person decides."""
+    codes = {warning.code for warning in result.warnings}
+    return next((reason for code, reason in NO_RESULT.items() if code in codes), None)
+
+
+def can_override(result: Diagnosis) -> bool:
+    """Whether a person may have the result shown although the input check refused the image."""
+    return is_refused(result) and _meaningless(result) is None
 
 
 def label_for(result: Diagnosis, threshold: float) -> str | None:
@@ -260,7 +270,11 @@ def input_check_warnings(result: Diagnosis) -> list[str]:
     if assessment is None or assessment.verdict == "radiograph":
         return []
     if assessment.verdict == "refused":
-        return [f"Shown at your request, although {REFUSED}; {assessment.reason}."] if result.overridden else []
+        return (
+            [f"Shown at your request, although {REFUSED}; {assessment.reason}."]
+            if result.overridden and can_override(result)
+            else []
+        )
     if assessment.verdict == "phantom" and any(warning.code == SYNTHETIC.code for warning in result.warnings):
         return []  # said already
     return [f"{assessment.reason[0].upper()}{assessment.reason[1:]}."]
@@ -292,6 +306,6 @@ def text_equivalent(result: Diagnosis, threshold: float, heat: Heatmap | None = 
         else [f"Image {result.name}", "no result"]
     )
     if heat is not None:
-        found = f"strongest evidence {strongest_place(heat)}" if heat.has_evidence else "no region supports it"
+        found = f"strongest evidence in the {strongest_place(heat)}" if heat.has_evidence else "no region supports it"
         words.append(f"heatmap for {heat.class_name}: {found}")
     return ", ".join(words)

@@ -143,17 +143,17 @@ def undecided(probabilities: np.ndarray) -> str:
     )
 
 
-def robust(name: str, rows: Sequence[Corrupted], corruptions: Mapping[str, str]) -> str:
+def robust(name: str, rows: Sequence[Corrupted], corruptions: Mapping[str, str], threshold: float) -> str:
     """The corruption with the lowest mean of sensitivity and specificity, beside the clean set.
 
-    corruptions: their titles by name. Where the clean set or every corruption is missing, the sentence says so.
+    corruptions: their titles by name. threshold: the one that the rates were measured at. Where the clean set or every corruption is missing, the sentence says so.
     """
     clean, corrupted = _split(rows)
     if clean is None or not corrupted:
         return f"{name} was not measured on corrupted images."
     worst = min(corrupted, key=_balanced)
     return (
-        f"{name} does worst with “{_titled(worst, corruptions)}”: at its default threshold it then raises a false alarm on "
+        f"{name} does worst with “{_titled(worst, corruptions)}”: at a threshold of {threshold:.3f} it then raises a false alarm on "
         f"{rate(1 - worst.specificity)} of NORMAL radiographs (clean: {rate(1 - clean.specificity)}) and misses "
         f"{rate(1 - worst.sensitivity)} of pneumonias (clean: {rate(1 - clean.sensitivity)})."
     )

@@ -70,7 +70,7 @@ def test_a_uniform_image_gets_no_label_and_says_why(weights, tmp_path, run):
     assert "nearly uniform" in row["warnings"][0]
     assert 0 <= row["probability"] <= 1
     out = run("predict", tmp_path)[1]
-    assert "black.png: no result (probability" in out
+    assert "black.png: no result\n" in out, "no number is shown where it means nothing"
     assert f"warning: {row['warnings'][0]}" in out
 
 

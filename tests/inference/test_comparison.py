@@ -58,3 +58,7 @@ def test_curves_that_hardly_move_are_named():
     flat = Curves(FRACTIONS, np.full(5, 0.99), np.full(5, 0.98))
     assert comparison.flat_curves(check(flat, flat)) == ["deletion", "insertion"]
     assert comparison.flat_curves(check(curves(0.4, 0.4), flat)) == []
+
+
+def test_the_spread_is_the_largest_difference():
+    assert comparison.spread([Verdict("A", 0.011, 0.5), Verdict("B", 0.002, 0.5)]) == pytest.approx(0.009)

@@ -119,7 +119,7 @@ def test_the_command_line_adopts_the_threshold(small_run_folder, tmp_path, capsy
     assert card.point().sensitivity >= 0.95  # of clean validation: no more is given up
     assert card.metrics == classification.measure(predictions, card.point().threshold)
     assert cli.main(words) == 0
-    assert "threshold with the best mean over all" in capsys.readouterr().out
+    assert "threshold that does best over all corruptions" in capsys.readouterr().out
 
 
 def test_adopting_again_replaces_the_point(small_run_folder, tmp_path):

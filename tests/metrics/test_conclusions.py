@@ -158,7 +158,7 @@ ROWS = st.lists(
 def test_the_worst_corruption_is_the_worst(rows):
     clean = Row("clean", 0, 0.99, 0.0, 0.97, 0.98)
     titles = {"blur": "Blur", "noise": "Noise"}
-    text = conclusions.robust("It", [clean, *rows], titles)
+    text = conclusions.robust("It", [clean, *rows], titles, 0.5)
     worst = min(rows, key=lambda row: row.sensitivity + row.specificity)
     assert f"“{titles[worst.corruption]}, severity {worst.severity}”" in text
     assert f"{1 - worst.specificity:.1%} of NORMAL radiographs (clean: 2.0%)" in text
@@ -175,7 +175,7 @@ def test_next_worst_corruptions_are_named_by_their_lower_rate():
 
 def test_without_corruptions_nothing_is_claimed():
     clean = Row("clean", 0, 0.99, 0.0, 0.97, 0.98)
-    assert conclusions.robust("It", [clean], {}) == "It was not measured on corrupted images."
+    assert conclusions.robust("It", [clean], {}, 0.5) == "It was not measured on corrupted images."
     assert conclusions.withstood([clean], {}) == ""
 
 

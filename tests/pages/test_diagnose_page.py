@@ -369,7 +369,7 @@ def test_the_default_operating_point_is_explained():
     point = runs.load().card.point()
     text = texts(open_page(PAGE).caption)
     assert f"({point.threshold:.3f}), chosen on clean and corrupted validation images" in text
-    assert f"misses {1 - point.sensitivity:.1%} of patients with pneumonia" in text
+    assert f"misses {1 - point.sensitivity:.1%} of {point.n_positive} radiographs with pneumonia" in text
 
 
 def test_a_run_without_an_internal_test_is_judged_on_validation_and_says_so(tmp_path, monkeypatch):
@@ -500,3 +500,14 @@ def test_a_model_of_phantoms_says_nothing_of_radiographs():
     assert diagnosis.PHANTOMS_ONLY in texts(app.warning)
     app.selectbox(key="diagnose.run_phantoms").set_value("pneumonia_cnn").run()
     assert diagnosis.POPULATION in texts(app.warning)
+
+
+def test_next_works_after_one_file_became_several():
+    app = open_page(PAGE)
+    files = [(name, blob, "image/png") for name, blob in phantoms(3)]
+    app.file_uploader(key="diagnose.upload").set_value(files[:1]).run()
+    assert "diagnose.open" not in app.session_state, "a key that is set without its widget would stay"
+    app.file_uploader(key="diagnose.upload").set_value(files).run()
+    app.button(key="diagnose.next").click().run()
+    assert not app.exception
+    assert app.session_state["diagnose.open"].startswith("2.")

@@ -98,7 +98,9 @@ def test_calibration_concludes_with_the_error():
 def test_robustness_concludes_with_the_worst_corruption():
     app, folder = open_tab("Robustness"), runs.resolve()
     measured = robustness.read(folder)
-    text = conclusions.robust(name_of(runs.read_card(folder)), measured.rows, plots.CORRUPTION_TITLES)
+    text = conclusions.robust(
+        name_of(runs.read_card(folder)), measured.rows, plots.CORRUPTION_TITLES, measured.threshold
+    )
     assert text in words(app)
     assert f"{measured.n} {measured.split} images of {measured.patients} patients" in words(app)
 
