@@ -6,9 +6,6 @@ import streamlit as st
 
 from pages.startup import lifespan
 
-st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
-st.html(Path(__file__).parent / "pages" / "shared" / "style.css")
-
 PAGES = {
     "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
     "Clinic": [
@@ -31,9 +28,12 @@ PAGES = {
     ],
 }
 
-# The server imports this file as an ASGI app once before it runs it for visitors. Without that, Streamlit would take the
-# folder pages/ for its old kind of app until st.navigation had run, and a first visitor by a link would find no page.
-if __name__ != "__main__":
+if __name__ == "__main__":  # for every visit
+    st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
+    st.html(Path(__file__).parent / "pages" / "shared" / "style.css")
+    st.navigation(PAGES).run()
+else:
+    # Once, when the server imports this file as an ASGI app. Without it Streamlit would take the folder pages/ for its old kind
+    # of app until st.navigation had run, and a first visitor by a link would find no page.
+    st.navigation(PAGES)
     app = st.App(__file__, lifespan=lifespan)
-
-st.navigation(PAGES).run()

@@ -15,6 +15,10 @@ import streamlit as st
 from pneumo.schema import PneumoError
 
 log = logging.getLogger(__name__)
+# The frame and the warming thread run before there is a visitor; Streamlit would warn of that once a call, a page of lines.
+logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").addFilter(
+    lambda record: "missing ScriptRunContext" not in record.getMessage()
+)
 
 
 @asynccontextmanager

@@ -37,7 +37,7 @@ def show_image(run: Run, file: Example, result: Diagnosis, threshold: float) -> 
     if not reading.default_heatmap(run.card.name)[1]:
         st.session_state[TAUGHT] = False  # it is the only one there is
     target = (
-        choose_view(run, result) if diagnosis.label_for(result, threshold) else OFF
+        choose_view(run, file, result) if diagnosis.label_for(result, threshold) else OFF
     )  # of no result there is no evidence
     if target == OFF:
         draw(slot, file, result, None, diagnosis.text_equivalent(result, threshold))
@@ -51,10 +51,11 @@ def show_image(run: Run, file: Example, result: Diagnosis, threshold: float) -> 
     caption.caption(heat_text(heat, TAUGHT_TITLE if taught else reading.default_heatmap(run.card.name)[0]))
 
 
-def choose_view(run: Run, result: Diagnosis) -> str:
+def choose_view(run: Run, file: Example, result: Diagnosis) -> str:
     """Which class the heatmap is for, and how the image is shown. A newly opened file starts with the class it was given."""
-    if result.error is None and st.session_state.get(HEAT_OF) != result.name:
-        st.session_state[HEAT_OF] = result.name
+    of = file.digest, diagnosis.leaning(result)  # by content: another file may have the same name
+    if st.session_state.get(HEAT_OF) != of:
+        st.session_state[HEAT_OF] = of
         if st.session_state.get(HEAT) != OFF:
             st.session_state[HEAT] = diagnosis.leaning(result)
     shared.keep(HEAT, diagnosis.leaning(result), (*CLASS_NAMES, OFF))

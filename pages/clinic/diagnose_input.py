@@ -22,7 +22,7 @@ WAITING_S = 3.0
 def choose_input() -> tuple[Run, list[Example]]:
     """The model, and the files of this visitor; built-in examples until something is uploaded."""
     with st.container(key="diagnose.input"):
-        left, middle, right = st.columns([9, 8, 7], gap="medium")
+        left, middle, right = st.columns([8, 6, 8], gap="medium")
     with left:
         upload()
     with middle:

@@ -93,5 +93,13 @@ def default_text(card: RunCard) -> str:
     return (
         f"Default “{title}” ({point.threshold:.3f}), chosen on {chosen_on}. On the clean ones it misses "
         f"{formatting.rate(1 - point.sensitivity)} of {point.n_positive} radiographs with pneumonia and raises a false alarm "
-        f"on {formatting.rate(1 - point.specificity)} of {point.n_negative} without."
+        f"on {formatting.rate(1 - point.specificity)} of {point.n_negative} without.{zone_text(card)}"
     )
+
+
+def zone_text(card: RunCard) -> str:
+    """Where no threshold changes the label."""
+    zone = card.indeterminate
+    if zone is None:
+        return ""
+    return f" Between {zone.low:.3f} and {zone.high:.3f} the label is UNCERTAIN wherever the threshold stands."

@@ -271,7 +271,7 @@ def input_check_warnings(result: Diagnosis) -> list[str]:
         return []
     if assessment.verdict == "refused":
         return (
-            [f"Shown at your request, although {REFUSED}; {assessment.reason}."]
+            [f"Shown at your request. The input check refused this image as {REFUSED}; {assessment.reason}."]
             if result.overridden and can_override(result)
             else []
         )

@@ -34,7 +34,7 @@ LEAST_VARIANCE = 1e-4  # of grey levels in 0..1, so that a uniform image does no
 SCORES = ("features", "unexplained", "position")
 TITLES = {
     "features": "Distance in features",
-    "unexplained": "Not reconstructed by an autoencoder",
+    "unexplained": "Not reconstructed",
     "position": "Looks rotated or cropped",
 }
 REASONS = {
