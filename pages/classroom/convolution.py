@@ -73,7 +73,7 @@ def choose_input() -> tuple[Example, np.ndarray]:
 def titled_examples() -> dict[str, Example]:
     """Generated radiographs first: they look like what the default model learned from. Then phantoms."""
     generated, phantoms = shared.generated_examples(), shared.phantom_examples()
-    return {f"Synthetic radiograph {n}": each for n, each in enumerate(generated, 1)} | {
+    return {f"Generated radiograph {n}": each for n, each in enumerate(generated, 1)} | {
         f"Phantom {n}": each for n, each in enumerate(phantoms, 1)
     }
 

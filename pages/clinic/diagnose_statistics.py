@@ -42,9 +42,9 @@ def show_expectation(run: Run, threshold: float) -> None:
             ("Specificity", "Of radiographs without, the share below the threshold.", ends[1] and ends[1].low,
              interval_text(measured["specificity"], ends[1], negative)),
             ("PPV", "Of those at or above the threshold, the share with pneumonia.", least[0],
-             f"at {prevalence}% prevalence; most likely {formatting.rate(likely[0])}"),
+             f"at {prevalence}% prevalence; estimate {formatting.rate(likely[0])}"),
             ("NPV", "Of those below the threshold, the share without pneumonia.", least[1],
-             f"at {prevalence}% prevalence; most likely {formatting.rate(likely[1])}"),
+             f"at {prevalence}% prevalence; estimate {formatting.rate(likely[1])}"),
         )  # fmt: skip
         st.warning(diagnosis.population(run.card), icon=":material/public:")
         with st.container(horizontal=True):
@@ -69,7 +69,7 @@ def basis_text(run: Run, split: str, known: Predictions, threshold: float) -> st
         else "which also chose the threshold, so these rates are optimistic"
     )
     return (
-        f"Lower ends of 95% intervals over {len(known.labels)} {SPLITS[split]} radiographs ({run.card.name}), {role}. Each "
+        f"Lower ends of 95% intervals (PPV and NPV: from both lower ends at once, the worst case) over {len(known.labels)} {SPLITS[split]} radiographs ({run.card.name}), {role}. Each "
         f"counts as PNEUMONIA or NORMAL by the threshold alone; {formatting.rate(unsure)} of them lie between "
         f"{between.low:.3f} and {between.high:.3f} and would be labelled UNCERTAIN."
     )

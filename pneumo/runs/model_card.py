@@ -226,7 +226,7 @@ def _calibration(card: RunCard) -> str:
     origin = (
         "The probability is the mean of the members' calibrated probabilities."
         if card.members
-        else f"The probability is sigmoid(logit / {card.temperature:.3f} {card.bias:+.3f}), fitted on validation patients."
+        else f"The probability is sigmoid(logit / {card.temperature:.3f} {'+' if card.bias >= 0 else '-'} {abs(card.bias):.3f}), fitted on validation patients."
     )
     return f"{origin} The expected calibration error is {errors}. {apart}"
 

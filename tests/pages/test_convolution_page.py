@@ -45,7 +45,7 @@ def test_what_it_says_of_the_first_step_is_true_of_the_models(app):
 
 def test_it_starts_with_a_generated_radiograph_of_the_default_models_kind(app):
     offered = app.selectbox(key="convolution.image")
-    assert offered.value == "Synthetic radiograph 1"
+    assert offered.value == "Generated radiograph 1"
     assert offered.options[-1].startswith("Phantom")
     run, maps = runs.load(), [image for element in app.get("image") for image in element.proto.imgs]
     assert f"{run.model.get_submodule('backbone.conv1').out_channels} small images" in maps[0].alt
