@@ -21,6 +21,12 @@ settings.register_profile("pneumo", deadline=None)
 settings.load_profile("pneumo")
 
 
+def pytest_configure(config):
+    """With several workers the browser tests stay together (tests/e2e), so that one app and one Chromium serve them all."""
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "loadgroup"
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory):
     """The user's cache folder is not the tests' to write to."""

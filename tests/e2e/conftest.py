@@ -1,10 +1,20 @@
 """What the browser tests share: one Chromium, and one app with the shipped runs. Skipped where there is no Chromium."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from benchmarks import browser
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items):
+    """One worker runs them all, one after the other; see `pytest_configure` in tests/conftest.py."""
+    for item in items:
+        if item.path.parent == HERE:
+            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="package")
