@@ -197,7 +197,7 @@ def test_the_text_of_an_image_says_what_it_shows(small_run, examples):
     values[25, 28] = 1
     heat = diagnosis.Heatmap("PNEUMONIA", values, values)
     assert diagnosis.text_equivalent(result, 0.5, heat) == (
-        "Chest radiograph x.png, PNEUMONIA, probability 0.934, heatmap for PNEUMONIA: strongest evidence lower right"
+        "Chest radiograph x.png, PNEUMONIA, probability 0.934, heatmap for PNEUMONIA: strongest evidence in the lower right"
     )
     empty = diagnosis.Heatmap("NORMAL", values * 0, values)
     assert diagnosis.text_equivalent(result, 0.5, empty).endswith("heatmap for NORMAL: no region supports it")

@@ -313,6 +313,7 @@ def test_hostile_names_are_shown_as_they_are():
     assert table(app)["file"][0] == name
 
 
+@pytest.mark.slow
 def test_hostile_files_on_the_page():
     """All at once, as a careless visitor would: no exception, each with a result or its own error."""
     files = [(name, blob) for name, blob in hostile_files() if len(blob) < 5_000_000]

@@ -46,6 +46,7 @@ def launch(folder, processes: int, *changes: str, recipe: list[str] = RECIPE) ->
     )
 
 
+@pytest.mark.slow
 def test_two_processes_give_the_run_of_one(tmp_path):
     """Without augmentation, dropout and batch norm even the weights agree, but for the order of sums."""
     result = {n: launch(tmp_path / str(n), n, *PLAIN, *STEADY) for n in (1, 2)}
@@ -63,6 +64,7 @@ def test_two_processes_give_the_run_of_one(tmp_path):
     assert not list((tmp_path / "2").glob("*checkpoint*"))
 
 
+@pytest.mark.slow
 def test_two_processes_train_a_gan_to_the_end(tmp_path):
     """Each process passes through the discriminator as often as the other, also where the penalty is computed."""
     done = launch(tmp_path / "gan", 2, recipe=GAN)

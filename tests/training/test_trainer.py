@@ -335,6 +335,7 @@ def killed_and_resumed(tmp_path, kills: int) -> None:
     assert whole["metrics"] == killed["metrics"]
 
 
+@pytest.mark.slow
 def test_killed_once_and_resumed_gives_the_same_weights(tmp_path):
     killed_and_resumed(tmp_path, kills=1)
 
