@@ -22,7 +22,7 @@ from pages.shared.runs import (
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.threshold import choose_threshold
-from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, percent, plain
+from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, plain
 from pneumo.formatting import probability
 
 __all__ = [
@@ -51,7 +51,6 @@ __all__ = [
     "load_run",
     "load_validation",
     "overridden",
-    "percent",
     "phantom_examples",
     "pick_card",
     "pick_run",

@@ -31,8 +31,3 @@ def label_html(label: str, note: str = "") -> str:
 def class_count(counts: dict[str, int]) -> str:
     """ "1,000 NORMAL and 2,900 PNEUMONIA"."""
     return " and ".join(f"{counts[name]:,} {name}" for name in CLASS_NAMES)
-
-
-def percent(value: float | None, digits: int = 1) -> str:
-    """ "93.4%", or a dash where the figure is not defined."""
-    return "–" if value is None else f"{value:.{digits}%}"
