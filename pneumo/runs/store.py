@@ -36,6 +36,7 @@ WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
 SNAPSHOT_FOLDER = "snapshots"  # a GAN's samples after some epochs
 HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
 DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
+FORMER_COLUMNS = {"part": "split"}  # of runs trained before the split had its name; they stay readable
 PREDICTION_COLUMNS = ("name", "split", "patient", "label", "subtype", "logit", "probability")
 SCALE_SUFFIX = "::scale"
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -307,6 +308,10 @@ def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         rows = list(reader)
     except csv.Error as error:
         raise ValueError(str(error)) from error
+    for former, name in FORMER_COLUMNS.items():
+        if former in (reader.fieldnames or ()) and name in columns:
+            rows = [{name if key == former else key: value for key, value in row.items()} for row in rows]
+            reader.fieldnames = [name if key == former else key for key in reader.fieldnames]
     for column in columns:
         if column not in (reader.fieldnames or ()):
             raise ValueError(f"missing column {column}")

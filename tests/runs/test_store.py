@@ -310,3 +310,13 @@ def test_stored_weights_stored_again_are_the_same_bits():
     once = runs.deserialise(runs.serialise(state, "int8"))
     again = runs.deserialise(runs.serialise(once, "int8"))
     assert all(torch.equal(once[key], again[key]) for key in once)
+
+
+def test_predictions_of_runs_trained_under_the_former_name_of_the_split_are_read(small_run_folder, tmp_path):
+    folder = tmp_path / "older"
+    shutil.copytree(small_run_folder, folder)
+    path = folder / runs.PREDICTIONS_FILE
+    header, rest = path.read_text().split("\n", 1)
+    path.write_text(header.replace("split", "part") + "\n" + rest)
+    older, newer = runs.read_predictions(folder), runs.read_predictions(small_run_folder)
+    assert older.splits.tolist() == newer.splits.tolist() and older.names.tolist() == newer.names.tolist()
