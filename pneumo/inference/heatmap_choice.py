@@ -34,7 +34,7 @@ FINEST = 20  # cells a side: smoothed as below, a map with more cells looks no f
 # Standard deviation, in sides. Gradient times activation comes as specks: a convolution with stride 2 passes its gradient
 # to every other cell only. One cell of a 24 x 24 map: neighbours merge, and a lung field keeps several places.
 SMOOTHING = 1 / 24
-VISIBLE = 0.3  # of the strongest evidence for either class: an overlay shows little below it
+VISIBLE = 0.5  # of the strongest evidence for either class: an overlay paints it at a quarter of full opacity
 
 # What a candidate may lose against Grad-CAM in each check, as a difference of means, and still count as at least as good:
 # one phantom in twenty, a hundredth of an area, a tenth of a rank correlation, one map in ten.
@@ -103,7 +103,7 @@ class HeatmapChoice:
 
 def for_run(run: runs.Run) -> tuple[str, str]:
     """Method and layer of a run's default heatmap: as measured, or Grad-CAM as taught where nothing was measured."""
-    result = read(run.folder)
+    result = read(run.folder, run.card)
     return (result.method, result.layer) if result else (TAUGHT, explanation.default_layer(run))
 
 
@@ -138,11 +138,15 @@ def smooth(result: dict[str, Heatmap], signed: bool) -> dict[str, Heatmap]:
 
 
 def _mean_of_members(run: runs.Run, tensor: Tensor) -> dict[str, Heatmap]:
-    """Each member's default on its own scale, averaged: what several models agree on stays strong."""
+    """Each member's default on its own scale, averaged: what several models agree on stays strongest.
+
+    Scaled again, because fine maps rarely peak in the same cell and their mean would be too faint to see.
+    """
     result = [default_maps(each, models.member_input(tensor[None], each.card.image)[0]) for each in run.members]
     size = tuple(tensor.shape[-2:])
-    wide = {name: [_resized(each[name].values, size) for each in result] for name in CLASS_NAMES}
-    return {name: _heatmap(name, np.mean(planes, axis=0), size) for name, planes in wide.items()}
+    means = {name: np.mean([_resized(each[name].values, size) for each in result], axis=0) for name in CLASS_NAMES}
+    peak = max(1e-12, *(float(mean.max()) for mean in means.values()))
+    return {name: _heatmap(name, mean / peak, size) for name, mean in means.items()}
 
 
 def _resized(values: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
@@ -195,10 +199,13 @@ def save(folder: Path, result: HeatmapChoice) -> None:
     measured.save(folder, FILE, result)
 
 
-def read(folder: Path) -> HeatmapChoice | None:
-    """heatmap.json of a run; None where it was not measured, belongs to other weights, or members have changed theirs."""
+def read(folder: Path, card: RunCard | None = None) -> HeatmapChoice | None:
+    """heatmap.json of a run; None where it was not measured, belongs to other weights, or members have changed theirs.
+
+    card: the run's, which is read too where left out.
+    """
     result = measured.read(folder, FILE, HeatmapChoice)
-    return result if result and result.members == members(folder, runs.read_card(folder)) else None
+    return result if result and result.members == members(folder, card or runs.read_card(folder)) else None
 
 
 def members(folder: Path, card: RunCard) -> dict[str, str]:
@@ -243,13 +250,13 @@ def conclusion(result: HeatmapChoice) -> str:
     """Which heatmap is the default and why, in a few sentences."""
     taught, listed = result.rows[0], f"{', '.join(result.checks[:-1])} and {result.checks[-1]}"
     if label(result) == label(taught):
-        text = f"Default heatmap: Grad-CAM, {_grid(result.cells)} cells. No finer heatmap came within the margins in {listed}."
-    else:
-        finer = (
-            f" instead of {_grid(taught.cells)}" if result.cells > taught.cells else ", as many as Grad-CAM has here"
-        )
         text = (
-            f"Default heatmap: {name_of(result)}, {_grid(result.cells)} cells{finer}. In {listed} it does at least as well as Grad-CAM, or "
+            f"Default heatmap: Grad-CAM, {_grid(taught)} cells. No other heatmap came within the margins in {listed}."
+        )
+    else:
+        finer = f" instead of {_grid(taught)}" if result.cells > taught.cells else ", as many as Grad-CAM has here"
+        text = (
+            f"Default heatmap: {name_of(result)}, {_grid(result)} cells{finer}. In {listed} it does at least as well as Grad-CAM, or "
             f"worse by no more than a margin ({_margins(result.checks)}). Grad-CAM stays available."
         )
     others = {each for each in result.chosen_by_draw if each != label(result)}
@@ -280,6 +287,8 @@ def card_sections(folder: Path) -> list[Section]:
             if result.randomised
             else " Randomisation: checked for each member."
         )
+        + f" A map is visible where it reaches {VISIBLE:.0%} of the strongest evidence for either class. "
+        f"HiResCAM and LayerCAM are smoothed (sigma 1/{1 / SMOOTHING:.0f} of the side): strided layers leave specks."
     )
     table = [HEADER, ["---"] * len(HEADER), *(_cells(row, result.phantoms) for row in result.rows)]
     return [Section("Heatmap", text + "\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in table))]
@@ -288,7 +297,7 @@ def card_sections(folder: Path) -> list[Section]:
 def _cells(row: Row, phantoms: int) -> list[str]:
     return [
         name_of(row),
-        _grid(row.cells),
+        _grid(row),
         f"{row.hits} of {phantoms} ({span(row.hits_ci95)})",
         f"{row.energy:.2f}",
         _area(row.deletion, row.deletion_change, row.deletion_ci95),
@@ -303,5 +312,5 @@ def _area(value: float, change: float, ends: Interval) -> str:
     return f"{value:.3f}" + (f" ({change:+.3f}, {ends.low:+.3f} to {ends.high:+.3f})" if change else "")
 
 
-def _grid(cells: int) -> str:
-    return f"{cells} x {cells}"
+def _grid(row: Row | HeatmapChoice) -> str:
+    return f"{'up to ' if row.layer == explanation.MEMBERS else ''}{row.cells} x {row.cells}"
