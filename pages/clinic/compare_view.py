@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pneumo.images import overlays
+from pneumo.images import overlays, sheets
 from pneumo.inference import diagnosis, heatmap_choice
 from pneumo.inference.examples import Example
 from pneumo.metrics import thresholds
@@ -110,7 +110,9 @@ def show_run(file: Example, run: Run, result: Diagnosis, view: View, kept: dict)
     heat = heatmap_of(run, result, view, layer, kept)
     if not heat.has_evidence:
         st.info(f"No region supported {view.target}.", icon=":material/visibility_off:")
-    image.image(painted(file, result, heat, view), width="stretch", alt=described(run, result, view, heat))
+    image.image(
+        sheets.showable(painted(file, result, heat, view)), width="stretch", alt=described(run, result, view, heat)
+    )
     return layer
 
 

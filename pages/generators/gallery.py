@@ -51,4 +51,5 @@ def _figure(tile: Tile) -> str:
 
 def show_image(image: np.ndarray | bytes, alt: str, caption: str | None = None, width: int | str = "stretch") -> None:
     """One image. alt: what it shows, for those who do not see it."""
-    st.image(image, caption=caption, width=width, alt=alt)
+    shown = sheets.showable(image) if isinstance(image, np.ndarray) else image
+    st.image(shown, caption=caption, width=width, alt=alt)

@@ -78,3 +78,10 @@ def test_images_for_the_screen_are_neither_tiny_nor_huge_and_keep_their_proporti
     blob = sheets.for_screen(np.full(shape, 90, np.uint8))
     assert Image.open(io.BytesIO(blob)).size == size
     assert Image.open(io.BytesIO(sheets.for_screen(np.zeros((*shape, 3), np.uint8), 72, 72))).mode == "RGB"
+
+
+@pytest.mark.parametrize("shape", [(1, 5000), (5000, 1, 3), (1, 1), (40, 40), (3, 97)])
+def test_no_side_of_a_shown_image_is_lost_when_it_is_scaled_down(shape):
+    shown = sheets.showable(np.zeros(shape, np.uint8))
+    assert max(shown.shape[:2]) <= 32 * min(shown.shape[:2])
+    assert shown.shape == shape or max(shape[:2]) > 32 * min(shape[:2])
