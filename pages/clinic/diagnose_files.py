@@ -115,7 +115,9 @@ def draw_table(files: list[Example], results: Results, rows: list[dict]) -> None
     ]
     table = pd.DataFrame(shown, columns=["number", "file", "label", "probability", "note"])
     table["file"] = [shortened(name) for name in table["file"]]
-    table["label"] = [label and f"{shared.SYMBOLS[label]} {label}" for label in table["label"].fillna("")]
+    table["label"] = [
+        label and f"{shared.SYMBOLS[label]} {label}" for label in table["label"].astype(object).fillna("")
+    ]
     st.dataframe(
         # As text the column would be sorted by its letters: the numbers stay, and are only written by the rule.
         table.astype({"probability": float}).style.format(
