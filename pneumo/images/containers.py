@@ -1,10 +1,11 @@
-"""Image files before decoding: what the file claims is checked, and what is not pixels is left out.
+"""Image files: what a file claims is checked before it is decoded, and what is not pixels is left out.
 
 A private helper of `radiograph`. Pillow would read colour profiles, comments, EXIF blocks and extra frames of
 whatever size the file likes, and meet irregularities with warnings. Silencing warnings changes the whole process,
 not one thread (`warnings.catch_warnings` is not thread safe before Python 3.14). So the causes are removed
 instead: each container is reduced to the parts that carry pixels, and then handed to Pillow's class for that
-one format. `Image.open` is not used: its own size check warns.
+one format. `Image.open` is not used: its own size check warns. What Pillow does not read with all its bits, or what a
+library might choke on, is decoded in the helper process of `decoders`.
 """
 
 from __future__ import annotations
@@ -14,16 +15,28 @@ import re
 import struct
 import zlib
 
-from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, TiffImagePlugin, WebPImagePlugin
+import numpy as np
+from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
 
-from pneumo.schema import PneumoError
+from pneumo.images import codestreams, decoders, jpeg_2000, tiff
+from pneumo.images.refusals import (
+    RadiographError,
+    animated,
+    check_parts,
+    check_size,
+    damaged,
+    not_a,
+    truncated,
+)
 
-MAX_PIXELS = 64_000_000  # over four times the largest chest detectors (4300 x 3500); 64 MB as grey, 256 MB as RGBA
+MAX_SLOW_PIXELS = (
+    16_000_000  # of JPEG 2000, AVIF and PNG with 16 bits a colour, which take a second or 128 MB at this size
+)
 MAX_WEBP_PIXELS = 16_000_000  # Pillow's WebP decoder keeps four RGBA copies: 400 MB and a second at this size
-MAX_SCAN_PIXELS = 640_000_000  # JPEG scans x pixels: ten scans, as encoders write, at the largest size
-MAX_PARTS = 50_000  # chunks or segments of one file; 50 MB of PNG in the usual 8 KB chunks has 6,000
-MAX_TABLE_BYTES = 1 << 18  # one TIFF table: strip offsets of an image of 64k rows; more only slows the decoder
-EXIF_ORIENTATION = 0x0112
+MAX_SCAN_PIXELS = (
+    160_000_000  # JPEG scans x pixels, about a second: ten scans, as encoders write, of a photograph of 16 megapixels
+)
+_PNG_COLOURS = (2, 4, 6)  # RGB, grey with opacity, RGB with opacity
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -37,79 +50,39 @@ _TURNS = {
 _JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # the next marker after entropy-coded data
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_METADATA = (frozenset(range(0xE1, 0xF0)) - {0xEE}) | {0xFE}  # APP14 stays: it says whether CMYK is inverted
-_TIFF_TYPE_BYTES = {1: 1, 3: 2, 4: 4, 7: 1}  # BYTE, SHORT, LONG, UNDEFINED: all that the tags below may use
-_TIFF_ONE_VALUE = {256, 257, 259, 262, 266, 277, 278, 284, 317, 322, 323}
-_TIFF_MANY_VALUES = {258, 273, 279, 320, 324, 325, 338, 339, 347, 530}
-_TIFF_COMPRESSIONS = {1, 5, 7, 8, 32773, 32946}  # none, LZW, JPEG, deflate, PackBits; fax codings are for text
-
-
-class RadiographError(PneumoError):
-    """A file that is not read, and why.
-
-    code: short and stable, for programs: empty, too_large, not_an_image, truncated, damaged, unsupported,
-        too_many_pixels, animated, multiframe.
-    """
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-def truncated(kind: str) -> RadiographError:
-    return RadiographError("truncated", f"the {kind} file ends too early; copy or export it again")
-
-
-def damaged(kind: str) -> RadiographError:
-    return RadiographError("damaged", f"the {kind} file is damaged and cannot be decoded; copy or export it again")
-
-
-def not_a(kind: str) -> RadiographError:
-    """For a file that begins like one of its kind and goes on like none."""
-    return RadiographError("damaged", f"the file is damaged or not a {kind} file; copy or export it again")
-
-
-def animated(kind: str) -> RadiographError:
-    return RadiographError("animated", f"expected one still image, got an animated {kind}; save one frame as PNG")
-
-
-def check_parts(kind: str, parts: int) -> None:
-    """Refuses a file that is millions of empty parts: walking them would take longer than any image."""
-    if parts > MAX_PARTS:
-        raise RadiographError(
-            "unsupported", f"the {kind} file is cut into over {MAX_PARTS} parts; save it again as PNG"
-        )
-
-
-def check_size(width: int, height: int, limit: int = MAX_PIXELS) -> None:
-    """Refuses an image by its announced size, before anything is decoded."""
-    if width < 1 or height < 1:
-        raise RadiographError("damaged", f"the image is {width} x {height} pixels; expected at least 1 x 1")
-    if width * height > limit:
-        raise RadiographError(
-            "too_many_pixels",
-            f"the image is {width} x {height}, {width * height / 1e6:.0f} megapixels; "
-            f"expected up to {limit // 1_000_000}. Scale it down and try again",
-        )
 
 
 def kind_of(data: bytes) -> str | None:
-    """The format by its first bytes: PNG, JPEG, WebP, BMP, GIF, TIFF, or None."""
+    """The format by its first bytes: PNG, JPEG, WebP, BMP, GIF, TIFF, JPEG 2000, AVIF, or None."""
     for magic, kind in _MAGICS:
         if data.startswith(magic):
             return kind
+    if data[4:8] == b"ftyp" and data[8:12] in (b"avif", b"avis"):
+        return "AVIF"
     return "WebP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-def decode(data: bytes, kind: str, upright: bool = True) -> Image.Image:
-    """The decoded image, rotated as its EXIF block says if `upright`, in whatever Pillow mode the file has.
+def decode(data: bytes, kind: str, upright: bool = True) -> Image.Image | np.ndarray:
+    """The decoded image, rotated as its EXIF block says if `upright`.
 
+    A Pillow image in whatever mode the file has, or an array (H, W) or (H, W, C) of the file's type, C up to 4 with opacity last.
     Raises RadiographError, or what Pillow raises on damage; the caller translates that.
     """
     image, orientation = _OPENERS[kind](data)
+    turn = _TURNS.get(orientation) if upright else None
+    if isinstance(image, np.ndarray):
+        return image if turn is None else _turned(image, orientation)
     check_size(*image.size)
     image.load()
-    turn = _TURNS.get(orientation) if upright else None
     return image if turn is None else image.transpose(turn)
+
+
+def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """As `Image.transpose` turns images. pixels: (H, W) or (H, W, C)."""
+    if orientation >= 5:
+        pixels = pixels.swapaxes(0, 1)
+    down, across = {2: (1, -1), 3: (-1, -1), 4: (-1, 1), 6: (1, -1), 7: (-1, -1), 8: (-1, 1)}.get(orientation, (1, 1))
+    return pixels[::down, ::across]
 
 
 def _open_png(data: bytes) -> tuple[Image.Image, int]:
@@ -132,7 +105,14 @@ def _open_png(data: bytes) -> tuple[Image.Image, int]:
             orientation = _exif_orientation(data[position + 8 : end - 4])
         position, parts = end, parts + 1
         check_parts("PNG", parts)
-    return PngImagePlugin.PngImageFile(io.BytesIO(b"".join(keep))), orientation
+    clean = b"".join(keep)
+    depth, colours = clean[24], clean[25]
+    if (
+        depth == 16 and colours in _PNG_COLOURS
+    ):  # Pillow would keep eight bits of each, and 12-bit detectors in the dark
+        check_size(*struct.unpack(">LL", clean[16:24]), MAX_SLOW_PIXELS)
+        return decoders.decode("png", clean), orientation
+    return PngImagePlugin.PngImageFile(io.BytesIO(clean)), orientation
 
 
 def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
@@ -159,9 +139,10 @@ def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
             keep.append(b"\xff" + data[result.end() - 1 : stop])
         position, parts = max(stop, start), parts + 1
         check_parts("JPEG", parts)
-    if scans * pixels > MAX_SCAN_PIXELS and pixels <= MAX_PIXELS:
+    if scans > 1 and scans * pixels > MAX_SCAN_PIXELS:
         raise RadiographError(
-            "unsupported", f"the JPEG has {scans} scans, more than any camera writes; save it again as PNG"
+            "unsupported",
+            f"the JPEG has {scans} scans of {pixels / 1e6:.0f} megapixels, which take too long to decode; save it as PNG",
         )
     return JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join([*keep, b"\xff\xd9"]))), orientation
 
@@ -211,63 +192,26 @@ def _open_gif(data: bytes) -> tuple[Image.Image, int]:
     raise RadiographError("unsupported", "GIF files are not read; save the image as PNG")
 
 
-def _open_tiff(data: bytes) -> tuple[Image.Image, int]:
-    """The first directory is written anew with the tags that describe pixels, each within the file."""
-    if data[2:4] in (b"\x2b\x00", b"\x00\x2b"):
-        raise RadiographError("unsupported", "the file is a BigTIFF; save it as an ordinary TIFF or as PNG")
-    try:
-        order, entries, following = _directory(data)
-    except struct.error:
-        raise truncated("TIFF") from None
-    if following:
-        raise RadiographError("multiframe", "expected one image, got a TIFF with several pages; save one page as PNG")
-    kept = {tag: raw for tag, type_, count, raw in entries if _tiff_wanted(data, order, tag, type_, count, raw)}
-    compression = _short(order, kept[259]) if 259 in kept else 1
-    if compression not in _TIFF_COMPRESSIONS:
-        raise RadiographError("unsupported", f"the TIFF uses compression {compression}; save it uncompressed or as PNG")
-    offset = len(data) + len(data) % 2
-    directory = struct.pack(order + "H", len(kept)) + b"".join(kept[tag] for tag in sorted(kept)) + bytes(4)
-    clean = data[:4] + struct.pack(order + "L", offset) + data[8:] + bytes(len(data) % 2) + directory
-    orientation = next((_short(order, raw) for tag, _, _, raw in entries if tag == EXIF_ORIENTATION), 1)
-    return TiffImagePlugin.TiffImageFile(io.BytesIO(clean)), orientation
+def _open_jpeg_2000(data: bytes) -> tuple[np.ndarray, int]:
+    stream = codestreams.jpeg_2000(codestreams.codestream_of(data))
+    check_size(stream.width, stream.height, MAX_SLOW_PIXELS)
+    return jpeg_2000.decoded(data, stream)[0], 1
 
 
-def _directory(data: bytes) -> tuple[str, list[tuple[int, int, int, bytes]], int]:
-    """The first directory of a TIFF or EXIF block.
-
-    Returns the byte order for struct, the entries as (tag, type, count, 12 raw bytes), and the offset of the
-    next directory, 0 if there is none. Raises struct.error where the block is too short.
-    """
-    order = ">" if data[:2] == b"MM" else "<"
-    (offset,) = struct.unpack_from(order + "L", data, 4)
-    (count,) = struct.unpack_from(order + "H", data, offset)
-    starts = range(offset + 2, offset + 2 + 12 * count, 12)
-    entries = [(*struct.unpack_from(order + "HHL", data, start), data[start : start + 12]) for start in starts]
-    (following,) = struct.unpack_from(order + "L", data, offset + 2 + 12 * count)
-    return order, entries, following
-
-
-def _tiff_wanted(data: bytes, order: str, tag: int, type_: int, count: int, raw: bytes) -> bool:
-    if type_ not in _TIFF_TYPE_BYTES or not (tag in _TIFF_MANY_VALUES or (tag in _TIFF_ONE_VALUE and count == 1)):
-        return False
-    size = count * _TIFF_TYPE_BYTES[type_]
-    if size > MAX_TABLE_BYTES:
-        raise RadiographError("unsupported", "the TIFF is cut into too many strips; save it as PNG")
-    if size > 4 and struct.unpack(order + "L", raw[8:])[0] + size > len(data):
-        raise truncated("TIFF")
-    return len(raw) == 12 and size > 0
-
-
-def _short(order: str, raw: bytes) -> int:
-    """The value of a directory entry that holds one SHORT (or one LONG: type 4)."""
-    return struct.unpack_from(order + ("L" if struct.unpack(order + "H", raw[2:4])[0] == 4 else "H"), raw, 8)[0]
+def _open_avif(data: bytes) -> tuple[np.ndarray, int]:
+    if data[8:12] == b"avis":
+        raise animated("AVIF")
+    if not features.check("avif"):
+        raise RadiographError("unsupported", "AVIF images are not read by the Pillow installed here; save it as PNG")
+    check_size(*codestreams.largest_of(data), MAX_SLOW_PIXELS)
+    return decoders.decode("avif", data), 1  # upright already
 
 
 def _exif_orientation(block: bytes) -> int:
     """1..8 as in the EXIF standard; 1 (upright) where the block does not say or is damaged."""
     try:
-        order, entries, _ = _directory(block)
-        return next((_short(order, raw) for tag, _, _, raw in entries if tag == EXIF_ORIENTATION), 1)
+        order, entries, _ = tiff.directory(block)
+        return tiff.orientation(order, entries)
     except struct.error:
         return 1
 
@@ -282,6 +226,8 @@ _MAGICS = (
     (b"MM\0*", "TIFF"),
     (b"II+\0", "TIFF"),
     (b"MM\0+", "TIFF"),
+    (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000"),
+    (codestreams.JPEG_2000_START, "JPEG 2000"),
 )
 _OPENERS = {
     "PNG": _open_png,
@@ -289,5 +235,7 @@ _OPENERS = {
     "WebP": _open_webp,
     "BMP": _open_bmp,
     "GIF": _open_gif,
-    "TIFF": _open_tiff,
+    "TIFF": tiff.opened,
+    "JPEG 2000": _open_jpeg_2000,
+    "AVIF": _open_avif,
 }

@@ -1,54 +1,53 @@
-"""DICOM files through pydicom: the pixels of one frame as a reader would see them, and nothing else.
+"""DICOM files: the pixels of one frame as a radiology viewer would show them, and nothing else.
 
-A private helper of `radiograph`. Only the tags that describe pixels are read: pydicom steps over the others
-unconverted, so no name can reach a message, a log or memory that outlives the call.
+A private helper of `radiograph`. `dicom_tags` finds what describes the image, this module decodes its pixels, `dicom_display` turns
+them into grey levels. What is announced is checked before anything is decoded. docs/reading-files.md says what is read.
 """
 
 from __future__ import annotations
 
-import io
-import logging
-import warnings
-from dataclasses import dataclass
+import struct
+import zlib
+from dataclasses import dataclass, field
 
 import numpy as np
-import pydicom
-from PIL import Image, Jpeg2KImagePlugin
-from pydicom import encaps, uid
-from pydicom.dataset import FileDataset
-from pydicom.filereader import read_partial
-from pydicom.pixels import apply_modality_lut, apply_voi_lut, pixel_array
-from pydicom.pixels.utils import get_expected_length
-from pydicom.tag import Tag
+from PIL import Image
+from pydicom import uid
 
-from pneumo.images import containers
-from pneumo.images.containers import RadiographError, check_size, damaged, truncated
+from pneumo.images import codestreams, containers, decoders, dicom_display, dicom_palette, dicom_tags, jpeg_2000
+from pneumo.images.codestreams import Announced
+from pneumo.images.dicom_tags import DIRECTORY, FLOAT_PIXELS, ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Tags
+from pneumo.images.refusals import MAX_PIXELS, RadiographError, check_size, damaged, truncated
 
-# What pydicom finds odd it says with the value, in a log and in a warning: names of patients on a server. Its own
-# channel is closed for the whole process, as warnings cannot be silenced for one thread; other libraries keep theirs.
-pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
-warnings.filterwarnings("ignore", module=r"pydicom(\.|$)")
-
-MAX_READS = 30_000  # two or three per element; radiographs have hundreds of elements
-MAX_VALUE_BYTES = 1_000_000  # of any tag but the pixels; the longest, a look-up table of 16 bits, has 131,072
-MAX_VALUES = 10_000  # of one tag
-MAX_FRAGMENTS = 20_000  # of compressed pixels, which pydicom walks one by one in Python
-MAX_SLOW_PIXELS = 16_000_000  # JPEG 2000 decodes ten times slower than JPEG, run lengths in Python
-_TAGS = [
-    "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns",
-    "BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation", "BurnedInAnnotation", "WindowCenter",
-    "WindowWidth", "VOILUTFunction", "VOILUTSequence", "RescaleIntercept", "RescaleSlope", "ModalityLUTSequence",
-    "PixelData",
-]  # fmt: skip
-_PIXEL_DATA = (b"\xe0\x7f\x10\x00", b"\x7f\xe0\x00\x10")  # the tag in either byte order
-_CHARACTER_SET = (b"\x08\x00\x05\x00", b"\x00\x08\x00\x05")
-_COLOURS = {1: ("MONOCHROME1", "MONOCHROME2"), 3: ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")}
-_NATIVE = (uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian)
-_JPEG = (uid.JPEGBaseline8Bit, uid.JPEGExtended12Bit)
-_J2K = (uid.JPEG2000Lossless, uid.JPEG2000)
-# Run-length data is expanded in Python, in the worst case to 64 times as much; JPEG 2000 takes a second for 10 MB.
-_MAX_BYTES = {uid.RLELossless: 3_000_000} | dict.fromkeys(_J2K, 14_000_000)
+MAX_FRAGMENTS = 20_000  # of one compressed image; archives cut it into a few, if at all
+SAMPLES, PHOTOMETRIC, PLANAR, FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
+ROWS, COLUMNS, ALLOCATED, STORED, HIGH_BIT, SIGNED = (
+    0x00280010,
+    0x00280011,
+    0x00280100,
+    0x00280101,
+    0x00280102,
+    0x00280103,
+)
+BURNED_IN, CLASS, MEDIA_CLASS = 0x00280301, 0x00080016, 0x00020002
+_GREYS = ("MONOCHROME1", "MONOCHROME2")
+_COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_PALETTE = "PALETTE COLOR"
+_OTHERS = (
+    "HSV",
+    "ARGB",
+    "CMYK",
+    "YBR_PARTIAL_422",
+    "YBR_PARTIAL_420",
+    "XYB",
+)  # named in a refusal; other texts might be anything
+_DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
+_NATIVE = (
+    uid.ImplicitVRLittleEndian,
+    uid.ExplicitVRLittleEndian,
+    uid.ExplicitVRBigEndian,
+    uid.DeflatedExplicitVRLittleEndian,
+)
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # the JPEG segment for "these are RGB, not YCbCr"
 
 
@@ -58,162 +57,297 @@ class Frame:
 
     grey: (H, W) uint8, 255 is white, or None for a colour image.
     colour: an RGB Pillow image for a colour image, else None.
-    dark: the values filled a small part of their range and were stretched.
-    burned_in: the file does not say that it is free of burned-in text.
+    codes: of the warnings it gives reason for, keys of `radiograph.WARNINGS`.
+    broken: keywords of the tags that were left out because they could not be used.
     """
 
     grey: np.ndarray | None
     colour: Image.Image | None
-    dark: bool
-    burned_in: bool
+    codes: frozenset[str] = frozenset()
+    broken: tuple[str, ...] = ()
+
+
+@dataclass
+class _Image:
+    """What the tags announce. allocated, stored, high_bit: bits, 0 where the file does not say; syntax: "" likewise."""
+
+    tags: Tags
+    syntax: str
+    columns: int
+    rows: int
+    samples: int
+    photometric: str
+    allocated: int
+    stored: int
+    high_bit: int
+    signed: bool
+    planar: bool
+    codes: set[str] = field(default_factory=set)
+
+    @property
+    def values(self) -> int:
+        return self.rows * self.columns * self.samples
 
 
 def looks_like_dicom(data: bytes) -> bool:
-    """With the DICM mark, or without a preamble but starting like a data set of group 2 or 8."""
-    if data[128:132] == b"DICM" or data[:8] == b"\x02\x00\x00\x00UL\x04\x00":
-        return True
-    if data[:2] != b"\x08\x00" or len(data) < 16 or data[3] != 0:
-        return False
-    explicit = data[4:6] in (b"UL", b"CS", b"UI", b"SH", b"DA", b"TM", b"LO")
-    return explicit or 0 < int.from_bytes(data[4:8], "little") <= 1024  # the length of a short first element
+    """With the DICM mark, or without it but beginning like a data set."""
+    return dicom_tags.looks_like_dicom(data)
 
 
 def decode(data: bytes) -> Frame:
     """The one frame of a DICOM file.
 
-    Raises RadiographError, or what pydicom and Pillow raise on damage; the caller translates that without its text.
+    Raises RadiographError, or what numpy and Pillow raise on damage; the caller translates that without its text.
     """
-    dataset = _read(data)
-    _check_frame(dataset)
-    pixels = _pixels(dataset)
-    burned_in = str(dataset.get("BurnedInAnnotation", "")).upper() != "NO"
-    if pixels.ndim == 3:
-        return Frame(None, Image.fromarray(np.ascontiguousarray(pixels)), False, burned_in)
-    grey, dark = _shown(pixels, dataset)
-    return Frame(255 - grey if dataset.PhotometricInterpretation == "MONOCHROME1" else grey, None, dark, burned_in)
+    syntax, tags = dicom_tags.read(data)
+    _check_object(tags)
+    image = _announced(syntax, tags)
+    pixels, bits = _pixels(image)
+    if tags.text(BURNED_IN) != "NO":
+        image.codes.add("burned_in")
+    if pixels.ndim == 2:
+        if image.photometric == _PALETTE:
+            colour = Image.fromarray(dicom_palette.applied(pixels, tags))
+        else:
+            return _grey(image, pixels, bits)
+    else:
+        colour = _colour(image, pixels, bits)
+    return Frame(None, colour, frozenset(image.codes), _broken(tags))
 
 
-class _Bounded(io.BytesIO):
-    """The file as pydicom reads it: at every depth, few reads, and values of sane length."""
-
-    reads = 0
-
-    def read(self, size: int | None = -1) -> bytes:
-        self.reads += 1
-        if self.reads > MAX_READS:
-            raise _unsupported("has far too many elements; save it as PNG")
-        before = self.getvalue()[max(0, self.tell() - 12) : self.tell()].rjust(12, b"\0")
-        tag = before[:4] if before[4:6].isalpha() else before[4:8]  # of a header of 12 bytes or of 8
-        value = super().read(size)
-        if len(value) <= 8 or tag in _PIXEL_DATA:  # up to 8 bytes may be the next header
-            return value
-        # No text is wanted, and pydicom comments on character sets at length. Other oversized values are not wanted.
-        ood = tag in _CHARACTER_SET or len(value) > MAX_VALUE_BYTES or value.count(b"\\") > MAX_VALUES
-        return b"" if ood else value
+def _grey(image: _Image, pixels: np.ndarray, bits: int | None) -> Frame:
+    if bits is None:
+        stored, high = image.stored or 8 * pixels.dtype.itemsize, image.high_bit
+        pixels = dicom_display.unpacked(pixels, stored, high, image.signed, image.tags)
+        bits = image.stored
+    elif image.signed and pixels.dtype.kind == "u":
+        pixels = dicom_display.unpacked(pixels, image.stored or bits, 0, True, image.tags)
+    eight_bits = pixels.dtype == np.uint8 and bits in (0, 8)
+    negative = image.photometric == "MONOCHROME1"
+    shown = dicom_display.show(pixels, image.tags, negative=negative, eight_bits=eight_bits)
+    return Frame(shown.grey, None, frozenset(image.codes | shown.codes), _broken(image.tags))
 
 
-def _read(data: bytes) -> FileDataset:
-    """The tags above; those without a value count as absent."""
-    # pydicom inflates deflated files without a limit, before anything can be checked: 50 MB could become 50 GB.
-    if uid.DeflatedExplicitVRLittleEndian.encode() in data:
-        raise _compressed(uid.DeflatedExplicitVRLittleEndian.name)
-    dataset = read_partial(_Bounded(data), force=True, specific_tags=[Tag(name) for name in _TAGS])
-    for name in _TAGS:
-        if name in dataset and dataset[name].is_empty:
-            del dataset[name]
-    if "TransferSyntaxUID" not in dataset.file_meta:
-        implicit, little = dataset.original_encoding
-        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
-        dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if implicit else explicit
-    return dataset
+def _broken(tags: Tags) -> tuple[str, ...]:
+    return tuple(sorted(tags.broken))
 
 
-def _check_frame(dataset: FileDataset) -> None:
-    """What is announced must be one grey or RGB image of a size that can be read."""
-    if not {"Rows", "Columns", "PixelData"} <= set(dataset.dir()):
-        raise RadiographError("not_an_image", "the DICOM file has no Pixel Data; it is a report, or was cut short")
-    check_size(dataset.Columns, dataset.Rows)
-    if dataset.get("NumberOfFrames", 1) > 1:
-        raise RadiographError("multiframe", "expected one frame, got a DICOM file with several; export one as PNG")
-    samples = dataset.setdefault("SamplesPerPixel", 1).value
-    if dataset.BitsAllocated not in ((1, 8, 16) if samples == 1 else (8,)):
-        raise _unsupported("has unusual Bits Allocated; expected 8 or 16, and 8 in colour")
-    if dataset.PhotometricInterpretation not in _COLOURS.get(samples, ()):
-        raise _unsupported("has unusual colours; expected greys, RGB or YBR. Export it as PNG")
+# --- what is announced ------------------------------------------------------------------------------------
 
 
-def _pixels(dataset: FileDataset) -> np.ndarray:
-    """Stored values (H, W), or (H, W, 3) uint8 RGB. What is compressed may be no larger inside than announced."""
-    syntax, size, stored = dataset.file_meta.TransferSyntaxUID, (dataset.Columns, dataset.Rows), dataset.PixelData
-    if syntax in _NATIVE:
-        expected = get_expected_length(dataset)
-        if len(stored) < expected:
-            raise truncated("DICOM")
-        dataset.PixelData = stored[: expected + expected % 2]  # what follows is padding
-        return pixel_array(dataset)
-    if syntax not in (*_JPEG, *_J2K, uid.RLELossless):
-        raise _compressed(syntax.name if syntax in uid.UID_dictionary else "an unknown encoding")
-    if len(stored) > _MAX_BYTES.get(syntax, len(stored)) or stored.count(b"\xfe\xff\x00\xe0") > MAX_FRAGMENTS:
-        raise _unsupported("has too much compressed data to be read quickly; decompress it or save it as PNG")
-    frame = encaps.get_frame(stored, 0, number_of_frames=1)
-    if syntax in _JPEG:
-        return _jpeg(frame, dataset)
-    check_size(*size, MAX_SLOW_PIXELS)
-    if syntax in _J2K and Jpeg2KImagePlugin.Jpeg2KImageFile(_Bounded(frame)).size != size:
-        raise damaged("DICOM")
-    return pixel_array(dataset)
+def _check_object(tags: Tags) -> None:
+    """Whether this is an image at all; what else it is, is said by the name of its class, which tells nothing of a person."""
+    kind = tags.text(MEDIA_CLASS) or tags.text(CLASS)
+    if DIRECTORY in tags.elements or kind == uid.MediaStorageDirectoryStorage:
+        raise RadiographError(
+            "not_an_image", "the file is a DICOMDIR, the index of a CD or folder; choose the image files beside it"
+        )
+    if PIXEL_DATA in tags.elements:
+        return
+    if any(tag in tags.elements for tag in FLOAT_PIXELS):
+        raise _unsupported("holds floating point numbers (Float Pixel Data), not a radiograph; export it as PNG")
+    name = uid.UID_dictionary[kind][0] if kind in uid.UID_dictionary else ""
+    if name and ROWS not in tags and "Image" not in name:
+        raise RadiographError("not_an_image", f"the DICOM file holds no image; it is of the class {name}")
+    raise RadiographError("not_an_image", "the DICOM file has no Pixel Data; it holds no image, or was cut short")
 
 
-def _jpeg(frame: bytes, dataset: FileDataset) -> np.ndarray:
-    """By Pillow, as in pydicom, but without EXIF and index blocks to warn of, and with few scans."""
-    if dataset.BitsAllocated != 8:
-        raise _compressed("JPEG of 12 bits")
-    if dataset.PhotometricInterpretation == "RGB" and b"JFIF" not in frame[:16]:
-        frame = frame[:2] + _ADOBE_RGB + frame[2:]
-    image = containers.decode(frame, "JPEG", upright=False)
-    if image.size != (dataset.Columns, dataset.Rows) or image.mode != ("L" if dataset.SamplesPerPixel == 1 else "RGB"):
-        raise damaged("DICOM")
-    return np.asarray(image)
+def _announced(syntax: str, tags: Tags) -> _Image:
+    """One image of a size that can be read. What may be missing has the standard's default, or follows from the rest."""
+    rows, columns = tags.whole(ROWS), tags.whole(COLUMNS)
+    if rows is None or columns is None:
+        raise RadiographError("damaged", "the DICOM file does not say its Rows and Columns; export it again")
+    check_size(columns, rows)
+    if (tags.whole(FRAMES) or 1) > 1:
+        raise _multiframe()
+    photometric = tags.text(PHOTOMETRIC)
+    samples = tags.whole(SAMPLES) or (3 if photometric in _COLOURS else 1)
+    codes = set()
+    if not photometric:
+        photometric = "RGB" if samples == 3 else "MONOCHROME2"
+        codes |= {"photometric"} if samples == 1 else set()
+    if photometric not in ((*_GREYS, _PALETTE) if samples == 1 else _COLOURS if samples == 3 else ()):
+        named = f"{photometric}" if photometric in (*_OTHERS, *_GREYS, *_COLOURS, _PALETTE) else "of another kind"
+        raise _unsupported(
+            f"has a Photometric Interpretation {named} with {samples} samples a pixel; expected MONOCHROME1, MONOCHROME2, "
+            "PALETTE COLOR, RGB or YBR_FULL. Export it as PNG"
+        )
+    allocated, stored, high = (tags.whole(tag) or 0 for tag in (ALLOCATED, STORED, HIGH_BIT))
+    signed, planar = tags.whole(SIGNED) == 1, tags.whole(PLANAR) == 1
+    return _Image(
+        tags, syntax, columns, rows, samples, photometric, allocated, stored, high or stored - 1, signed, planar, codes
+    )
 
 
 def _unsupported(text: str) -> RadiographError:
     return RadiographError("unsupported", f"the DICOM file {text}")
 
 
-def _compressed(encoding: str) -> RadiographError:
-    return _unsupported(
-        f"is compressed as {encoding}, which is not read here; expected uncompressed, RLE, JPEG baseline or JPEG "
-        "2000. Decompress it, for example with `gdcmconv --raw` or `dcmdjpeg`, or export it as PNG"
+def _multiframe() -> RadiographError:
+    return RadiographError("multiframe", "expected one frame, got a DICOM file with several; export one as PNG")
+
+
+# --- pixels -----------------------------------------------------------------------------------------------
+
+
+def _pixels(image: _Image) -> tuple[np.ndarray, int | None]:
+    """(H, W), or (H, W, 3), as stored; and the bits of a sample as a compressed stream says, None where nothing but the tags does."""
+    element = image.tags.elements[PIXEL_DATA]
+    stored = element.value
+    wrapped = element.undefined or _begins_item(stored)
+    if not wrapped and (image.syntax in _NATIVE or not image.syntax or len(stored) >= image.values):
+        return _native(image, stored, element.vr), None
+    frame = _one_frame(stored) if wrapped else stored
+    if frame.startswith(codestreams.JPEG_START):
+        return _jpeg(image, frame)
+    if frame.startswith((codestreams.JPEG_2000_START, b"\0\0\0\x0cjP  ")):
+        return _jpeg_2000(image, codestreams.codestream_of(frame))
+    if image.syntax == uid.RLELossless:
+        return _run_lengths(image, frame), None
+    if image.syntax == _DEFLATED_FRAME:
+        expected = image.values * (image.allocated // 8)
+        return _native(image, zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, expected + 1), b"OB"), None
+    known = image.syntax in uid.UID_dictionary
+    raise _unsupported(
+        f"is compressed as {uid.UID_dictionary[image.syntax][0] if known else 'an unknown encoding'}, which is not read here; "
+        "decompress it, for example with `gdcmconv --raw`, or export it as PNG"
     )
 
 
-def _shown(stored: np.ndarray, dataset: FileDataset) -> tuple[np.ndarray, bool]:
-    """Stored values as (H, W) uint8, and whether they had to be stretched.
-
-    Modality LUT or rescale, then VOI LUT or window (DICOM part 3, C.11.1 and C.11.2), worked out once for each
-    possible value. Without any of them 8-bit values stay as they are; others go from lowest to highest.
-    """
-    low, high = int(stored.min()), int(stored.max())
-    levels = np.arange(low, high + 1, dtype=np.int32)  # at most 65,536
-    modal, dark = apply_modality_lut(levels, dataset), False
-    with np.errstate(all="ignore"):  # of this thread; what is not finite is refused below
-        if "VOILUTSequence" in dataset:
-            shown, white = apply_voi_lut(modal, dataset), 2.0 ** dataset.VOILUTSequence[0].LUTDescriptor[2] - 1
-            dark = bool(shown.max() < white / 8)
-            share = _stretched(shown) if dark else shown / white
-        elif "WindowCenter" in dataset and "WindowWidth" in dataset:
-            black, white = apply_voi_lut(np.array([-np.inf, np.inf]), dataset)
-            share = (apply_voi_lut(modal, dataset) - black) / (white - black)
-        elif stored.dtype == np.uint8 and dataset.get("BitsStored", 8) == 8 and np.array_equal(modal, levels):
-            share = levels / 255
-        else:
-            share = _stretched(modal)
-    if not np.isfinite(share).all():
-        raise RadiographError("damaged", "the DICOM tags for rescaling or window are out of all range; export again")
-    table = np.round(np.clip(share, 0, 1) * 255).astype(np.uint8)
-    return table[stored.astype(np.int32) - low], dark
+def _begins_item(stored: bytes) -> bool:
+    return len(stored) >= 8 and struct.unpack_from("<HH", stored) == (ITEM >> 16, ITEM & 0xFFFF)
 
 
-def _stretched(values: np.ndarray) -> np.ndarray:
-    low, high = float(values.min()), float(values.max())
-    return (values.astype(np.float64) - low) / (high - low) if high > low else np.zeros(len(values))
+def _native(image: _Image, stored: bytes, vr: bytes) -> np.ndarray:
+    """Uncompressed pixels. What follows the frame is padding."""
+    allocated = image.allocated or 8 * (len(stored) // image.values)
+    if allocated not in ((1, 8, 16) if image.samples == 1 else (8, 16)):
+        raise _unsupported(f"has {allocated} bits a sample (Bits Allocated); expected 8 or 16. Export it as PNG")
+    halved = image.photometric == "YBR_FULL_422"
+    expected = -(-image.values * allocated // 8) * 2 // 3 if halved else -(-image.values * allocated // 8)
+    if len(stored) < expected:
+        raise truncated("DICOM")
+    shape = (image.rows, image.columns)
+    if allocated == 1:
+        bits = np.unpackbits(np.frombuffer(stored, np.uint8, expected), bitorder="little")
+        return bits[: image.values].reshape(shape)
+    order = image.tags.order
+    if order == ">" and allocated == 8 and vr == b"OW":  # bytes were written as halves of words
+        stored = np.frombuffer(stored[: expected + expected % 2], ">u2").astype("<u2").tobytes()
+    flat = np.frombuffer(stored, f"{order}u{allocated // 8}", expected // (allocated // 8))
+    flat = flat.astype(flat.dtype.newbyteorder("="), copy=False)
+    if image.samples == 1:
+        return flat.reshape(shape)
+    if halved:
+        return _from_halved(flat, shape)
+    return np.moveaxis(flat.reshape(3, *shape), 0, 2) if image.planar else flat.reshape(*shape, 3)
+
+
+def _from_halved(flat: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """(H, W, 3) from Y Y Cb Cr for every two pixels of a row (PS3.3 C.7.6.3.1.2)."""
+    pairs = flat.reshape(shape[0], -1, 4)
+    result = np.empty((*shape, 3), flat.dtype)
+    result[:, 0::2, 0], result[:, 1::2, 0] = pairs[:, :, 0], pairs[:, :, 1]
+    result[..., 1:] = np.repeat(pairs[:, :, 2:], 2, axis=1)
+    return result
+
+
+def _one_frame(stored: bytes) -> bytes:
+    """The fragments of the one frame. A missing delimiter at the end is no damage; a second frame is refused."""
+    parts, position, ended = [], 0, False
+    while position + 8 <= len(stored) and not ended:
+        group, element, length = struct.unpack_from("<HHL", stored, position)
+        tag = group << 16 | element
+        if tag != ITEM:
+            if tag == SEQUENCE_END or not any(stored[position : position + 8]) or parts[1:]:
+                break
+            raise damaged("DICOM")
+        if length == UNDEFINED or position + 8 + length > len(stored):
+            raise truncated("DICOM")
+        parts.append(stored[position + 8 : position + 8 + length])
+        position += 8 + length
+        if len(parts) > MAX_FRAGMENTS:
+            raise _unsupported(f"is cut into over {MAX_FRAGMENTS} fragments; decompress it or save it as PNG")
+    offsets = parts[0] if parts else b""
+    starts = (codestreams.JPEG_START, codestreams.JPEG_2000_START)
+    if not offsets.startswith(starts):  # the table of offsets, one for each frame; some writers leave it out
+        parts = parts[1:]
+        if len(set(struct.unpack(f"<{len(offsets) // 4}L", offsets[: len(offsets) // 4 * 4]))) > 1:
+            raise _multiframe()
+    parts = [part for part in parts if part]
+    if not parts:
+        raise truncated("DICOM")
+    if len(parts) > 1 and (not parts[0].startswith(starts) or any(part.startswith(parts[0][:4]) for part in parts[1:])):
+        raise _multiframe()  # run lengths are one fragment a frame, and every other stream begins with its own mark
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _check_stream(image: _Image, stream: Announced, limit: int = MAX_PIXELS) -> None:
+    """What is compressed may be no larger inside than announced outside."""
+    check_size(stream.width, stream.height, limit)
+    if (stream.width, stream.height) != (image.columns, image.rows):
+        raise RadiographError(
+            "damaged",
+            f"the DICOM file announces {image.columns} x {image.rows} pixels, the compressed image in it "
+            f"{stream.width} x {stream.height}; export it again",
+        )
+    if stream.components not in (1, 3):
+        raise _unsupported(f"has {stream.components} components inside; expected 1 or 3. Export it as PNG")
+
+
+def _jpeg(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
+    """Baseline and progressive JPEG by Pillow, without EXIF and with few scans; all others in the helper process."""
+    stream = codestreams.jpeg(frame)
+    _check_stream(image, stream)
+    if stream.jpeg_ls:
+        pixels = decoders.decode("jpeg_ls", frame)
+    elif stream.lossless or stream.bits != 8:
+        pixels = decoders.decode("jpeg", frame)
+    else:
+        if image.photometric == "RGB" and b"JFIF" not in frame[:16] and stream.components == 3:
+            frame = frame[:2] + _ADOBE_RGB + frame[2:]
+        pixels = np.asarray(containers.decode(frame, "JPEG", upright=False))
+        image.photometric = "RGB" if stream.components == 3 else image.photometric
+    if pixels.ndim == 3 and pixels.shape[2] == 1:
+        pixels = pixels[..., 0]
+    if pixels.shape[:2] != (image.rows, image.columns):
+        raise damaged("DICOM")
+    return pixels, stream.bits
+
+
+def _jpeg_2000(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
+    stream = codestreams.jpeg_2000(frame)
+    _check_stream(image, stream, containers.MAX_SLOW_PIXELS)
+    pixels, halvings = jpeg_2000.decoded(frame, stream)
+    if halvings:
+        image.codes.add("halved")
+    if image.photometric in ("YBR_ICT", "YBR_RCT"):
+        image.photometric = "RGB"  # the decoder has undone it
+    return pixels, stream.bits
+
+
+def _run_lengths(image: _Image, frame: bytes) -> np.ndarray:
+    width = image.allocated // 8
+    if image.allocated not in (8, 16):
+        raise _unsupported(f"has {image.allocated} bits a sample (Bits Allocated); expected 8 or 16. Export it as PNG")
+    if len(frame) < 64 or struct.unpack_from("<L", frame)[0] != image.samples * width:
+        raise damaged("DICOM")
+    flat = decoders.decode("run_lengths", frame, dtype=f"<u{width}").reshape(-1)
+    if flat.size < image.values:
+        raise truncated("DICOM")
+    flat = flat[: image.values]
+    if image.samples == 1:
+        return flat.reshape(image.rows, image.columns)
+    return np.moveaxis(flat.reshape(3, image.rows, image.columns), 0, 2)  # a segment, and so a plane, for each sample
+
+
+def _colour(image: _Image, pixels: np.ndarray, bits: int | None) -> Image.Image:
+    """An RGB image. pixels: (H, W, 3) uint8 or uint16."""
+    if pixels.dtype.itemsize > 1:
+        used = bits or image.stored or 16
+        used = max(min(used, 16), int(pixels.max()).bit_length(), 1)
+        pixels = (pixels.astype(np.float32) * (255 / ((1 << used) - 1))).round().clip(0, 255).astype(np.uint8)
+    pixels = np.ascontiguousarray(pixels.view(np.uint8))
+    if image.photometric == "RGB":
+        return Image.fromarray(pixels)
+    return Image.frombytes("YCbCr", (pixels.shape[1], pixels.shape[0]), pixels.tobytes()).convert("RGB")

@@ -1,6 +1,6 @@
 """From the bytes of a file to a grey radiograph, or a refusal with its reason.
 
-    bytes -> containers (PNG, JPEG, WebP, BMP, TIFF) or dicom -> grey uint8 (H, W) + warnings
+    bytes -> containers (PNG, JPEG, WebP, BMP, TIFF, JPEG 2000, AVIF) or dicom -> grey uint8 (H, W) + warnings
 
 The one door for training and serving alike. It never warns, logs or keeps names, and may be called from threads.
 """
@@ -10,15 +10,13 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Iterator
 from pathlib import Path, PurePath
 
 import numpy as np
 from PIL import Image, ImageChops
-from pydicom.errors import BytesLengthException, InvalidDicomError
 
-from pneumo.images import containers, dicom
-from pneumo.images.containers import MAX_PIXELS, RadiographError
+from pneumo.images import containers, dicom, levels, refusals
+from pneumo.images.refusals import MAX_PIXELS, RadiographError
 from pneumo.schema import ImageWarning, PneumoError, Radiograph
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "RadiographError", "encode_png", "read"]
@@ -26,9 +24,6 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "RadiographError", "encode_png", "read"]
 MAX_BYTES = 50_000_000  # an uncompressed 16-bit detector image of 25 megapixels; chest plates have up to 15
 CHROMA_TOLERANCE = 16  # levels between channels that JPEG leaves in a grey image stored as colour
 COLOURED_SHARE = 0.005  # of the pixels: a few coloured ones are noise, more are a stamp or a photograph
-DARK_SHARE = 1 / 8  # of the 16-bit range: 12-bit detectors reach 1/16 of it
-FULL_16_BIT = 65535.0
-BAND_PIXELS = 1_000_000  # 8 MB of float64
 UNIFORM_SPREAD = 16  # levels between the 1st and the 99th percentile; real radiographs span over 100
 SMALL_SIDE_PX = 128  # the smallest input size of the models
 EXTREME_ASPECT = 2.5  # chest radiographs lie between 0.7 and 2.2
@@ -36,7 +31,7 @@ INVERTED_LEVELS = 15  # mediastinum below the side margins; in 5,216 real ones i
 COLOUR_SIDE_PX = 1024  # colours are looked for on a grid of about this many rows
 SAMPLE_SIDE_PX = 256  # statistics for warnings are taken on a coarse grid
 
-# What Pillow, pydicom and numpy are known to raise on arbitrary bytes. Decoders are written for good files, and a bad
+# What Pillow and numpy are known to raise on arbitrary bytes. Decoders are written for good files, and a bad
 # one surfaces as whatever went wrong first, so the families are caught as such, around decoding only.
 DECODER_ERRORS = (
     ArithmeticError,
@@ -53,8 +48,6 @@ DECODER_ERRORS = (
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
-    BytesLengthException,
-    InvalidDicomError,
 )
 WARNINGS = {
     "colour": "The image is in colour; radiographs are grey. It was converted, check that it is a radiograph.",
@@ -63,9 +56,14 @@ WARNINGS = {
     "small": f"The image is under {SMALL_SIDE_PX} pixels on its shorter side; fine lung texture is lost.",
     "aspect": f"One side is over {EXTREME_ASPECT} times the other; expected a whole frontal chest radiograph.",
     "inverted": "The image looks inverted: bone should be white and air black. Invert it and compare.",
+    "photometric": "The DICOM file does not say whether high values are white or black; they were taken for white.",
+    "window": "The window in the DICOM file would show nothing of the image; it was left out.",
+    "halved": "The image is so large that it was decoded at a fraction of its size.",
+    "left_out": "Parts of the DICOM file that shape the image are damaged and were left out: {}. Compare it with a viewer.",
     "burned_in": "Text burned into the pixels was not looked for; check that no name is visible before sharing.",
 }
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".dicom"}
+FORMATS = "PNG, JPEG, WebP, BMP, TIFF, JPEG 2000, AVIF or DICOM"
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".jp2", ".j2k", ".avif", ".dcm", ".dicom"}
 _OTHER_FILES = (
     (b"%PDF", "a PDF document; save the page as PNG"),
     (b"PK\x03\x04", "a ZIP archive or office document; extract the image first"),
@@ -73,30 +71,45 @@ _OTHER_FILES = (
     (b"\x1f\x8b", "a gzip archive; extract the image first"),
     (b"7z\xbc\xaf", "a 7z archive; extract the image first"),
     (b"%!PS", "a PostScript file; save it as PNG"),
+    (b"\xff\n", "a JPEG XL image; save it as PNG or JPEG"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL image; save it as PNG or JPEG"),
+    (b"II\xbc", "a JPEG XR image; save it as PNG or JPEG"),
+    (b"SIMPLE  =", "a FITS file; save the image as PNG"),
+    (b"\x5c\x01\0\0", "a NIfTI file; save one slice as PNG"),
+    (b"BZh", "a bzip2 archive; extract the image first"),
+    (b"\xfd7zXZ", "an xz archive; extract the image first"),
+    (b"8BPS", "a Photoshop file; save it as PNG"),
+    (b"\x93NUMPY", "a NumPy array; save it as PNG"),
+    (b"\x89HDF", "an HDF5 or MATLAB file; save the image as PNG"),
+    (b"MATLAB 5", "a MATLAB file; save the image as PNG"),
 )
+_HEIC = "a HEIC image, as iPhones take them; share it as JPEG (Most Compatible), or save it as PNG"
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1")
 
 
 def read(data: bytes, name: str = "") -> Radiograph:
     """Decodes one radiograph.
 
-    data: the bytes of a PNG, JPEG, WebP, BMP, TIFF or DICOM file, up to MAX_BYTES, recognised by content.
+    data: the bytes of a PNG, JPEG, WebP, BMP, TIFF, JPEG 2000, AVIF or DICOM file, up to MAX_BYTES, recognised by content.
     name: the file's name; only its ending is used, to explain a refusal. It is neither kept nor logged.
 
     Returns pixels (H, W) uint8, read-only, 0 black to 255 white, upright, with warnings. 8-bit greys stay as
-    they are; 16-bit greys of PNG and TIFF are scaled from their full range; floats in 0..1 from that, others
-    from lowest to highest; DICOM by its window. Colour becomes ITU-R 601 luma; transparency lies on black.
+    they are; other numbers of PNG and TIFF as `levels.to_grey` scales them; DICOM as viewers show it (`dicom_display`).
+    Colour becomes ITU-R 601 luma; transparency lies on black. docs/reading-files.md has the whole list.
 
     Raises RadiographError, for any bytes; its code is one of those listed there.
     """
     _check_bytes(data)
+    broken: tuple[str, ...] = ()
     if dicom.looks_like_dicom(data):
-        pixels, codes = _read_dicom(data)
+        pixels, codes, broken = _read_dicom(data)
     else:
         pixels, codes = _read_pixels(data, name)
-    codes |= _codes_of(pixels)
+    codes |= _codes_of(pixels) | ({"left_out"} if broken else set())
     pixels = np.ascontiguousarray(pixels)
     pixels.flags.writeable = False
-    return Radiograph(pixels, tuple(ImageWarning(code, text) for code, text in WARNINGS.items() if code in codes))
+    warnings = (ImageWarning(code, text.format(", ".join(broken))) for code, text in WARNINGS.items() if code in codes)
+    return Radiograph(pixels, tuple(warnings))
 
 
 def file_bytes(path: Path) -> bytes:
@@ -128,18 +141,16 @@ def _check_bytes(data: bytes) -> None:
         )
 
 
-def _read_dicom(data: bytes) -> tuple[np.ndarray, set[str]]:
+def _read_dicom(data: bytes) -> tuple[np.ndarray, set[str], tuple[str, ...]]:
+    """Pixels, codes of warnings, and keywords of what was left out."""
     try:
         frame = dicom.decode(data)
+        pixels, codes = (frame.grey, set()) if frame.colour is None else _grey(frame.colour)
     except RadiographError:
         raise
     except DECODER_ERRORS:
-        raise containers.damaged("DICOM") from None  # the cause's text may hold parts of the file
-    codes = {code for code, here in (("dark16", frame.dark), ("burned_in", frame.burned_in)) if here}
-    if frame.colour is None:
-        return frame.grey, codes
-    pixels, more = _grey(frame.colour)
-    return pixels, codes | more
+        raise refusals.damaged("DICOM") from None  # the cause's text may hold parts of the file
+    return pixels, codes | frame.codes, frame.broken
 
 
 def _read_pixels(data: bytes, name: str) -> tuple[np.ndarray, set[str]]:
@@ -148,16 +159,18 @@ def _read_pixels(data: bytes, name: str) -> tuple[np.ndarray, set[str]]:
         raise _not_an_image(data, name)
     try:
         image = containers.decode(data, kind)
+        return _grey_of_numbers(image) if isinstance(image, np.ndarray) else _grey(image)
     except RadiographError:
         raise
     except DECODER_ERRORS as error:
-        raise (containers.truncated if "truncated" in str(error) else containers.damaged)(kind) from error
-    return _grey(image)
+        raise (refusals.truncated if "truncated" in str(error) else refusals.damaged)(kind) from None
 
 
 def _not_an_image(data: bytes, name: str) -> RadiographError:
     start = data[:512].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     got = next((text for magic, text in _OTHER_FILES if data.startswith(magic)), "something else")
+    if data[4:8] == b"ftyp":
+        got = _HEIC if data[8:12] in _HEIC_BRANDS else "a video; save one frame as PNG"
     if b"<svg" in start:
         got = "an SVG drawing; save it as PNG"
     elif start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
@@ -166,13 +179,14 @@ def _not_an_image(data: bytes, name: str) -> RadiographError:
         got = "a text file (XML)"
     suffix = PurePath(name).suffix.lower()
     claim = f", although the name ends in {suffix}" if suffix in _SUFFIXES else ""
-    return RadiographError("not_an_image", f"expected a PNG, JPEG, WebP, BMP, TIFF or DICOM file{claim}; got {got}")
+    return RadiographError("not_an_image", f"expected a {FORMATS} file{claim}; got {got}")
 
 
 def _grey(image: Image.Image) -> tuple[np.ndarray, set[str]]:
     """A decoded image of any mode as (H, W) uint8, with the codes of what was done to it."""
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        return _scaled(image)
+        pixels, dark = levels.to_grey(np.asarray(image))
+        return pixels, {"dark16"} if dark else set()
     if image.mode in ("1", "L"):
         return np.array(image if image.mode == "L" else image.convert("L")), set()
     if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
@@ -198,35 +212,24 @@ def _is_coloured(image: Image.Image) -> bool:
     return sum(counts[CHROMA_TOLERANCE + 1 :]) > COLOURED_SHARE * sum(counts)
 
 
-def _scaled(image: Image.Image) -> tuple[np.ndarray, set[str]]:
-    """An image of 16 or 32 bit integers, or floats, as (H, W) uint8; NaN and infinities become black."""
-    pixels = np.empty((image.height, image.width), np.uint8)
-    ends = [(values.min(), values.max()) for _, values in _bands(image)]
-    low, high = float(min(least for least, _ in ends)), float(max(most for _, most in ends))
-    low, high, codes = _value_range(image.mode == "F", low, high)
-    for rows, values in _bands(image):
-        pixels[rows] = np.round((values - low) / (high - low) * 255) if high > low else 0
+def _grey_of_numbers(values: np.ndarray) -> tuple[np.ndarray, set[str]]:
+    """Decoded numbers as (H, W) uint8, with the codes of what was done. values: (H, W) or (H, W, C), opacity last for C = 2 and 4."""
+    if values.ndim == 2 or values.shape[2] == 1:
+        pixels, dark = levels.to_grey(values.reshape(values.shape[:2]))
+        return pixels, {"dark16"} if dark else set()
+    opaque = values.shape[2] % 2
+    colours, dark = levels.to_grey(np.ascontiguousarray(values if opaque else values[..., :-1]))
+    codes = {"dark16"} if dark else set()
+    if colours.shape[2] == 1:
+        pixels = colours[..., 0]
+    else:
+        pixels, coloured = _grey(Image.fromarray(np.ascontiguousarray(colours)))
+        codes |= coloured
+    if not opaque:
+        full = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
+        opacity = np.clip(values[..., -1] / full, 0, 1)
+        pixels = np.round(pixels * np.nan_to_num(opacity)).astype(np.uint8)
     return pixels, codes
-
-
-def _bands(image: Image.Image) -> Iterator[tuple[slice, np.ndarray]]:
-    """Some rows at a time, (h, W) float64 and finite: all at once, a large image would take over a gigabyte."""
-    height = max(1, BAND_PIXELS // image.width)
-    for top in range(0, image.height, height):
-        bottom = min(top + height, image.height)
-        values = np.asarray(image.crop((0, top, image.width, bottom)))
-        with np.errstate(invalid="ignore"):  # signalling NaN; local to this thread
-            values = values.astype(np.float64)
-        yield slice(top, bottom), np.where(np.isfinite(values), values, 0.0)
-
-
-def _value_range(floating: bool, low: float, high: float) -> tuple[float, float, set[str]]:
-    """The values that become 0 and 255, given the lowest and highest there are."""
-    if floating or low < 0 or high > FULL_16_BIT:
-        return (0.0, 1.0, set()) if floating and low >= 0 and high <= 1 else (low, high, set())
-    if 0 < high < DARK_SHARE * FULL_16_BIT:
-        return low, high, {"dark16"}
-    return 0.0, FULL_16_BIT, set()
 
 
 def _codes_of(pixels: np.ndarray) -> set[str]:
