@@ -20,6 +20,9 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImag
 
 from pneumo.images import codestreams, decoders, jpeg_2000, tiff
 from pneumo.images.refusals import (
+    MAX_COLOUR_PIXELS,
+    MAX_PIXELS,
+    MAX_WIDE_PIXELS,
     RadiographError,
     animated,
     check_parts,
@@ -29,13 +32,9 @@ from pneumo.images.refusals import (
     truncated,
 )
 
-MAX_SLOW_PIXELS = (
-    16_000_000  # of JPEG 2000, AVIF and PNG with 16 bits a colour, which take a second or 128 MB at this size
-)
 MAX_WEBP_PIXELS = 16_000_000  # Pillow's WebP decoder keeps four RGBA copies: 400 MB and a second at this size
-MAX_SCAN_PIXELS = (
-    160_000_000  # JPEG scans x pixels, about a second: ten scans, as encoders write, of a photograph of 16 megapixels
-)
+MAX_SCAN_PIXELS = 320_000_000  # JPEG scans x pixels, under a second: ten scans, as encoders write, of 32 megapixels
+_ONE_CHANNEL = ("1", "L", "P", "I;16", "I;16B", "I", "F")
 _PNG_COLOURS = (2, 4, 6)  # RGB, grey with opacity, RGB with opacity
 
 _TURNS = {
@@ -72,7 +71,7 @@ def decode(data: bytes, kind: str, upright: bool = True) -> Image.Image | np.nda
     turn = _TURNS.get(orientation) if upright else None
     if isinstance(image, np.ndarray):
         return image if turn is None else _turned(image, orientation)
-    check_size(*image.size)
+    check_size(*image.size, MAX_PIXELS if image.mode in _ONE_CHANNEL else MAX_COLOUR_PIXELS)
     image.load()
     return image if turn is None else image.transpose(turn)
 
@@ -107,10 +106,8 @@ def _open_png(data: bytes) -> tuple[Image.Image, int]:
         check_parts("PNG", parts)
     clean = b"".join(keep)
     depth, colours = clean[24], clean[25]
-    if (
-        depth == 16 and colours in _PNG_COLOURS
-    ):  # Pillow would keep eight bits of each, and 12-bit detectors in the dark
-        check_size(*struct.unpack(">LL", clean[16:24]), MAX_SLOW_PIXELS)
+    if depth == 16 and colours in _PNG_COLOURS:  # of each Pillow would keep eight bits
+        check_size(*struct.unpack(">LL", clean[16:24]), MAX_WIDE_PIXELS)
         return decoders.decode("png", clean), orientation
     return PngImagePlugin.PngImageFile(io.BytesIO(clean)), orientation
 
@@ -194,7 +191,7 @@ def _open_gif(data: bytes) -> tuple[Image.Image, int]:
 
 def _open_jpeg_2000(data: bytes) -> tuple[np.ndarray, int]:
     stream = codestreams.jpeg_2000(codestreams.codestream_of(data))
-    check_size(stream.width, stream.height, MAX_SLOW_PIXELS)
+    check_size(stream.width, stream.height, jpeg_2000.MAX_PIXELS)
     return jpeg_2000.decoded(data, stream)[0], 1
 
 
@@ -203,7 +200,7 @@ def _open_avif(data: bytes) -> tuple[np.ndarray, int]:
         raise animated("AVIF")
     if not features.check("avif"):
         raise RadiographError("unsupported", "AVIF images are not read by the Pillow installed here; save it as PNG")
-    check_size(*codestreams.largest_of(data), MAX_SLOW_PIXELS)
+    check_size(*codestreams.largest_of(data), MAX_WIDE_PIXELS)
     return decoders.decode("avif", data), 1  # upright already
 
 

@@ -17,7 +17,15 @@ from pydicom import uid
 from pneumo.images import codestreams, containers, decoders, dicom_display, dicom_palette, dicom_tags, jpeg_2000
 from pneumo.images.codestreams import Announced
 from pneumo.images.dicom_tags import DIRECTORY, FLOAT_PIXELS, ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Tags
-from pneumo.images.refusals import MAX_PIXELS, RadiographError, check_size, damaged, truncated
+from pneumo.images.refusals import (
+    MAX_COLOUR_PIXELS,
+    MAX_PIXELS,
+    MAX_WIDE_PIXELS,
+    RadiographError,
+    check_size,
+    damaged,
+    truncated,
+)
 
 MAX_FRAGMENTS = 20_000  # of one compressed image; archives cut it into a few, if at all
 SAMPLES, PHOTOMETRIC, PLANAR, FRAMES = 0x00280002, 0x00280004, 0x00280006, 0x00280008
@@ -173,6 +181,8 @@ def _announced(syntax: str, tags: Tags) -> _Image:
             "PALETTE COLOR, RGB or YBR_FULL. Export it as PNG"
         )
     allocated, stored, high = (tags.whole(tag) or 0 for tag in (ALLOCATED, STORED, HIGH_BIT))
+    if photometric not in _GREYS:
+        check_size(columns, rows, MAX_COLOUR_PIXELS if allocated <= 8 else MAX_WIDE_PIXELS)
     signed, planar = tags.whole(SIGNED) == 1, tags.whole(PLANAR) == 1
     return _Image(
         tags, syntax, columns, rows, samples, photometric, allocated, stored, high or stored - 1, signed, planar, codes
@@ -317,7 +327,7 @@ def _jpeg(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
 
 def _jpeg_2000(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
     stream = codestreams.jpeg_2000(frame)
-    _check_stream(image, stream, containers.MAX_SLOW_PIXELS)
+    _check_stream(image, stream, jpeg_2000.MAX_PIXELS)
     pixels, halvings = jpeg_2000.decoded(frame, stream)
     if halvings:
         image.codes.add("halved")
@@ -344,9 +354,8 @@ def _run_lengths(image: _Image, frame: bytes) -> np.ndarray:
 def _colour(image: _Image, pixels: np.ndarray, bits: int | None) -> Image.Image:
     """An RGB image. pixels: (H, W, 3) uint8 or uint16."""
     if pixels.dtype.itemsize > 1:
-        used = bits or image.stored or 16
-        used = max(min(used, 16), int(pixels.max()).bit_length(), 1)
-        pixels = (pixels.astype(np.float32) * (255 / ((1 << used) - 1))).round().clip(0, 255).astype(np.uint8)
+        used = max(min(bits or image.stored or 16, 16), int(pixels.max()).bit_length())
+        pixels = (pixels >> max(used - 8, 0)).astype(np.uint8)
     pixels = np.ascontiguousarray(pixels.view(np.uint8))
     if image.photometric == "RGB":
         return Image.fromarray(pixels)

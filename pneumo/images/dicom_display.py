@@ -50,8 +50,8 @@ def unpacked(stored: np.ndarray, bits: int, high_bit: int, signed: bool, tags: T
     if not signed:
         return stored
     numbers = stored.view(np.dtype(f"i{stored.dtype.itemsize}"))
-    if bits == width or int(stored.max()) >= 1 << bits:  # the sign is there already, or the stated bits are wrong
-        return numbers
+    if bits == width or int(numbers.min()) < -(1 << (bits - 1)) or int(numbers.max()) >= 1 << bits:
+        return numbers  # nothing to extend, or more bits are used than stated
     return numbers << (width - bits) >> (width - bits)
 
 

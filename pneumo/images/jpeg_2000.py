@@ -10,6 +10,7 @@ import numpy as np
 from pneumo.images import decoders
 from pneumo.images.codestreams import Announced
 
+MAX_PIXELS = 16_000_000  # it decodes ten times slower than JPEG; detectors have up to 15 million
 WHOLE_BYTES = 4_400_000  # of compressed data, which take a second; a lossless plate of four megapixels has that
 LEVEL_SHARE = 3  # the finest level holds two thirds to three quarters of the data
 

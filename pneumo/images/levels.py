@@ -15,6 +15,7 @@ FULL_16_BIT = 65535.0
 DARK_SHARE = 1 / 2  # of the 16-bit range: detectors of up to 15 bits stay below it
 BAND_VALUES = 1_000_000  # 8 MB of float64
 OUTLYING_SHARE = 0.005  # of the pixels at either end: defective pixels, dead lines, lead letters
+OUTLYING_GAP = 0.5  # of the range of all others: no value lies between them and an outlier
 SAMPLE_VALUES = 1_000_000  # of an image whose values are too many to count
 
 
@@ -49,7 +50,7 @@ def replace(values: np.ndarray, low: int, table: np.ndarray) -> np.ndarray:
 
 
 def ends(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
-    """The range of an image: its lowest and highest value, but for a few that lie further off than all others are apart.
+    """The range of an image: its lowest and highest value, but for a few that lie far off, with nothing in between.
 
     values: (N,) ascending; counts: (N,), how many pixels have each. One hot pixel would otherwise leave the image black.
     """
@@ -57,12 +58,15 @@ def ends(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     if not present.any():
         return 0.0, 0.0
     values, shares = values[present], np.cumsum(counts[present]) / counts.sum()
-    low = values[np.searchsorted(shares, OUTLYING_SHARE)]
-    high = values[min(np.searchsorted(shares, 1 - OUTLYING_SHARE), len(values) - 1)]
-    apart = high - low
+    last = len(values) - 1
+    low, high = (min(int(np.searchsorted(shares, share)), last) for share in (OUTLYING_SHARE, 1 - OUTLYING_SHARE))
+    apart = float(values[high]) - float(values[low])
     if apart > 0:
-        values = values[(values >= low - apart) & (values <= high + apart)]
-    return float(values[0]), float(values[-1])
+        gaps = np.flatnonzero(np.diff(values.astype(np.float64)) > OUTLYING_GAP * apart)  # after these values
+        low, high = max(gaps[gaps < low] + 1, default=0), min(gaps[gaps >= high], default=last)
+    else:
+        low, high = 0, last
+    return float(values[low]), float(values[high])
 
 
 def to_grey(values: np.ndarray) -> tuple[np.ndarray, bool]:

@@ -189,7 +189,7 @@ def _grey(image: Image.Image) -> tuple[np.ndarray, set[str]]:
         return pixels, {"dark16"} if dark else set()
     if image.mode in ("1", "L"):
         return np.array(image if image.mode == "L" else image.convert("L")), set()
-    if image.mode in ("P", "PA", "LA", "La", "RGBa") or "transparency" in image.info:
+    if image.mode in ("PA", "LA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode not in ("RGB", "RGBA"):
         image = image.convert("RGB")  # CMYK, YCbCr, LAB
@@ -226,10 +226,17 @@ def _grey_of_numbers(values: np.ndarray) -> tuple[np.ndarray, set[str]]:
         pixels, coloured = _grey(Image.fromarray(np.ascontiguousarray(colours)))
         codes |= coloured
     if not opaque:
-        full = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
-        opacity = np.clip(values[..., -1] / full, 0, 1)
-        pixels = np.round(pixels * np.nan_to_num(opacity)).astype(np.uint8)
+        opacity = Image.fromarray(_opacity(np.ascontiguousarray(values[..., -1])))
+        pixels = np.asarray(ImageChops.multiply(Image.fromarray(pixels), opacity))
     return pixels, codes
+
+
+def _opacity(values: np.ndarray) -> np.ndarray:
+    """(H, W) uint8, 255 is opaque, from whole numbers up to the highest of their type, or floats up to 1."""
+    if values.dtype == np.uint16:
+        return (values >> 8).astype(np.uint8)
+    full = np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
+    return np.round(np.nan_to_num(np.clip(values / full, 0, 1)) * levels.WHITE).astype(np.uint8)
 
 
 def _codes_of(pixels: np.ndarray) -> set[str]:

@@ -13,10 +13,16 @@ import numpy as np
 from PIL import Image, TiffImagePlugin
 
 from pneumo.images import decoders, levels
-from pneumo.images.refusals import MAX_PIXELS, RadiographError, check_size, truncated
+from pneumo.images.refusals import (
+    MAX_COLOUR_PIXELS,
+    MAX_PIXELS,
+    MAX_WIDE_PIXELS,
+    RadiographError,
+    check_size,
+    truncated,
+)
 
 MAX_TABLE_BYTES = 1 << 18  # one table: strip offsets of an image of 64k rows; more only slows the decoder
-MAX_WIDE_PIXELS = 16_000_000  # of numbers of 32 or 64 bits, or 16 a colour
 SPARE_TILE_PIXELS = 1 << 20  # a small image may lie in one large tile, up to 1024 x 1024
 ORIENTATION = 0x0112
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, TILE_WIDTH, TILE_HEIGHT, FORMAT = (
@@ -78,7 +84,7 @@ def _check(said: dict[int, list[int]]) -> None:
     width, height = said[WIDTH][0], said[HEIGHT][0]
     bits, kind, samples = said.get(BITS, [1]), said.get(FORMAT, [UNSIGNED])[0], said.get(SAMPLES, [1])[0]
     wide = max(bits) > 16 or (max(bits) > 8 and samples > 1)
-    check_size(width, height, MAX_WIDE_PIXELS if wide else MAX_PIXELS)
+    check_size(width, height, MAX_WIDE_PIXELS if wide else MAX_PIXELS if samples == 1 else MAX_COLOUR_PIXELS)
     tile = said.get(TILE_WIDTH, [0])[0] * said.get(TILE_HEIGHT, [0])[0]
     if tile > 2 * width * height + SPARE_TILE_PIXELS:
         raise RadiographError("damaged", "the TIFF has tiles larger than its image; save it again, or as PNG")
