@@ -14,6 +14,7 @@ import io
 import re
 import struct
 import zlib
+from typing import NamedTuple
 
 import numpy as np
 from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin, features
@@ -34,7 +35,7 @@ from pneumo.images.refusals import (
 
 MAX_WEBP_PIXELS = 16_000_000  # Pillow's WebP decoder keeps four RGBA copies: 400 MB and a second at this size
 MAX_SCAN_PIXELS = 320_000_000  # JPEG scans x pixels, under a second: ten scans, as encoders write, of 32 megapixels
-_ONE_CHANNEL = ("1", "L", "P", "I;16", "I;16B", "I", "F")
+_ONE_CHANNEL = ("1", "L", "I;16", "I;16B", "I", "F")
 _PNG_COLOURS = (2, 4, 6)  # RGB, grey with opacity, RGB with opacity
 
 _TURNS = {
@@ -61,19 +62,27 @@ def kind_of(data: bytes) -> str | None:
     return "WebP" if data[:4] == b"RIFF" and data[8:12] == b"WEBP" else None
 
 
-def decode(data: bytes, kind: str, upright: bool = True) -> Image.Image | np.ndarray:
+class Opened(NamedTuple):
+    """image: a Pillow image in whatever mode the file has, or an array (H, W) or (H, W, C) of the file's type, C up to 4 with
+    opacity last. orientation: 1..8 as in EXIF, 1 is upright. codes: of warnings, keys of `radiograph.WARNINGS`."""
+
+    image: Image.Image | np.ndarray
+    orientation: int = 1
+    codes: frozenset[str] = frozenset()
+
+
+def decode(data: bytes, kind: str, upright: bool = True) -> Opened:
     """The decoded image, rotated as its EXIF block says if `upright`.
 
-    A Pillow image in whatever mode the file has, or an array (H, W) or (H, W, C) of the file's type, C up to 4 with opacity last.
     Raises RadiographError, or what Pillow raises on damage; the caller translates that.
     """
-    image, orientation = _OPENERS[kind](data)
+    image, orientation, codes = _OPENERS[kind](data)
     turn = _TURNS.get(orientation) if upright else None
     if isinstance(image, np.ndarray):
-        return image if turn is None else _turned(image, orientation)
+        return Opened(image if turn is None else _turned(image, orientation), codes=codes)
     check_size(*image.size, MAX_PIXELS if image.mode in _ONE_CHANNEL else MAX_COLOUR_PIXELS)
     image.load()
-    return image if turn is None else image.transpose(turn)
+    return Opened(image if turn is None else image.transpose(turn), codes=codes)
 
 
 def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
@@ -84,7 +93,7 @@ def _turned(pixels: np.ndarray, orientation: int) -> np.ndarray:
     return pixels[::down, ::across]
 
 
-def _open_png(data: bytes) -> tuple[Image.Image, int]:
+def _open_png(data: bytes) -> Opened:
     keep, orientation, position, parts, seen = [data[:8]], 1, 8, 0, b""
     while seen != b"IEND":
         if position + 12 > len(data):
@@ -108,11 +117,11 @@ def _open_png(data: bytes) -> tuple[Image.Image, int]:
     depth, colours = clean[24], clean[25]
     if depth == 16 and colours in _PNG_COLOURS:  # of each Pillow would keep eight bits
         check_size(*struct.unpack(">LL", clean[16:24]), MAX_WIDE_PIXELS)
-        return decoders.decode("png", clean), orientation
-    return PngImagePlugin.PngImageFile(io.BytesIO(clean)), orientation
+        return Opened(decoders.decode("png", clean), orientation)
+    return Opened(PngImagePlugin.PngImageFile(io.BytesIO(clean)), orientation)
 
 
-def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
+def _open_jpeg(data: bytes) -> Opened:
     keep, orientation, position, parts, scans, pixels = [b"\xff\xd8"], 1, 2, 0, 0, 0
     while True:
         result = _JPEG_MARKER.search(data, position)
@@ -141,10 +150,10 @@ def _open_jpeg(data: bytes) -> tuple[Image.Image, int]:
             "unsupported",
             f"the JPEG has {scans} scans of {pixels / 1e6:.0f} megapixels, which take too long to decode; save it as PNG",
         )
-    return JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join([*keep, b"\xff\xd9"]))), orientation
+    return Opened(JpegImagePlugin.JpegImageFile(io.BytesIO(b"".join([*keep, b"\xff\xd9"]))), orientation)
 
 
-def _open_webp(data: bytes) -> tuple[Image.Image, int]:
+def _open_webp(data: bytes) -> Opened:
     end = 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
         raise truncated("WebP")
@@ -160,7 +169,7 @@ def _open_webp(data: bytes) -> tuple[Image.Image, int]:
             orientation = _exif_orientation(body.removeprefix(b"Exif\0\0"))
         position, parts = position + 8 + length + length % 2, parts + 1
         check_parts("WebP", parts)
-    return WebPImagePlugin.WebPImageFile(io.BytesIO(data)), orientation
+    return Opened(WebPImagePlugin.WebPImageFile(io.BytesIO(data)), orientation)
 
 
 def _webp_size(name: bytes, body: bytes) -> tuple[int, int]:
@@ -175,33 +184,38 @@ def _webp_size(name: bytes, body: bytes) -> tuple[int, int]:
     return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
 
 
-def _open_bmp(data: bytes) -> tuple[Image.Image, int]:
+def _open_bmp(data: bytes) -> Opened:
     # Pillow expands run-length BMP in Python, pixel by pixel: a small file could hold a core for minutes.
     if int.from_bytes(data[14:18], "little") >= 40 and int.from_bytes(data[30:34], "little") in (1, 2):
         raise RadiographError("unsupported", "the BMP is run-length compressed; save it as PNG")
-    return BmpImagePlugin.BmpImageFile(io.BytesIO(data)), 1
+    return Opened(BmpImagePlugin.BmpImageFile(io.BytesIO(data)))
 
 
-def _open_gif(data: bytes) -> tuple[Image.Image, int]:
+def _open_gif(data: bytes) -> Opened:
     # Not read at all: Pillow walks its blocks in Python, in quadratic time for long comments.
     if b"NETSCAPE2.0" in data or data.count(b"\x21\xf9\x04") > 1:
         raise animated("GIF")
     raise RadiographError("unsupported", "GIF files are not read; save the image as PNG")
 
 
-def _open_jpeg_2000(data: bytes) -> tuple[np.ndarray, int]:
+def _open_tiff(data: bytes) -> Opened:
+    return Opened(*tiff.opened(data))
+
+
+def _open_jpeg_2000(data: bytes) -> Opened:
     stream = codestreams.jpeg_2000(codestreams.codestream_of(data))
     check_size(stream.width, stream.height, jpeg_2000.MAX_PIXELS)
-    return jpeg_2000.decoded(data, stream)[0], 1
+    pixels, halvings = jpeg_2000.decoded(data, stream)
+    return Opened(pixels, codes=frozenset({"halved"} if halvings else ()))
 
 
-def _open_avif(data: bytes) -> tuple[np.ndarray, int]:
+def _open_avif(data: bytes) -> Opened:
     if data[8:12] == b"avis":
         raise animated("AVIF")
     if not features.check("avif"):
         raise RadiographError("unsupported", "AVIF images are not read by the Pillow installed here; save it as PNG")
     check_size(*codestreams.largest_of(data), MAX_WIDE_PIXELS)
-    return decoders.decode("avif", data), 1  # upright already
+    return Opened(decoders.decode("avif", data))  # upright already
 
 
 def _exif_orientation(block: bytes) -> int:
@@ -232,7 +246,7 @@ _OPENERS = {
     "WebP": _open_webp,
     "BMP": _open_bmp,
     "GIF": _open_gif,
-    "TIFF": tiff.opened,
+    "TIFF": _open_tiff,
     "JPEG 2000": _open_jpeg_2000,
     "AVIF": _open_avif,
 }

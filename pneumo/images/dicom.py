@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from PIL import Image
-from pydicom import uid
 
 from pneumo.images import codestreams, containers, decoders, dicom_display, dicom_palette, dicom_tags, jpeg_2000
 from pneumo.images.codestreams import Announced
@@ -49,13 +48,9 @@ _OTHERS = (
     "YBR_PARTIAL_420",
     "XYB",
 )  # named in a refusal; other texts might be anything
-_DEFLATED_FRAME = "1.2.840.10008.1.2.8.1"
-_NATIVE = (
-    uid.ImplicitVRLittleEndian,
-    uid.ExplicitVRLittleEndian,
-    uid.ExplicitVRBigEndian,
-    uid.DeflatedExplicitVRLittleEndian,
-)
+_NATIVE = (dicom_tags.IMPLICIT, dicom_tags.EXPLICIT, dicom_tags.BIG_ENDIAN, dicom_tags.DEFLATED)
+_RUN_LENGTHS, _DEFLATED_FRAME = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1"
+_DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # the JPEG segment for "these are RGB, not YCbCr"
 
 
@@ -146,7 +141,7 @@ def _broken(tags: Tags) -> tuple[str, ...]:
 def _check_object(tags: Tags) -> None:
     """Whether this is an image at all; what else it is, is said by the name of its class, which tells nothing of a person."""
     kind = tags.text(MEDIA_CLASS) or tags.text(CLASS)
-    if DIRECTORY in tags.elements or kind == uid.MediaStorageDirectoryStorage:
+    if DIRECTORY in tags.elements or kind == _DIRECTORY_CLASS:
         raise RadiographError(
             "not_an_image", "the file is a DICOMDIR, the index of a CD or folder; choose the image files beside it"
         )
@@ -154,10 +149,17 @@ def _check_object(tags: Tags) -> None:
         return
     if any(tag in tags.elements for tag in FLOAT_PIXELS):
         raise _unsupported("holds floating point numbers (Float Pixel Data), not a radiograph; export it as PNG")
-    name = uid.UID_dictionary[kind][0] if kind in uid.UID_dictionary else ""
+    name = _name_of(kind)
     if name and ROWS not in tags and "Image" not in name:
         raise RadiographError("not_an_image", f"the DICOM file holds no image; it is of the class {name}")
     raise RadiographError("not_an_image", "the DICOM file has no Pixel Data; it holds no image, or was cut short")
+
+
+def _name_of(uid: str) -> str:
+    """What the standard calls a class or a transfer syntax; empty for what it does not know."""
+    from pydicom.uid import UID_dictionary
+
+    return UID_dictionary[uid][0] if uid in UID_dictionary else ""
 
 
 def _announced(syntax: str, tags: Tags) -> _Image:
@@ -212,14 +214,13 @@ def _pixels(image: _Image) -> tuple[np.ndarray, int | None]:
         return _jpeg(image, frame)
     if frame.startswith((codestreams.JPEG_2000_START, b"\0\0\0\x0cjP  ")):
         return _jpeg_2000(image, codestreams.codestream_of(frame))
-    if image.syntax == uid.RLELossless:
+    if image.syntax == _RUN_LENGTHS:
         return _run_lengths(image, frame), None
     if image.syntax == _DEFLATED_FRAME:
         expected = image.values * (image.allocated // 8)
         return _native(image, zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, expected + 1), b"OB"), None
-    known = image.syntax in uid.UID_dictionary
     raise _unsupported(
-        f"is compressed as {uid.UID_dictionary[image.syntax][0] if known else 'an unknown encoding'}, which is not read here; "
+        f"is compressed as {_name_of(image.syntax) or 'an unknown encoding'}, which is not read here; "
         "decompress it, for example with `gdcmconv --raw`, or export it as PNG"
     )
 
@@ -316,7 +317,7 @@ def _jpeg(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
     else:
         if image.photometric == "RGB" and b"JFIF" not in frame[:16] and stream.components == 3:
             frame = frame[:2] + _ADOBE_RGB + frame[2:]
-        pixels = np.asarray(containers.decode(frame, "JPEG", upright=False))
+        pixels = np.asarray(containers.decode(frame, "JPEG", upright=False).image)
         image.photometric = "RGB" if stream.components == 3 else image.photometric
     if pixels.ndim == 3 and pixels.shape[2] == 1:
         pixels = pixels[..., 0]

@@ -22,7 +22,7 @@ INTERCEPT, SLOPE, MODALITY_TABLE, VALUES_TABLE = 0x00281052, 0x00281053, 0x00283
 TABLE_DESCRIPTOR, TABLE_DATA = 0x00283002, 0x00283006
 OVERLAY_BITS = [0x60000102 + 0x20000 * n for n in range(16)]
 PRESENTATION_SHAPE = 0x20500020
-LEAST_IN_WINDOW = 0.005  # of the pixels: a window with fewer shows black or white, and misses the image
+LEAST_SHOWN = 0.005  # of the pixels: a window that makes all but these one grey misses the image
 
 
 @dataclass
@@ -42,7 +42,7 @@ def unpacked(stored: np.ndarray, bits: int, high_bit: int, signed: bool, tags: T
     width = 8 * stored.dtype.itemsize
     bits = bits if 1 <= bits <= width else width
     shift = high_bit + 1 - bits
-    if 0 < shift <= width - bits:
+    if 0 < shift <= width - bits and int(stored.max()) >= 1 << bits:  # else the values lie low whatever the high bit
         stored = stored >> shift
     overlaid = any(tags.whole(tag) for tag in OVERLAY_BITS)
     if overlaid and 0 < bits < width:
@@ -124,9 +124,13 @@ def _of_interest(modal: np.ndarray, counts: np.ndarray, tags: Tags, codes: set[s
     """(N,) float64, 0 black to 1 white, by the first table or window that shows something; None where none does."""
     for item in tags.items(VALUES_TABLE):
         table = _table(item, signed=bool(modal.min() < 0))
-        if table is not None:
-            return table.of(modal) / table.white
-        tags.broken.add("VOILUTSequence")
+        if table is None:
+            tags.broken.add("VOILUTSequence")
+            continue
+        share = table.of(modal) / table.white
+        if _shows(share, counts):
+            return share
+        codes.add("window")
     source = tags if WINDOW_WIDTH in tags else _of_frame(tags, FRAME_WINDOW)
     windows = list(zip(source.numbers(WINDOW_CENTER), source.numbers(WINDOW_WIDTH), strict=False))
     function = source.text(WINDOW_FUNCTION)
@@ -151,10 +155,10 @@ def _window(values: np.ndarray, center: float, width: float, function: str) -> n
 
 
 def _shows(share: np.ndarray, counts: np.ndarray) -> bool:
-    """Whether a window leaves more to be seen than one grey: some pixels inside it, or some on either side."""
-    total = counts.sum()
-    black, white = counts[share <= 0].sum() / total, counts[share >= 1].sum() / total
-    return 1 - black - white >= LEAST_IN_WINDOW or min(black, white) >= LEAST_IN_WINDOW
+    """Whether more than one grey is left of an image that has more than one value."""
+    greys = np.round(np.clip(share, 0, 1) * levels.WHITE).astype(np.int64)
+    most = np.bincount(greys, counts).max() / counts.sum()
+    return 1 - most >= LEAST_SHOWN or np.count_nonzero(counts) == 1
 
 
 def _whole_range(modal: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -13,9 +13,6 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pydicom import uid
-from pydicom.datadict import dictionary_keyword
-
 from pneumo.images.refusals import RadiographError
 
 MAX_ELEMENTS = 30_000  # radiographs have hundreds
@@ -23,6 +20,8 @@ MAX_DEPTH = 32  # sequences within sequences
 MAX_VALUE_BYTES = 1_000_000  # of any element but the pixels; the longest, a look-up table of 16 bits, has 131,072
 MAX_VALUES = 64  # of a list of numbers, e.g. of windows
 MAX_INFLATED_BYTES = 100_000_000  # a deflated file of twice the largest one that is read
+# Transfer syntaxes. Written out, because importing pydicom takes longer than reading a hundred files.
+IMPLICIT, EXPLICIT, DEFLATED, BIG_ENDIAN = (f"1.2.840.10008.1.2{end}" for end in ("", ".1", ".1.99", ".2"))
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_END, SEQUENCE_END = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
 PIXEL_DATA, FLOAT_PIXELS = 0x7FE00010, (0x7FE00008, 0x7FE00009)
@@ -88,7 +87,8 @@ class Tags:
             return []
 
     def _numbers(self, tag: int, element: Element) -> list[float]:
-        vr = element.vr if element.vr in _NUMBERS else b"US" if tag in _SHORTS else b""
+        bare = element.vr in (b"", b"UN", b"OB", b"OW")  # the file does not say what it is; the dictionary does
+        vr = element.vr if element.vr in _NUMBERS else b"US" if bare and tag in _SHORTS else b""
         if vr:
             code = _NUMBERS[vr]
             count = min(len(element.value) // struct.calcsize(f"={code}"), MAX_VALUES)
@@ -143,6 +143,8 @@ class _LostError(Exception):
 
 def keyword(tag: int) -> str:
     """E.g. "WindowCenter", as in the standard's dictionary."""
+    from pydicom.datadict import dictionary_keyword
+
     return dictionary_keyword(0x60000102 if tag >> 24 == 0x60 else tag)
 
 
@@ -171,7 +173,7 @@ def read(data: bytes) -> tuple[str, Tags]:
     budget, broken = [MAX_ELEMENTS], set()
     meta, start = _meta(data, start, budget)
     syntax = meta.text(0x00020010)
-    if syntax == uid.DeflatedExplicitVRLittleEndian:
+    if syntax == DEFLATED:
         data, start = _inflated(data[start:]), 0
     order, explicit = _encoding(data, start, syntax)
     elements = dict(_resuming(data, start, order, explicit, budget, broken))
@@ -196,7 +198,8 @@ def _meta(data: bytes, start: int, budget: list[int]) -> tuple[Tags, int]:
 
 def _inflated(data: bytes) -> bytes:
     """A deflated data set, without the 50 GB that 50 MB may become."""
-    machine = zlib.decompressobj(-zlib.MAX_WBITS)
+    wrapped = len(data) > 1 and data[0] == 0x78 and int.from_bytes(data[:2], "big") % 31 == 0  # against the standard
+    machine = zlib.decompressobj(zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
     try:
         result = machine.decompress(data, MAX_INFLATED_BYTES)
     except zlib.error:
@@ -215,7 +218,7 @@ def _encoding(data: bytes, start: int, syntax: str) -> tuple[str, bool]:
     if start + 8 > len(data):
         return "<", True
     little, big = (struct.unpack_from(f"{order}H", data, start)[0] for order in "<>")
-    order = ">" if syntax == uid.ExplicitVRBigEndian else "<"
+    order = ">" if syntax == BIG_ENDIAN else "<"
     if (little in _GROUPS) != (big in _GROUPS):
         order = "<" if little in _GROUPS else ">"
     return order, data[start + 4 : start + 6] in _VRS

@@ -8,8 +8,6 @@ The one door for training and serving alike. It never warns, logs or keeps names
 from __future__ import annotations
 
 import io
-import struct
-import zlib
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -31,24 +29,6 @@ INVERTED_LEVELS = 15  # mediastinum below the side margins; in 5,216 real ones i
 COLOUR_SIDE_PX = 1024  # colours are looked for on a grid of about this many rows
 SAMPLE_SIDE_PX = 256  # statistics for warnings are taken on a coarse grid
 
-# What Pillow and numpy are known to raise on arbitrary bytes. Decoders are written for good files, and a bad
-# one surfaces as whatever went wrong first, so the families are caught as such, around decoding only.
-DECODER_ERRORS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    EOFError,
-    LookupError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
 WARNINGS = {
     "colour": "The image is in colour; radiographs are grey. It was converted, check that it is a radiograph.",
     "dark16": "The values fill a small part of their 16-bit range; they were stretched from darkest to brightest.",
@@ -148,8 +128,10 @@ def _read_dicom(data: bytes) -> tuple[np.ndarray, set[str], tuple[str, ...]]:
         pixels, codes = (frame.grey, set()) if frame.colour is None else _grey(frame.colour)
     except RadiographError:
         raise
-    except DECODER_ERRORS:
-        raise refusals.damaged("DICOM") from None  # the cause's text may hold parts of the file
+    except MemoryError:
+        raise refusals.no_memory("DICOM") from None
+    except Exception:  # whatever the bytes made of the libraries; the cause's text may hold parts of the file
+        raise refusals.damaged("DICOM") from None
     return pixels, codes | frame.codes, frame.broken
 
 
@@ -158,11 +140,14 @@ def _read_pixels(data: bytes, name: str) -> tuple[np.ndarray, set[str]]:
     if kind is None:
         raise _not_an_image(data, name)
     try:
-        image = containers.decode(data, kind)
-        return _grey_of_numbers(image) if isinstance(image, np.ndarray) else _grey(image)
+        image, _, said = containers.decode(data, kind)
+        pixels, codes = _grey_of_numbers(image) if isinstance(image, np.ndarray) else _grey(image)
+        return pixels, codes | said
     except RadiographError:
         raise
-    except DECODER_ERRORS as error:
+    except MemoryError:
+        raise refusals.no_memory(kind) from None
+    except Exception as error:  # decoders are written for good files; a bad one surfaces as whatever went wrong first
         raise (refusals.truncated if "truncated" in str(error) else refusals.damaged)(kind) from None
 
 

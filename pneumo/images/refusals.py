@@ -34,6 +34,12 @@ def damaged(kind: str) -> RadiographError:
     return RadiographError("damaged", f"the {kind} file is damaged and cannot be decoded; copy or export it again")
 
 
+def no_memory(kind: str) -> RadiographError:
+    return RadiographError(
+        "too_large", f"there is not enough memory left to decode the {kind} file; close other programs"
+    )
+
+
 def not_a(kind: str) -> RadiographError:
     """For a file that begins like one of its kind and goes on like none."""
     return RadiographError("damaged", f"the file is damaged or not a {kind} file; copy or export it again")

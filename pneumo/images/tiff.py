@@ -61,7 +61,7 @@ def opened(data: bytes) -> tuple[Image.Image | np.ndarray, int]:
     bits, kind = said.get(BITS, [1]), said.get(FORMAT, [UNSIGNED])[0]
     samples, white_is_zero = said.get(SAMPLES, [1])[0], said.get(PHOTOMETRIC, [1])[0] == WHITE_IS_ZERO
     plain = said.get(COMPRESSION, [_NONE])[0] == _NONE
-    if max(bits) <= 8:
+    if max(bits) <= 8 and kind == UNSIGNED:
         return (_by_pillow(clean) if plain else decoders.decode("compressed_tiff", clean)), turned
     if plain and not white_is_zero and samples == 1 and (bits[0], kind) in ((16, UNSIGNED), (32, FLOAT)):
         return _by_pillow(clean), turned
