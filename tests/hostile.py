@@ -13,6 +13,7 @@ import pydicom
 from PIL import Image
 from pydicom.encaps import encapsulate
 from pydicom.uid import (
+    MPEG2MPML,
     DeflatedExplicitVRLittleEndian,
     DigitalXRayImageStorageForPresentation,
     ExplicitVRBigEndian,
@@ -70,6 +71,11 @@ def dicom(pixels: np.ndarray, syntax: str = ExplicitVRLittleEndian, data: bytes 
     buffer = io.BytesIO()
     data_set.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+def end_of_meta(data: bytes) -> int:
+    """Where the data set of a DICOM file begins."""
+    return 132 + 12 + int.from_bytes(data[140:144], "little")
 
 
 def rle(pixels: np.ndarray) -> bytes:
@@ -180,7 +186,8 @@ def _bombs() -> list[tuple[str, bytes]]:
     head, body, many = plain[:meta_end], plain[meta_end:], struct.pack("<L", 4_000_000)
     j2k = encoded(picture(), "JPEG2000", no_jp2=True)
     j2k = j2k[: 4 + int.from_bytes(j2k[4:6], "big")]  # up to the end of its first segment, the size
-    deflated = dicom(picture(), DeflatedExplicitVRLittleEndian)[:meta_end]
+    deflated = dicom(picture(), DeflatedExplicitVRLittleEndian)
+    deflated = deflated[: end_of_meta(deflated)]
     deflated += b"".join(raw.compress(bytes(1 << 20)) for _ in range(256)) + raw.flush()
     return [
         ("bomb-size.png", png_of(60_000, 60_000, zeros)),
@@ -353,6 +360,7 @@ def _ood_images() -> list[tuple[str, bytes]]:
         ("short.dcm", dicom(grey, data=bytes(100))),
         ("long.dcm", dicom(grey, data=grey.tobytes() + bytes(999))),
         ("lossless.dcm", dicom(grey, JPEGLosslessSV1, data=encapsulate([b"\xff\xd8\xff\xd9"]))),
+        ("video.dcm", dicom(grey, MPEG2MPML, data=encapsulate([bytes(200)]))),
         ("deflated.dcm", dicom(grey, DeflatedExplicitVRLittleEndian)),
         ("unknown-syntax.dcm", dicom(grey).replace(b"10008.1.2.1", b"10008.9.9.9", 1)),
         ("report.dcm", dicom(grey)[: dicom(grey).index(b"\xe0\x7f\x10\x00")]),

@@ -121,10 +121,10 @@ def decode(data: bytes) -> Frame:
 def _grey(image: _Image, pixels: np.ndarray, bits: int | None) -> Frame:
     if bits is None:
         stored, high = image.stored or 8 * pixels.dtype.itemsize, image.high_bit
-        pixels = dicom_display.unpacked(pixels, stored, high, image.signed, image.tags)
+        pixels = dicom_display.unpacked(pixels, stored, high, image.signed)
         bits = image.stored
     elif image.signed and pixels.dtype.kind == "u":
-        pixels = dicom_display.unpacked(pixels, image.stored or bits, 0, True, image.tags)
+        pixels = dicom_display.unpacked(pixels, image.stored or bits, 0, True)
     eight_bits = pixels.dtype == np.uint8 and bits in (0, 8)
     negative = image.photometric == "MONOCHROME1"
     shown = dicom_display.show(pixels, image.tags, negative=negative, eight_bits=eight_bits)

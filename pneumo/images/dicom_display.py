@@ -20,7 +20,6 @@ PADDING, PADDING_LIMIT = 0x00280120, 0x00280121
 WINDOW_CENTER, WINDOW_WIDTH, WINDOW_FUNCTION = 0x00281050, 0x00281051, 0x00281056
 INTERCEPT, SLOPE, MODALITY_TABLE, VALUES_TABLE = 0x00281052, 0x00281053, 0x00283000, 0x00283010
 TABLE_DESCRIPTOR, TABLE_DATA = 0x00283002, 0x00283006
-OVERLAY_BITS = [0x60000102 + 0x20000 * n for n in range(16)]
 PRESENTATION_SHAPE = 0x20500020
 LEAST_SHOWN = 0.005  # of the pixels: a window that makes all but these one grey misses the image
 
@@ -33,26 +32,28 @@ class Shown:
     codes: set[str] = field(default_factory=set)
 
 
-def unpacked(stored: np.ndarray, bits: int, high_bit: int, signed: bool, tags: Tags) -> np.ndarray:
-    """Stored words as numbers: shifted down from a high bit above, without what an overlay keeps in unused bits, with their sign.
+def unpacked(stored: np.ndarray, bits: int, high_bit: int, signed: bool) -> np.ndarray:
+    """Stored words as numbers: shifted down from a high bit above, without what lies in unused bits, with their sign.
 
-    stored: (H, W) uint8 or uint16. bits, high_bit: as stated, 1..16 and 0..15. Where the values do not fit in the stated bits,
-    and no overlay explains it, the values are believed.
+    stored: (H, W) uint8 or uint16. bits, high_bit: as stated, 1..16 and 0..15. Unused bits may hold an overlay, or the stated bits
+    may be too few for the image. The smoother of the two pictures is the right one: either mistake makes jumps.
     """
     width = 8 * stored.dtype.itemsize
     bits = bits if 1 <= bits <= width else width
     shift = high_bit + 1 - bits
     if 0 < shift <= width - bits and int(stored.max()) >= 1 << bits:  # else the values lie low whatever the high bit
         stored = stored >> shift
-    overlaid = any(tags.whole(tag) for tag in OVERLAY_BITS)
-    if overlaid and 0 < bits < width:
-        stored = stored & ((1 << bits) - 1)
-    if not signed:
-        return stored
-    numbers = stored.view(np.dtype(f"i{stored.dtype.itemsize}"))
-    if bits == width or int(numbers.min()) < -(1 << (bits - 1)) or int(numbers.max()) >= 1 << bits:
-        return numbers  # nothing to extend, or more bits are used than stated
-    return numbers << (width - bits) >> (width - bits)
+    believed = stored.view(np.dtype(f"i{stored.dtype.itemsize}")) if signed else stored
+    if bits == width or (not signed and int(stored.max()) < 1 << bits):
+        return believed
+    by_the_book = believed << (width - bits) >> (width - bits) if signed else stored & ((1 << bits) - 1)
+    return believed if _roughness(believed) < _roughness(by_the_book) else by_the_book
+
+
+def _roughness(numbers: np.ndarray) -> float:
+    """Mean step between neighbours in a row, on a few hundred rows."""
+    rows = numbers[:: max(1, len(numbers) // 256)].astype(np.int64)
+    return float(np.abs(np.diff(rows, axis=1)).mean()) if rows.shape[1] > 1 else 0.0
 
 
 def show(values: np.ndarray, tags: Tags, *, negative: bool, eight_bits: bool) -> Shown:

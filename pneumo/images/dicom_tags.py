@@ -34,7 +34,7 @@ _LONG_VRS = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())  # a le
 _NUMBERS = {b"US": "H", b"SS": "h", b"UL": "L", b"SL": "l", b"FL": "f", b"FD": "d"}
 _SHORTS = frozenset((
     0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280102, 0x00280103, 0x00280120,
-    0x00280121, 0x00281101, 0x00281102, 0x00281103, 0x00283002, *(0x60000102 + 0x20000 * n for n in range(16)),
+    0x00280121, 0x00281101, 0x00281102, 0x00281103, 0x00283002,
 ))  # fmt: skip  # without a VR in the file they are US
 _WANTED = _SHORTS | {
     0x00020002, 0x00020010, DIRECTORY, 0x00080016, 0x00280004, 0x00280008, 0x00280301, 0x00281050, 0x00281051,
@@ -145,7 +145,7 @@ def keyword(tag: int) -> str:
     """E.g. "WindowCenter", as in the standard's dictionary."""
     from pydicom.datadict import dictionary_keyword
 
-    return dictionary_keyword(0x60000102 if tag >> 24 == 0x60 else tag)
+    return dictionary_keyword(tag)
 
 
 def looks_like_dicom(data: bytes) -> bool:
