@@ -36,24 +36,30 @@ def unpacked(stored: np.ndarray, bits: int, high_bit: int, signed: bool) -> np.n
     """Stored words as numbers: shifted down from a high bit above, without what lies in unused bits, with their sign.
 
     stored: (H, W) uint8 or uint16. bits, high_bit: as stated, 1..16 and 0..15. Unused bits may hold an overlay, or the stated bits
-    may be too few for the image. The smoother of the two pictures is the right one: either mistake makes jumps.
+    may be too few for the image; the smoother of the two pictures is the right one, for either mistake makes jumps.
     """
     width = 8 * stored.dtype.itemsize
     bits = bits if 1 <= bits <= width else width
     shift = high_bit + 1 - bits
     if 0 < shift <= width - bits and int(stored.max()) >= 1 << bits:  # else the values lie low whatever the high bit
         stored = stored >> shift
-    believed = stored.view(np.dtype(f"i{stored.dtype.itemsize}")) if signed else stored
-    if bits == width or (not signed and int(stored.max()) < 1 << bits):
-        return believed
-    by_the_book = believed << (width - bits) >> (width - bits) if signed else stored & ((1 << bits) - 1)
-    return believed if _roughness(believed) < _roughness(by_the_book) else by_the_book
+    if bits == width:
+        return stored.view(np.dtype(f"i{stored.dtype.itemsize}")) if signed else stored
+    if signed:
+        numbers = stored.view(np.dtype(f"i{stored.dtype.itemsize}"))
+        fit = int(numbers.min()) >= -(1 << (bits - 1)) and int(numbers.max()) < 1 << bits
+        return numbers << (width - bits) >> (width - bits) if fit else numbers
+    if int(stored.max()) < 1 << bits:
+        return stored
+    masked = stored & ((1 << bits) - 1)
+    return stored if _roughness(stored) < _roughness(masked) else masked
 
 
 def _roughness(numbers: np.ndarray) -> float:
-    """Mean step between neighbours in a row, on a few hundred rows."""
-    rows = numbers[:: max(1, len(numbers) // 256)].astype(np.int64)
-    return float(np.abs(np.diff(rows, axis=1)).mean()) if rows.shape[1] > 1 else 0.0
+    """Mean step between neighbours in a row over the spread of all values, on a few hundred rows: about 1 for noise, infinite where all is one."""
+    rows = numbers[:: max(1, len(numbers) // 256)].astype(np.float64)
+    spread = rows.std()
+    return float(np.abs(np.diff(rows, axis=1)).mean() / spread) if rows.shape[1] > 1 and spread > 0 else np.inf
 
 
 def show(values: np.ndarray, tags: Tags, *, negative: bool, eight_bits: bool) -> Shown:
