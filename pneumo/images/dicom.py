@@ -149,13 +149,13 @@ def _check_object(tags: Tags) -> None:
         return
     if any(tag in tags.elements for tag in FLOAT_PIXELS):
         raise _unsupported("holds floating point numbers (Float Pixel Data), not a radiograph; export it as PNG")
-    name = _name_of(kind)
+    name = name_of(kind)
     if name and ROWS not in tags and "Image" not in name:
         raise RadiographError("not_an_image", f"the DICOM file holds no image; it is of the class {name}")
     raise RadiographError("not_an_image", "the DICOM file has no Pixel Data; it holds no image, or was cut short")
 
 
-def _name_of(uid: str) -> str:
+def name_of(uid: str) -> str:
     """What the standard calls a class or a transfer syntax; empty for what it does not know."""
     from pydicom.uid import UID_dictionary
 
@@ -220,7 +220,7 @@ def _pixels(image: _Image) -> tuple[np.ndarray, int | None]:
         expected = image.values * (image.allocated // 8)
         return _native(image, zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, expected + 1), b"OB"), None
     raise _unsupported(
-        f"is compressed as {_name_of(image.syntax) or 'an unknown encoding'}, which is not read here; "
+        f"is compressed as {name_of(image.syntax) or 'an unknown encoding'}, which is not read here; "
         "decompress it, for example with `gdcmconv --raw`, or export it as PNG"
     )
 
