@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages import shared
 from pneumo.images import sheets
-from pneumo.inference import diagnosis, heatmap_choice
+from pneumo.inference import diagnosis, heatmap_choice, heatmap_report
 from pneumo.inference.diagnosis import Heatmap
 from pneumo.inference.examples import Example
 from pneumo.inference.input_check import InputCheck
@@ -81,17 +81,17 @@ def _heatmaps_of_everybody(key: Key, taught: bool, _run: Run, _result: Diagnosis
 
 
 def _explain(run: Run, result: Diagnosis, taught: bool) -> dict[str, Heatmap]:
-    return diagnosis.explain(run, result, heatmap_choice.TAUGHT if taught else None)
+    return diagnosis.explain(run, result, heatmap_report.TAUGHT if taught else None)
 
 
 @shared.kept_for_run()
 def default_heatmap(folder: str) -> tuple[str, bool]:
     """What a run's default heatmap is called, and whether it is another one than Grad-CAM as taught."""
     method, layer = heatmap_choice.for_run(shared.load_run(folder))
-    if method == heatmap_choice.OWN:
+    if method == heatmap_report.OWN:
         return "Mean of the members' heatmaps", True
     _, own_layer = diagnosis.heatmap_layers(shared.load_run(folder))
-    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_choice.TAUGHT, own_layer)
+    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_report.TAUGHT, own_layer)
 
 
 def with_choices(files: list[Example], results: list[Diagnosis | None]) -> list[Diagnosis | None]:
