@@ -102,7 +102,8 @@ def show_trust(run: Run, result: Diagnosis, results: list[Diagnosis], threshold:
             return
         known = shared.load_validation(run.card.name)
         if diagnosis.label_for(result, threshold):
-            st.markdown("\n".join(f"- {text}" for text in (stability_text(result), similar_text(known, result))))
+            stable = [stability_text(result.stability)] if result.stability else []
+            st.markdown("\n".join(f"- {text}" for text in (*stable, similar_text(known, result))))
         st.markdown("\n".join(f"- {shared.plain(text)}" for text in (run.card.intended_use, *run.card.limits)))
         st.markdown(
             f"What {run.card.name} predicted for {len(known.labels)} validation radiographs, whose patients it never saw "
@@ -119,10 +120,10 @@ def show_trust(run: Run, result: Diagnosis, results: list[Diagnosis], threshold:
         st.page_link("pages/evidence/results.py", label="All results", icon=":material/monitoring:")
 
 
-def stability_text(result: Diagnosis) -> str:
+def stability_text(stability: Interval) -> str:
     return (
-        f"**{shared.plain(formatting.probability(result.stability.low))} to "
-        f"{shared.plain(formatting.probability(result.stability.high))}**: range under small changes "
+        f"**{shared.plain(formatting.probability(stability.low))} to "
+        f"{shared.plain(formatting.probability(stability.high))}**: range under small changes "
         "(flip, rotation, shift, blur, brightness)."
     )
 
