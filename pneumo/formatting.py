@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from pneumo.schema import Interval, Metrics
 
@@ -67,3 +69,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """', did you mean X?' for the closest known word, or an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def printable(path: Path | str) -> str:
+    """A file's name as a table can hold it: line breaks, and bytes that are no UTF-8 (old archives), become escapes."""
+    ood = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in ood else c for c in str(path))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+
+from pneumo.formatting import printable as printable  # names of files, for all of this wing
 
 SPLITS = ("train", "validation", "test")
 DECODE_THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
@@ -53,12 +54,6 @@ class DataSet:
     def labels(self) -> np.ndarray:
         """(N,) int64."""
         return np.array([item.label for item in self.items], dtype=np.int64)
-
-
-def printable(path: Path | str) -> str:
-    """A file's name as a table can hold it: line breaks, and bytes that are no UTF-8 (old archives), become escapes."""
-    ood = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in ood else c for c in str(path))
 
 
 def patient_of(name: str) -> str:

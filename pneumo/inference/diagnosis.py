@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +16,7 @@ from pneumo.inference import explanation, heatmap_choice, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
 from pneumo.inference.input_check import InputCheck
 from pneumo.metrics import calibration
-from pneumo.runs import Run, forward
+from pneumo.runs import Run, engine, forward
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, ImageWarning, Interval, PneumoError, Radiograph, RunCard
 
 UNCERTAIN = "UNCERTAIN"
@@ -35,6 +37,10 @@ WEIGHTY = {
     "inverted",
     "colour",
 }  # warnings that matter more than where the model is unsure
+UNSTABLE = "Small changes of the image (flip, rotation, shift, blur, brightness) change the label."
+NOT_FINITE = (
+    "the model computed no finite probability of it; its weights may be damaged. Restore the run, or choose another"
+)
 PHANTOMS_ONLY = "This model learned from computer-drawn phantoms. It says nothing about real radiographs."
 
 
@@ -53,32 +59,92 @@ def diagnose(
     synthetic, generated: as in `Example`. check: whether the image resembles the training radiographs; what it refuses has a
     probability and no label, unless `overridden`, which stays in the Diagnosis.
     """
+    image = read(blob, name, synthetic=synthetic, generated=generated)
+    if isinstance(image, Diagnosis):
+        return image
+    return diagnose_radiographs(run, [(name, image)], check, overridden)[0]
+
+
+def read(blob: bytes, name: str, *, synthetic: bool = False, generated: bool = False) -> Radiograph | Diagnosis:
+    """The radiograph in a file's bytes, or the Diagnosis that says why there is none. synthetic, generated: as in `Example`."""
     try:
         image = radiograph.read(blob, name)
     except radiograph.RadiographError as error:
         return Diagnosis(name, error=str(error))
-    if synthetic:
-        image = Radiograph(image.pixels, (GENERATED if generated else SYNTHETIC, *image.warnings))
-    result = diagnose_radiograph(run, image, name)
-    return replace(result, assessment=input_check.assess(check, image) if check else None, overridden=overridden)
+    note = GENERATED if generated else SYNTHETIC
+    return Radiograph(image.pixels, (note, *image.warnings)) if synthetic else image
 
 
 def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
-    """What the run says of a radiograph that has been read: probability, stability, and the resized image it saw."""
-    seen, tensor = transforms.preprocess(image.pixels, run.card.image)
-    variants = transforms.normalise(transforms.variants(seen), run.card.image)
+    """What the run says of a radiograph that has been read: probability, and the resized image it saw.
+
+    Without `stability`, which takes eight times as long as the rest: `stability_of`.
+    """
+    return diagnose_radiographs(run, [(name, image)])[0]
+
+
+def diagnose_radiographs(
+    run: Run, images: Sequence[tuple[str, Radiograph]], check: InputCheck | None = None, overridden: bool = False
+) -> list[Diagnosis]:
+    """A Diagnosis for each of a batch of radiographs with their names, in one pass; 64 at most, or memory grows.
+
+    The resized image, and the features on the way to the logit, serve the input check too where it wants the same.
+    """
+    if not images:
+        return []
+    seen = transforms.resize_all((image.pixels for _, image in images), run.card.image)
+    shared = check is not None and check.is_encoder(run)
+    logits, features = engine.of(run).logits(seen, check.about.layers if shared else ())
+    results = [
+        diagnosis_of(run, image, name, square, float(logit))
+        for (name, image), square, logit in zip(images, seen, logits, strict=True)
+    ]
+    if check is None:
+        return results
+    squares = (
+        seen
+        if check.takes_squares_of(run.card.image)
+        else transforms.resize_all((image.pixels for _, image in images), check.image)
+    )
+    encoder, known = (run, features) if shared else (None, None)
+    assessments = input_check.assess_squares(check, squares, [image.warnings for _, image in images], encoder, known)
+    return [
+        result if result.error else replace(result, assessment=assessment, overridden=overridden)
+        for result, assessment in zip(results, assessments, strict=True)
+    ]
+
+
+def diagnosis_of(run: Run, image: Radiograph, name: str, seen: np.ndarray, logit: float) -> Diagnosis:
+    """The Diagnosis that follows from a logit. A probability that is not finite is an error."""
+    probability = float(calibration.calibrated(np.array([logit]), run.card.temperature, run.card.bias)[0])
+    if not (math.isfinite(logit) and math.isfinite(probability)):
+        return Diagnosis(name, error=NOT_FINITE)
     seen.setflags(write=False)
-    logits = forward.logits(run, torch.cat([tensor[None], variants]))  # the radiograph first, in one pass
-    probabilities = calibration.calibrated(logits, run.card.temperature, run.card.bias)
     return Diagnosis(
         name=name,
-        probability=float(probabilities[0]),
-        logit=float(logits[0]),
-        stability=Interval(float(probabilities.min()), float(probabilities.max())),
+        probability=probability,
+        logit=logit,
         radiograph=image,
         seen=seen,
         indeterminate=run.card.indeterminate,
     )
+
+
+def with_stability(run: Run, result: Diagnosis) -> Diagnosis:
+    """The Diagnosis with its `stability`; unchanged where it has one already, or no label that could change."""
+    if result.stability or result.error or no_result(result):
+        return result
+    return replace(result, stability=stability_of(run, result))
+
+
+def stability_of(run: Run, result: Diagnosis) -> Interval | None:
+    """Lowest and highest probability under the small changes of `transforms.variants`, the unchanged image among them.
+
+    None where one of them is not finite.
+    """
+    variants = transforms.normalise(transforms.variants(result.seen), run.card.image)
+    values = [result.probability, *forward.probabilities(run, variants).tolist()]
+    return Interval(min(values), max(values)) if all(map(math.isfinite, values)) else None
 
 
 def explain(run: Run, diagnosis: Diagnosis, method: str | None = None, layer: str | None = None) -> dict[str, Heatmap]:
@@ -117,8 +183,13 @@ def label_of(probability: float, threshold: float, zone: Interval | None) -> str
     """NORMAL, UNCERTAIN or PNEUMONIA: a class only where the threshold, the indeterminate zone and one half agree on it.
 
     So PNEUMONIA needs a probability at or above the threshold, above the zone and of at least one half; NORMAL one below
-    all three. zone: the run's indeterminate zone, both ends included; None where it has none. docs/adr/0011.
+    all three. zone: the run's indeterminate zone, both ends included; None where it has none. docs/adr/0011. PneumoError
+    where the probability is not finite: every comparison with it is false, and it would pass for NORMAL.
     """
+    if not math.isfinite(probability):
+        raise PneumoError(
+            f"a probability of {probability} has no label; the run's weights or its predictions are damaged"
+        )
     if is_indeterminate(zone, probability):
         return UNCERTAIN
     above = [probability >= threshold, probability >= EVEN, *([probability > zone.high] if zone else [])]
@@ -223,7 +294,9 @@ def position(result: Diagnosis, threshold: float) -> str:
 
 
 def is_unstable(result: Diagnosis, threshold: float) -> bool:
-    """Whether small changes of the image change its label."""
+    """Whether small changes of the image change its label; False where that was not computed."""
+    if result.stability is None:
+        return False
     ends = (result.stability.low, result.stability.high)
     return len({label_of(end, threshold, result.indeterminate) for end in ends}) > 1
 
@@ -244,9 +317,7 @@ def caveat(card: RunCard, result: Diagnosis, threshold: float) -> ImageWarning:
     if label_for(result, threshold) == UNCERTAIN:
         return ImageWarning("uncertain", position(result, threshold))
     if is_unstable(result, threshold):
-        return ImageWarning(
-            "unstable", "Small changes of the image (flip, rotation, shift, blur, brightness) change the label."
-        )
+        return ImageWarning("unstable", UNSTABLE)
     return ImageWarning("population", population(card))
 
 
