@@ -161,9 +161,7 @@ def modules_of(words: list[str]) -> set[str]:
         f"    cli.main({words!r})\n"
         "print(*sys.modules)"
     )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, cwd=runs.REPOSITORY, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=runs.REPOSITORY, check=True)
     return set(done.stdout.split())
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 
 from pages import shared
 from pneumo.images import sheets
-from pneumo.inference import diagnosis, heatmap_choice
+from pneumo.inference import diagnosis, heatmap_choice, heatmap_report
 from pneumo.inference.diagnosis import Heatmap
 from pneumo.inference.examples import Example
 from pneumo.inference.input_check import InputCheck
@@ -82,17 +82,17 @@ def _heatmaps_of_everybody(key: Key, taught: bool, _run: Run, _result: Diagnosis
 
 
 def _explain(run: Run, result: Diagnosis, taught: bool) -> dict[str, Heatmap]:
-    return diagnosis.explain(run, result, heatmap_choice.TAUGHT if taught else None)
+    return diagnosis.explain(run, result, heatmap_report.TAUGHT if taught else None)
 
 
 @shared.kept_for_run()
 def default_heatmap(folder: str) -> tuple[str, bool]:
     """What a run's default heatmap is called, and whether it is another one than Grad-CAM as taught."""
     method, layer = heatmap_choice.for_run(shared.load_run(folder))
-    if method == heatmap_choice.OWN:
+    if method == heatmap_report.OWN:
         return "Mean of the members' heatmaps", True
     _, own_layer = diagnosis.heatmap_layers(shared.load_run(folder))
-    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_choice.TAUGHT, own_layer)
+    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_report.TAUGHT, own_layer)
 
 
 def with_choices(files: list[Example], results: list[Diagnosis | None]) -> list[Diagnosis | None]:
@@ -151,11 +151,15 @@ def heatmaps_of(run: Run, file: Example, result: Diagnosis, taught: bool = False
 
 
 def warm(run: Run, files: list[Example], check: InputCheck | None) -> None:
-    """Reads the examples that a first visitor sees, and the heatmap of the first; called by the server before anybody comes."""
+    """Reads examples that a first visitor sees, the first of them with its stability; called before anybody comes."""
+    results = [_of_everybody(key_of(run, file), run, file, check) for file in files]
+    for file, result in zip(files[:1], results, strict=False):
+        _stability_of_everybody(key_of(run, file), run, result)
+
+
+def warm_heatmap(run: Run, files: list[Example], check: InputCheck | None) -> None:
+    """The heatmap of examples that a first visitor sees."""
+    default_heatmap(run.card.name)
     for file in files:
-        _of_everybody(key_of(run, file), run, file, check)
-    if files:
-        key = key_of(run, files[0])
-        first = _of_everybody(key, run, files[0], check)
-        _stability_of_everybody(key, run, first)
-        _heatmaps_of_everybody(key, False, run, first)
+        key = key_of(run, file)
+        _heatmaps_of_everybody(key, False, run, _of_everybody(key, run, file, check))

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import shared
 from pneumo import formatting, plots
-from pneumo.inference import diagnosis, input_check
+from pneumo.inference import diagnosis, input_check_report
 from pneumo.metrics import calibration, classification, significance
 from pneumo.runs import Run
 from pneumo.schema import Diagnosis, Interval, Predictions
@@ -155,14 +155,14 @@ def show_input_check(result: Diagnosis) -> None:
         if not box.open:
             return
         about = check.about
-        for column, name in zip(st.columns(len(input_check.SCORES)), input_check.SCORES, strict=True):
+        for column, name in zip(st.columns(len(input_check_report.SCORES)), input_check_report.SCORES, strict=True):
             column.plotly_chart(
                 plots.input_check_histogram(
                     about.validation[name],
                     about.limits[name].typical,
                     about.limits[name].refused,
                     result.assessment.scores[name],
-                    input_check.TITLES[name],
+                    input_check_report.TITLES[name],
                 ),
                 key=f"diagnose.check.{name}",
                 config=MODE_BAR,
@@ -174,7 +174,7 @@ def show_input_check(result: Diagnosis) -> None:
         )
 
 
-def measured_text(about: input_check.About) -> str:
+def measured_text(about: input_check_report.About) -> str:
     """The check's two rates on images that set none of its limits."""
     result = about.measured
     if result is None:

@@ -13,13 +13,7 @@ from pneumo import data, runs
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, phantom, transforms
 from pneumo.inference.input_check import (
-    SCHEMA_VERSION,
-    SCORES,
-    About,
     InputCheck,
-    Limit,
-    Measured,
-    Share,
     features_of,
     mahalanobis,
     scores_for,
@@ -27,6 +21,7 @@ from pneumo.inference.input_check import (
     thumbnails,
     verdicts_of,
 )
+from pneumo.inference.input_check_report import SCHEMA_VERSION, SCORES, About, Limit, Measured, Share
 from pneumo.metrics import significance
 from pneumo.runs import measured
 from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, Progress

@@ -1,6 +1,7 @@
 """Calibration: temperature and bias, expected calibration error, and what was true of similar cases.
 
-labels are (N,) int with 1 = PNEUMONIA, probabilities (N,) float in 0..1.
+labels are (N,) int with 1 = PNEUMONIA, probabilities (N,) float in 0..1. scipy is imported where it computes: who only reads
+a card reaches this module too.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from pneumo.metrics.significance import wilson
 from pneumo.schema import Interval
@@ -42,6 +41,8 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     Temperature scaling (Guo et al. 2017) with the offset of Platt (1999): augmentation and sampling move the logits as a
     whole, which a temperature alone cannot undo. Neither changes the order of the images.
     """
+    from scipy.optimize import minimize
+
     logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
 
     def loss(parameters: np.ndarray) -> float:
@@ -55,6 +56,8 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, floa
 
 def calibrated(logits: np.ndarray, temperature: float = 1.0, bias: float = 0.0) -> np.ndarray:
     """Probabilities from logits: sigmoid(logit / temperature + bias), float64."""
+    from scipy.special import expit
+
     return expit(np.asarray(logits, dtype=np.float64) / temperature + bias)
 
 

@@ -1,4 +1,8 @@
-"""A trained run on disk: `store` loads and saves it; beside it the model card, features of its backbone, and experiment tables."""
+"""A trained run on disk: `store` reads and saves its files, `weights` loads its model; beside them the model card, features of
+its backbone, and experiment tables.
+"""
+
+from typing import TYPE_CHECKING, Any
 
 from pneumo.runs.store import (
     CARD_FILE,
@@ -13,21 +17,23 @@ from pneumo.runs.store import (
     RunError,
     available,
     default_name,
-    deserialise,
     digest,
-    ensemble_of,
-    load,
     read_card,
     read_history,
     read_predictions,
     resolve,
     save,
-    serialise,
     weights_folder,
     weights_info,
     write,
     write_card,
 )
+
+if TYPE_CHECKING:
+    from pneumo.runs.weights import deserialise, ensemble_of, load, serialise
+
+# Looked up when they are first used: they take torch, and who reads a card does not wait seconds for that.
+OF_THE_MODEL = ("deserialise", "ensemble_of", "load", "serialise")
 
 __all__ = [
     "CARD_FILE",
@@ -57,3 +63,11 @@ __all__ = [
     "write",
     "write_card",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in OF_THE_MODEL:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from pneumo.runs import weights
+
+    return getattr(weights, name)

@@ -1,7 +1,7 @@
 """A trained run on disk: model.safetensors, card.json, history.csv, predictions.csv.
 
 Safetensors only, no pickle. Every file is written aside and renamed, the card last, so a folder with a
-card is complete. Loading checks the card against its schema and the weights against the card's sha256.
+card is complete. What is read here is checked against its schema, and none of it takes torch: `weights` loads the model.
 """
 
 from __future__ import annotations
@@ -16,20 +16,17 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import nn
 
-from pneumo import models
 from pneumo.codec import decode, encode
 from pneumo.files import write
 from pneumo.formatting import nearest
 from pneumo.schema import PneumoError, Predictions, RunCard, WeightsInfo
+
+if TYPE_CHECKING:
+    from torch import nn
 
 SCHEMA_VERSION = 1
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
@@ -38,7 +35,6 @@ HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
 DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
 FORMER_COLUMNS = {"part": "split"}  # of runs trained before the split had its name; they stay readable
 PREDICTION_COLUMNS = ("name", "split", "patient", "label", "subtype", "logit", "probability")
-SCALE_SUFFIX = "::scale"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -100,7 +96,7 @@ def resolve(run: str | None = None) -> Path:
 def read_card(folder: Path) -> RunCard:
     """The card of a run's folder, checked against the schema."""
     path = folder / CARD_FILE
-    blob = _read(path)
+    blob = read_bytes(path)
     try:
         # A run is called by its folder: a renamed folder is a renamed run.
         return replace(_card_of(blob), name=folder.resolve().name)
@@ -117,7 +113,8 @@ def _card_of(blob: bytes) -> RunCard:
     return decode(RunCard, plain)
 
 
-def _read(path: Path) -> bytes:
+def read_bytes(path: Path) -> bytes:
+    """A file of a run. RunError with the remedy where it is missing or cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -126,68 +123,10 @@ def _read(path: Path) -> bytes:
         raise RunError(f"{path} cannot be read ({error.strerror}); restore the file, or train the run again") from error
 
 
-def load(run: str | None = None, task: str | None = None) -> Run:
-    """A run ready for inference. RunError names the file and the remedy when anything does not fit.
-
-    task: what the run must have been trained for, e.g. "classification"; None takes any.
-    """
-    folder = resolve(run)
-    card = read_card(folder)
-    if task and card.task != task:
-        raise RunError(
-            f"run {card.name!r} was trained for {card.task}, this needs one for {task}; there are: {', '.join(available(task)) or 'none'}"
-        )
-    if card.members:
-        return _load_ensemble(card, folder)
-    path = folder / WEIGHTS_FILE
-    blob = _read(path)
-    result = digest(blob)
-    if result != card.weights.sha256:
-        raise RunError(
-            f"{path} has sha256 {result[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
-            "are not those of this card. Restore the file (a download may have been cut short), or train again"
-        )
-    try:
-        model = models.build(card.model, card.image, **card.model_args)
-    except PneumoError as error:
-        raise RunError(f"{folder / CARD_FILE}: {error}. Restore the file, or train the run again") from error
-    try:
-        model.load_state_dict(deserialise(blob))
-    except (SafetensorError, RuntimeError) as error:
-        raise RunError(
-            f"{path} does not fit model {card.model!r}: {str(error).splitlines()[0]}; train again"
-        ) from error
-    return Run(card, folder, model.float().eval())
-
-
-def _load_ensemble(card: RunCard, folder: Path) -> Run:
-    """The members beside the ensemble, or in the weights folder; their weights must be those the card was made with.
-
-    One lock for all: a heatmap of a member must not meet the ensemble's own inference.
-    """
-    members, lock = [], threading.RLock()
-    for name, digest in card.members.items():
-        beside = folder.parent / name
-        member = load(str(beside) if (beside / CARD_FILE).is_file() else name)
-        if member.card.weights.sha256 != digest:
-            raise RunError(
-                f"{folder / CARD_FILE}: member {name!r} has other weights now (sha256 {member.card.weights.sha256[:12]}..., "
-                f"expected {digest[:12]}...); restore that run, or make the ensemble again"
-            )
-        members.append(replace(member, lock=lock))
-    return Run(card, folder, ensemble_of(members), lock, tuple(members))
-
-
-def ensemble_of(members: Sequence[Run]) -> nn.Module:
-    """The members as one model, in eval mode."""
-    splits = [models.Member(m.model, m.card.image, m.card.temperature, m.card.bias) for m in members]
-    return models.Ensemble(splits).eval()
-
-
 def save(
     folder: Path, card: RunCard, weights: bytes | None, history: list[dict[str, Any]], predictions: Predictions | None
 ) -> None:
-    """Writes the four files, the card last. weights: from `serialise`; card.weights: from `weights_info`.
+    """Writes the four files, the card last. weights: from `weights.serialise`; card.weights: from `weights_info`.
 
     An ensemble has no weights and no history of its own; a run that does not classify has no predictions.
     """
@@ -198,41 +137,6 @@ def save(
     if predictions is not None:
         write(folder / PREDICTIONS_FILE, _predictions_csv(predictions))
     write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
-
-
-def serialise(state: dict[str, torch.Tensor], storage: str = "float32") -> bytes:
-    """A state dict as safetensors bytes.
-
-    storage: "float32" as it is; "float16"; or "int8", where every matrix and kernel becomes whole numbers -127..127
-    with one float32 scale per output channel (`<name>::scale`), a quarter of the size. Vectors stay float32 then.
-    """
-    plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    if storage == "float16":
-        plain = {key: value.half() if value.is_floating_point() else value for key, value in plain.items()}
-    if storage == "int8":
-        plain = dict(pair for key, value in plain.items() for pair in _quantised(key, value))
-    return save_tensors(plain)
-
-
-def _quantised(key: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    if value.ndim < 2 or not value.is_floating_point():
-        return [(key, value)]
-    scale = value.flatten(1).abs().amax(1).clamp(min=1e-12).float() / 127  # (out,)
-    shape = (-1, *[1] * (value.ndim - 1))
-    return [(key, (value / scale.view(shape)).round().to(torch.int8)), (key + SCALE_SUFFIX, scale)]
-
-
-def deserialise(blob: bytes) -> dict[str, torch.Tensor]:
-    """The reverse of `serialise`: floating tensors as float32. Raises SafetensorError."""
-    stored = load_tensors(blob)
-    state = {key: value for key, value in stored.items() if not key.endswith(SCALE_SUFFIX)}
-    for key, value in state.items():
-        if key + SCALE_SUFFIX in stored:
-            shape = (-1, *[1] * (value.ndim - 1))
-            state[key] = value.float() * stored[key + SCALE_SUFFIX].view(shape)
-        elif value.is_floating_point():
-            state[key] = value.float()
-    return state
 
 
 def digest(blob: bytes) -> str:
@@ -303,7 +207,7 @@ def read_predictions(folder: Path) -> Predictions:
 
 def _rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a CSV file, all as long as its header; ValueError otherwise."""
-    reader = csv.DictReader(io.StringIO(_read(path).decode()), strict=True)
+    reader = csv.DictReader(io.StringIO(read_bytes(path).decode()), strict=True)
     try:
         rows = list(reader)
     except csv.Error as error:
