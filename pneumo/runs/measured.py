@@ -76,16 +76,20 @@ def read_arrays(path: Path, sha256: str, remedy: str = AGAIN) -> dict[str, np.nd
         arrays = load_arrays(blob)
     except (SafetensorError, LookupError, TypeError, ValueError) as error:
         raise store.RunError(f"{path} cannot be read: {error}; {remedy}") from error
-    for name, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise store.RunError(
-                f"{path}: the array {name!r} is not finite (NaN or Infinity); restore the file, or {remedy}"
-            )
+    _check_finite(arrays, path, f"restore the file, or {remedy}")
     return arrays
 
 
+def _check_finite(arrays: Mapping[str, np.ndarray], path: Path, remedy: str) -> None:
+    for name, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise store.RunError(f"{path}: the array {name!r} is not finite (NaN or Infinity); {remedy}")
+
+
 def save_with_arrays(folder: Path, file: str, value: object, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes the arrays, then the JSON file that has their digest: with it, both are there."""
+    """Writes the arrays, then the JSON file that has their digest: with it, both are there. RunError, and nothing is written,
+    where a number is not finite."""
+    _check_finite(arrays, (folder / file).with_suffix(".safetensors"), AGAIN)
     store.write((folder / file).with_suffix(".safetensors"), arrays_as_bytes(arrays))
     save(folder, file, value, indent=None)
 
