@@ -38,7 +38,7 @@ def warm() -> None:
     from pages import shared  # torch takes seconds, and the server must answer meanwhile
     from pages.clinic import diagnose_reading
     from pneumo import runs
-    from pneumo.inference import input_check
+    from pneumo.inference import input_check_report
     from pneumo.runs import forward
 
     forward.share_cores()
@@ -47,7 +47,7 @@ def warm() -> None:
         name = runs.default_name()
         run = shared.load_run(name)
         shared.load_predictions(name)
-        check = shared.load_input_check(str(input_check.folder()))
+        check = shared.load_input_check(str(input_check_report.folder()))
         diagnose_reading.warm(run, shared.generated_examples(), check)
         shared.phantom_examples()
         shared.real_cases()

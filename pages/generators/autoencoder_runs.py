@@ -12,8 +12,8 @@ from pages.clinic.diagnose_input import READ
 from pages.generators.gallery import show_image
 from pneumo import runs
 from pneumo.formatting import counted
-from pneumo.generators import latent
-from pneumo.generators.latent import Space
+from pneumo.generators import latent_report
+from pneumo.generators.latent_report import Space
 from pneumo.inference import dataset_audit, examples, latent_map
 from pneumo.inference.examples import Example
 from pneumo.runs import Run, names
@@ -60,7 +60,7 @@ def code_text(size: int) -> str:
 @st.cache_resource(show_spinner=False, max_entries=32)
 def _space(name: str, weights: str, written_ns: int) -> Space | None:
     """weights, written_ns: the cache's key beside the name."""
-    return latent.read(runs.resolve(name))
+    return latent_report.read(runs.resolve(name))
 
 
 def space_of(name: str) -> Space | None:

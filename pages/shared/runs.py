@@ -9,7 +9,7 @@ import streamlit as st
 from pages.shared.state import keep, kept_for_run
 from pages.shared.wording import plain
 from pneumo import runs
-from pneumo.inference import evaluation, examples, input_check, robustness
+from pneumo.inference import evaluation, examples, input_check, input_check_report, robustness
 from pneumo.inference.input_check import InputCheck
 from pneumo.inference.robustness import Robustness
 from pneumo.runs import Run, names
@@ -31,7 +31,7 @@ def load_input_check(folder: str) -> InputCheck | None:
 def the_input_check() -> InputCheck | None:
     """The input check of the weights folder; where it cannot be used the page says so and goes on without."""
     try:
-        return load_input_check(str(input_check.folder()))
+        return load_input_check(str(input_check_report.folder()))
     except PneumoError as error:
         st.warning(f"The check for chest X-rays is unavailable: {plain(str(error))}", icon=":material/door_open:")
         return None

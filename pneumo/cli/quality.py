@@ -38,14 +38,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from pneumo import runs, training
-    from pneumo.generators import quality
+    from pneumo.generators import quality, quality_report
 
     if options.seeds < 1:
         raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
     gan = runs.load(options.run, "gan")
     result = quality.measure(
         gan,
-        runs.load(options.encoder or quality.ENCODER, "classification"),
+        runs.load(options.encoder or quality_report.ENCODER, "classification"),
         runs.load(options.classifier, "classification"),
         options.data,
         seeds=options.seeds,
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     if options.tstr:
         result = replace(result, tstr=training.tstr(gan, options.data, progress=TrainingBar()))
     if options.save:
-        quality.save(gan.folder, result)
+        quality_report.save(gan.folder, result)
     if options.json:
         print_json(result)
     else:

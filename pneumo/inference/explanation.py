@@ -15,11 +15,11 @@ from torch import Tensor, nn
 
 from pneumo import models
 from pneumo.formatting import nearest
+from pneumo.inference.heatmap_report import MEMBERS
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError
 
 NO_EVIDENCE = 0.05  # of the larger class's peak: below it a map is rounding, not a finding
-MEMBERS = "mean of the members"  # the one layer of an ensemble: each member's own choice
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """Calibration: temperature and bias, expected calibration error, and what was true of similar cases.
 
-labels are (N,) int with 1 = PNEUMONIA, probabilities (N,) float in 0..1.
+labels are (N,) int with 1 = PNEUMONIA, probabilities (N,) float in 0..1. scipy is imported where it computes: who only reads
+a card reaches this module too.
 """
 
 from __future__ import annotations
@@ -8,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import expit
 
 from pneumo.metrics.finite import finite
 from pneumo.metrics.significance import wilson
@@ -44,6 +43,8 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     whole, which a temperature alone cannot undo. Neither changes the order of the images. PneumoError where a logit is not
     finite.
     """
+    from scipy.optimize import minimize
+
     logits, labels = finite(logits, "logits"), np.asarray(labels)
 
     def loss(parameters: np.ndarray) -> float:
@@ -57,6 +58,8 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, floa
 
 def calibrated(logits: np.ndarray, temperature: float = 1.0, bias: float = 0.0) -> np.ndarray:
     """Probabilities from logits: sigmoid(logit / temperature + bias), float64."""
+    from scipy.special import expit
+
     return expit(np.asarray(logits, dtype=np.float64) / temperature + bias)
 
 

@@ -1,6 +1,7 @@
 """Where a threshold comes from: operating points chosen on validation patients, and the indeterminate zone.
 
 labels are (N,) int with 1 = PNEUMONIA, probabilities (N,) float in 0..1; an image counts as positive at or above the threshold.
+scipy is imported where it computes: a card needs the points' titles alone.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import expit, logit
 
 from pneumo.metrics.classification import confusion, rates
 from pneumo.metrics.finite import finite
@@ -48,6 +48,8 @@ def operating_points(
 
 def _between(probabilities: np.ndarray) -> np.ndarray:
     """Thresholds between neighbouring values, and 0 and 1, ascending. probabilities: inside 0..1."""
+    from scipy.special import expit, logit
+
     logits = logit(np.unique(probabilities))
     return np.concatenate([[0.0], expit((logits[1:] + logits[:-1]) / 2), [1.0]])
 

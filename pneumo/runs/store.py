@@ -1,7 +1,7 @@
 """A trained run on disk: model.safetensors, card.json, history.csv, predictions.csv.
 
 Safetensors only, no pickle. Every file is written aside and renamed, the card last, so a folder with a
-card is complete. Loading checks the card against its schema and the weights against the card's sha256.
+card is complete. What is read here is checked against its schema, and none of it takes torch: `weights` loads the model.
 """
 
 from __future__ import annotations
@@ -12,18 +12,10 @@ import json
 import os
 import reprlib
 import threading
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
-from safetensors.torch import save as save_tensors
-from torch import nn
-
-from pneumo import models
 from pneumo.codec import decode, encode, parse
 from pneumo.files import write
 from pneumo.formatting import nearest
@@ -31,12 +23,14 @@ from pneumo.runs import card_checks, tables
 from pneumo.runs.reading import RunError, read_file, size_of
 from pneumo.schema import PneumoError, Predictions, RunCard, WeightsInfo
 
+if TYPE_CHECKING:
+    from torch import nn
+
 SCHEMA_VERSION = 1
 WEIGHTS_FILE, CARD_FILE = "model.safetensors", "card.json"
 SNAPSHOT_FOLDER = "snapshots"  # a GAN's samples after some epochs
 HISTORY_FILE, PREDICTIONS_FILE = "history.csv", "predictions.csv"
 DEFAULT_FILE = "DEFAULT"  # one line in weights/: the name of the run that is used when none is named
-SCALE_SUFFIX = "::scale"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -117,10 +111,45 @@ def _holds_a_run(folder: Path) -> bool:
 def _check_weights(folder: Path, card: RunCard) -> None:
     """RunError where the weights are missing or too short or long, or where a member of an ensemble is not as it was."""
     if not card.members:
-        _expect_size(folder / WEIGHTS_FILE, card)
+        expect_size(folder / WEIGHTS_FILE, card)
     for member in card.members:
-        beside = _beside(folder, member)
-        _check_weights(beside, _member_card(folder, beside, card))
+        beside = folder_of_member(folder, member)
+        _check_weights(beside, member_card(folder, beside, card))
+
+
+def expect_size(path: Path, card: RunCard) -> None:
+    """RunError where a file of weights is missing, or shorter or longer than its card says."""
+    size, expected = size_of(path), card.weights.size_bytes
+    if size != expected:
+        raise RunError(
+            f"{path} has {size:,} bytes, its card says {expected:,}; restore the file (a download may have been cut short), "
+            "or train again"
+        )
+
+
+def folder_of_member(folder: Path, member: str) -> Path:
+    """The folder of a member: beside its ensemble, or in the weights folder."""
+    if Path(member).name != member:
+        raise RunError(
+            f"{folder / CARD_FILE}: {member!r} is no name of a run; restore the file, or make the ensemble again"
+        )
+    beside = folder.parent / member
+    return beside if os.path.lexists(beside / CARD_FILE) else _folder_of(member)
+
+
+def member_card(folder: Path, beside: Path, card: RunCard) -> RunCard:
+    """The card of a member of an ensemble. RunError where it is another run now, or an ensemble itself, which has no end."""
+    member, expected = read_card(beside), card.members[beside.name]
+    if member.members:
+        raise RunError(
+            f"{folder / CARD_FILE}: member {beside.name!r} is an ensemble; restore the file, or make the ensemble again"
+        )
+    if member.weights.sha256 != expected:
+        raise RunError(
+            f"{folder / CARD_FILE}: member {beside.name!r} has other weights now (sha256 {member.weights.sha256[:12]}..., "
+            f"expected {expected[:12]}...); restore that run, or make the ensemble again"
+        )
+    return member
 
 
 def default_name() -> str:
@@ -147,7 +176,7 @@ def resolve(run: str | None = None) -> Path:
         folder = _folder_of(name)
         read_card(folder)
     except RunError as error:
-        raise _instead_of_default(name, error) from error
+        raise instead_of_default(name, error) from error
     return folder
 
 
@@ -161,7 +190,8 @@ def _folder_of(name: str) -> Path:
     )
 
 
-def _instead_of_default(name: str, error: RunError, task: str | None = None) -> RunError:
+def instead_of_default(name: str, error: RunError, task: str | None = None) -> RunError:
+    """What is wrong with the default run, and which others can be used."""
     bad = {name, *unusable()}
     others = [each for each in available(task) if each not in bad]
     way_out = f". Until then name another run (RUN or --run): {', '.join(others)}" if others else ""
@@ -191,122 +221,10 @@ def _card_of(blob: bytes) -> RunCard:
     return card
 
 
-def load(run: str | None = None, task: str | None = None) -> Run:
-    """A run ready for inference. RunError names the file and the remedy when anything does not fit.
-
-    task: what the run must have been trained for, e.g. "classification"; None takes any.
-    """
-    folder = resolve(run)
-    try:
-        return _load(folder, task)
-    except RunError as error:
-        if run:
-            raise
-        raise _instead_of_default(folder.name, error, task) from error
-
-
-def _load(folder: Path, task: str | None) -> Run:
-    card = read_card(folder)
-    if task and card.task != task:
-        raise RunError(
-            f"run {card.name!r} was trained for {card.task}, this needs one for {task}; there are: {', '.join(available(task)) or 'none'}"
-        )
-    if card.members:
-        return _load_ensemble(card, folder)
-    path = folder / WEIGHTS_FILE
-    blob = _read_weights(path, card)
-    try:
-        model = models.build(card.model, card.image, **card.model_args)
-    except (
-        PneumoError,
-        RuntimeError,
-        MemoryError,
-        OverflowError,
-    ) as error:  # the last ones: arguments beyond all sizes
-        raise RunError(f"{folder / CARD_FILE}: {error}. Restore the file, or train the run again") from error
-    try:
-        state = deserialise(blob)
-        check_finite(state)
-        model.load_state_dict(state)
-    except RunError as error:
-        raise RunError(f"{path}: {error}; train the run again") from error
-    except (SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
-        raise RunError(
-            f"{path} does not fit model {card.model!r}: {str(error).splitlines()[0]}; train again"
-        ) from error
-    return Run(card, folder, model.float().eval())
-
-
-def _read_weights(path: Path, card: RunCard) -> bytes:
-    """The bytes of the weights' file. RunError where they are not those of the card."""
-    _expect_size(path, card)
-    blob = read_file(path, most=card.weights.size_bytes)
-    result = digest(blob)
-    if result != card.weights.sha256:
-        raise RunError(
-            f"{path} has sha256 {result[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
-            "are not those of this card. Restore the file (a download may have been cut short), or train again"
-        )
-    return blob
-
-
-def _expect_size(path: Path, card: RunCard) -> None:
-    size, expected = size_of(path), card.weights.size_bytes
-    if size != expected:
-        raise RunError(
-            f"{path} has {size:,} bytes, its card says {expected:,}; restore the file (a download may have been cut short), "
-            "or train again"
-        )
-
-
-def _load_ensemble(card: RunCard, folder: Path) -> Run:
-    """The members beside the ensemble, or in the weights folder; their weights must be those the card was made with.
-
-    One lock for all: a heatmap of a member must not meet the ensemble's own inference.
-    """
-    members, lock = [], threading.RLock()
-    for name in card.members:
-        beside = _beside(folder, name)
-        _member_card(folder, beside, card)
-        members.append(replace(_load(beside, card.task), lock=lock))
-    return Run(card, folder, ensemble_of(members), lock, tuple(members))
-
-
-def _beside(folder: Path, member: str) -> Path:
-    """The folder of a member: beside its ensemble, or in the weights folder."""
-    if Path(member).name != member:
-        raise RunError(
-            f"{folder / CARD_FILE}: {member!r} is no name of a run; restore the file, or make the ensemble again"
-        )
-    beside = folder.parent / member
-    return beside if os.path.lexists(beside / CARD_FILE) else _folder_of(member)
-
-
-def _member_card(folder: Path, beside: Path, card: RunCard) -> RunCard:
-    """The card of a member of an ensemble. RunError where it is another run now, or an ensemble itself, which has no end."""
-    member, expected = read_card(beside), card.members[beside.name]
-    if member.members:
-        raise RunError(
-            f"{folder / CARD_FILE}: member {beside.name!r} is an ensemble; restore the file, or make the ensemble again"
-        )
-    if member.weights.sha256 != expected:
-        raise RunError(
-            f"{folder / CARD_FILE}: member {beside.name!r} has other weights now (sha256 {member.weights.sha256[:12]}..., "
-            f"expected {expected[:12]}...); restore that run, or make the ensemble again"
-        )
-    return member
-
-
-def ensemble_of(members: Sequence[Run]) -> models.Ensemble:
-    """The members as one model, in eval mode."""
-    splits = [models.Member(m.model, m.card.image, m.card.temperature, m.card.bias) for m in members]
-    return models.Ensemble(splits).eval()
-
-
 def save(
     folder: Path, card: RunCard, weights: bytes | None, history: list[dict[str, Any]], predictions: Predictions | None
 ) -> None:
-    """Writes the four files, the card last. weights: from `serialise`; card.weights: from `weights_info`.
+    """Writes the four files, the card last. weights: from `weights.serialise`; card.weights: from `weights_info`.
 
     An ensemble has no weights and no history of its own; a run that does not classify has no predictions.
     """
@@ -333,54 +251,6 @@ def _as_bytes(
                 f"{folder} was not saved: in its predictions {error}; train again at a lower rate"
             ) from error
     return result | {CARD_FILE: _card_as_json(folder, card)}
-
-
-def serialise(state: dict[str, torch.Tensor], storage: str = "float32") -> bytes:
-    """A state dict as safetensors bytes.
-
-    storage: "float32" as it is; "float16"; or "int8", where every matrix and kernel becomes whole numbers -127..127
-    with one float32 scale per output channel (`<name>::scale`), a quarter of the size. Vectors stay float32 then.
-    Weights that are not finite, or become so in that storage, raise RunError.
-    """
-    check_finite(state)
-    plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
-    if storage == "float16":
-        plain = {key: value.half() if value.is_floating_point() else value for key, value in plain.items()}
-    if storage == "int8":
-        plain = dict(pair for key, value in plain.items() for pair in _quantised(key, value))
-    try:
-        check_finite(plain)
-    except RunError as error:
-        raise RunError(f"{error} as {storage}, which ends at 65,504; choose storage=float32") from error
-    return save_tensors(plain)
-
-
-def check_finite(state: Mapping[str, torch.Tensor]) -> None:
-    """RunError that names the first tensor with NaN or Infinity in it. One look at each number, nothing is allocated."""
-    for name, value in state.items():
-        if value.numel() and value.is_floating_point() and not all(map(torch.isfinite, value.detach().aminmax())):
-            raise RunError(f"the weights {name!r} are not finite (NaN or Infinity)")
-
-
-def _quantised(key: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:
-    if value.ndim < 2 or not value.is_floating_point():
-        return [(key, value)]
-    scale = value.flatten(1).abs().amax(1).clamp(min=1e-12).float() / 127  # (out,)
-    shape = (-1, *[1] * (value.ndim - 1))
-    return [(key, (value / scale.view(shape)).round().to(torch.int8)), (key + SCALE_SUFFIX, scale)]
-
-
-def deserialise(blob: bytes) -> dict[str, torch.Tensor]:
-    """The reverse of `serialise`: floating tensors as float32. Raises SafetensorError."""
-    stored = load_tensors(blob)
-    state = {key: value for key, value in stored.items() if not key.endswith(SCALE_SUFFIX)}
-    for key, value in state.items():
-        if key + SCALE_SUFFIX in stored:
-            shape = (-1, *[1] * (value.ndim - 1))
-            state[key] = value.float() * stored[key + SCALE_SUFFIX].view(shape)
-        elif value.is_floating_point():
-            state[key] = value.float()
-    return state
 
 
 def digest(blob: bytes) -> str:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from pneumo import runs
-from pneumo.generators import game, latent, reconstruction, sampling
+from pneumo.generators import game, latent, latent_report, reconstruction, sampling
 from pneumo.schema import PneumoError
 
 
@@ -49,7 +49,7 @@ def test_an_autoencoder_that_overflows_reconstructs_nothing():
         for parameter in run.model.parameters():
             parameter.fill_(float("nan"))
     pixels = np.random.default_rng(0).integers(0, 256, (90, 80), dtype=np.uint8)
-    space = latent.read(runs.resolve("bottleneck_8"))
+    space = latent_report.read(runs.resolve("bottleneck_8"))
     for use in (
         lambda: reconstruction.reconstruct(run, pixels),
         lambda: latent.code_of(run, pixels),

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from pneumo import runs
-from pneumo.generators import latent, quality
-from pneumo.inference import dataset_summary, input_check, robustness
+from pneumo.generators import latent_report, quality_report
+from pneumo.inference import dataset_summary, input_check_report, robustness
 from pneumo.runs import measured
 
 
@@ -75,9 +75,9 @@ def test_arrays_belong_to_their_json_file(tmp_path):
     ("file", "read", "remedy"),
     [
         (robustness.FILE, robustness.read, "measure again"),
-        (quality.FILE, quality.read, "measure again"),
-        (latent.FILE, latent.read, "measure again"),
-        (input_check.ABOUT_FILE, input_check.read_about, "fit the input check again"),
+        (quality_report.FILE, quality_report.read, "measure again"),
+        (latent_report.FILE, latent_report.read, "measure again"),
+        (input_check_report.ABOUT_FILE, input_check_report.read_about, "fit the input check again"),
     ],
 )
 def test_every_reader_names_its_file(folder, file, read, remedy):
