@@ -151,11 +151,15 @@ def heatmaps_of(run: Run, file: Example, result: Diagnosis, taught: bool = False
 
 
 def warm(run: Run, files: list[Example], check: InputCheck | None) -> None:
-    """Reads the examples that a first visitor sees, and the heatmap of the first; called by the server before anybody comes."""
+    """Reads examples that a first visitor sees, the first of them with its stability; called before anybody comes."""
+    results = [_of_everybody(key_of(run, file), run, file, check) for file in files]
+    for file, result in zip(files[:1], results, strict=False):
+        _stability_of_everybody(key_of(run, file), run, result)
+
+
+def warm_heatmap(run: Run, files: list[Example], check: InputCheck | None) -> None:
+    """The heatmap of examples that a first visitor sees."""
+    default_heatmap(run.card.name)
     for file in files:
-        _of_everybody(key_of(run, file), run, file, check)
-    if files:
-        key = key_of(run, files[0])
-        first = _of_everybody(key, run, files[0], check)
-        _stability_of_everybody(key, run, first)
-        _heatmaps_of_everybody(key, False, run, first)
+        key = key_of(run, file)
+        _heatmaps_of_everybody(key, False, run, _of_everybody(key, run, file, check))

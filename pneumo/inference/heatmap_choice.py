@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from pneumo import models, runs
@@ -53,6 +52,8 @@ def smooth(result: dict[str, Heatmap], signed: bool) -> dict[str, Heatmap]:
     signed: what speaks against a class is taken off first. For HiResCAM and one logit that is the method's own signed map,
     whose sum over all cells smoothing keeps; LayerCAM has no negative evidence.
     """
+    from scipy.ndimage import gaussian_filter  # with the first map, as `explanation` does with its library
+
     planes = [result[name].cells for name in CLASS_NAMES]
     if signed:
         planes = [planes[0] - planes[1], planes[1] - planes[0]]

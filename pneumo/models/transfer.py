@@ -1,8 +1,7 @@
-"""Backbones from torchvision with a new head: from scratch, frozen, or with the last third trainable.
+"""Backbones with a new head: from scratch, frozen, or with the last third trainable.
 
 A backbone's tensors are named as in torchvision, below `backbone.`, so ImageNet weights and the encoders of other
-runs fit in without renaming. torchvision is imported by who builds one: it takes two seconds, and GANs and autoencoders do
-without it.
+runs fit in without renaming. torchvision itself is imported where one of its models is built: it takes two seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import Literal
 from torch import Tensor, nn
 
 from pneumo.models.registry import register
+from pneumo.models.resnet import ResNet18
 from pneumo.schema import ImageSpec, PneumoError
 
 Trainable = Literal["all", "last_third", "head"]
@@ -126,9 +126,7 @@ def _check_size(name: str, image: ImageSpec) -> None:
 def resnet18_backbone(image: ImageSpec) -> tuple[nn.Module, int]:
     """ResNet-18 (He et al. 2016) without its classifier, and its number of features."""
     _check_size("resnet18", image)
-    import torchvision.models as zoo
-
-    backbone = zoo.resnet18(weights=None)
+    backbone = ResNet18()
     backbone.fc = nn.Identity()
     if image.channels != 3:
         backbone.conv1 = _grey_stem(backbone.conv1, image.channels)
