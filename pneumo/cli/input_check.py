@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pneumo.cli.arguments import FINE, add_json
+from pneumo import files
+from pneumo.cli.arguments import FINE, add_json, place
 from pneumo.cli.printing import print_json, progress_bar
 from pneumo.formatting import rate, span
 from pneumo.schema import PneumoError
@@ -21,7 +22,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--encoder", metavar="RUN", help="with --fit: the run whose features are used")
     parser.add_argument("--autoencoder", metavar="RUN", help="with --fit: the run whose reconstructions are used")
     parser.add_argument(
-        "--save", type=Path, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/input_check"
+        "--save", type=place, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/input_check"
     )
     add_json(parser)
 
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source that the encoder was trained on")
+    if options.save:
+        files.check_folder(input_check.folder() if options.save == Path() else options.save)
     check = _fitted(options) if options.fit else input_check.load()
     if check is None:
         raise PneumoError(
