@@ -47,6 +47,8 @@ def write_with(path: Path, content: Callable[[BinaryIO], object]) -> None:
 
 def remove_leftovers(path: Path, older_s: float = LEFT_BEHIND_S) -> None:
     """Removes what kills left of former attempts to write this file. Compares the files' own times, not the clock."""
+    if not path.is_file():
+        return
     written = path.stat().st_mtime
     for aside in path.parent.glob(f".{path.name}.*"):
         with suppress(OSError):

@@ -5,29 +5,31 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import inspect
 import json
 import logging
 import os
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import platformdirs
 
-from pneumo import files
+from pneumo import files, images
 from pneumo.data.dataset import DECODE_THREADS, DataSet
-from pneumo.images import containers, dicom, radiograph, transforms
+from pneumo.images import radiograph, transforms
 from pneumo.schema import ImageSpec, ImageWarning
 
 log = logging.getLogger(__name__)
 
 
-DECODING = (radiograph, dicom, containers, transforms.resize, transforms.stretch)
+RESIZING = (transforms.resize, transforms.stretch)
 # What json and numpy are known to raise on arbitrary bytes; numpy parses its header as Python.
 DAMAGED = (
     OSError,
@@ -39,7 +41,11 @@ DAMAGED = (
     RecursionError,
     tokenize.TokenError,
 )
-DECODERS = ("numpy", "pillow", "pydicom", "torch")
+# What decodes and resizes; those that are not installed count as such.
+DECODERS = (
+    "numpy", "pillow", "pydicom", "torch", "python-gdcm", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
+    "pylibjpeg-rle", "pyjpegls", "imagecodecs", "tifffile",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +111,41 @@ def _cache_key(dataset: DataSet, image: ImageSpec) -> str:
 @functools.cache
 def _decoding() -> str:
     """What decides the pixels beside the files: our decoding code, and the versions of what it calls."""
-    code = [statements(inspect.getsource(part)) for part in DECODING]
-    versions = [importlib.metadata.version(name) for name in DECODERS]
+    code = [statements(inspect.getsource(part)) for part in (*reading_modules(), *RESIZING)]
+    versions = [_version(name) for name in DECODERS]
     return "\n".join([*code, *versions, str((transforms.LEVELS, transforms.STRETCH_PERCENTILES))])
+
+
+def reading_modules() -> list[ModuleType]:
+    """The modules that decide how a file is read: radiograph, what it imports of its package, and what those do."""
+    found: dict[str, ModuleType] = {}
+    waiting = [radiograph.__name__]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = importlib.import_module(name)
+            waiting += _imported(inspect.getsource(found[name]))
+    return [found[name] for name in sorted(found)]
+
+
+def _imported(source: str) -> Iterator[str]:
+    """Modules of pneumo.images that a source imports anywhere, or names as a file: a helper process is started by its file."""
+    known = {path.stem for path in Path(images.__file__).parent.iterdir()}
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(images.__name__):
+            below = node.module.removeprefix(images.__name__).strip(".")
+            names = [below.split(".")[0]] if below else [each.name for each in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".py"):
+            names = [Path(node.value).stem]
+        yield from (f"{images.__name__}.{name}" for name in names if name in known)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
 
 
 def statements(source: str) -> str:
@@ -145,17 +183,17 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> ResizedImages | None:
     return ResizedImages(array, errors, warnings)
 
 
-def _store_cache(path: Path, images: ResizedImages) -> None:
+def _store_cache(path: Path, result: ResizedImages) -> None:
     """Array first, then its description, each written aside and renamed: a kill leaves no half file under the name.
 
     Two processes that decode the same files write the same bytes, so it does not matter who comes last.
     """
-    errors = {str(index): text for index, text in images.errors.items()}
-    warnings = {str(index): [[each.code, each.message] for each in some] for index, some in images.warnings.items()}
-    about = {"sha256": _checksum(images.array, errors, warnings), "errors": errors, "warnings": warnings}
+    errors = {str(index): text for index, text in result.errors.items()}
+    warnings = {str(index): [[each.code, each.message] for each in some] for index, some in result.warnings.items()}
+    about = {"sha256": _checksum(result.array, errors, warnings), "errors": errors, "warnings": warnings}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_with(path, lambda file: np.save(file, images.array))
+        files.write_with(path, lambda file: np.save(file, result.array))
         files.write_with(path.with_suffix(".json"), lambda file: file.write(json.dumps(about).encode()))
         files.remove_leftovers(path)
     except OSError as error:  # a full or read-only disk costs the cache, not the work

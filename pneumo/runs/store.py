@@ -200,13 +200,6 @@ def save(
     write(folder / CARD_FILE, json.dumps(encode(card), indent=2).encode())
 
 
-def remove_leftovers(folder: Path) -> None:
-    """Half-written files of a run that a kill left, once the run is complete and nobody else writes to its folder."""
-    for name in (WEIGHTS_FILE, HISTORY_FILE, PREDICTIONS_FILE, CARD_FILE):
-        for path in folder.glob(f".{name}.*"):
-            path.unlink(missing_ok=True)
-
-
 def serialise(state: dict[str, torch.Tensor], storage: str = "float32") -> bytes:
     """A state dict as safetensors bytes.
 

@@ -106,7 +106,7 @@ def _train(
             f"model {recipe.model!r} is for {models.entry(recipe.model).task}, the recipe's task is {recipe.task}; "
             f"for {recipe.task} there are: {', '.join(models.names(recipe.task))}"
         )
-    models.build(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
+    models.check(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
     start = _pretrained(recipe)
     dataset = data.open_source(recipe.data.source)
     resized = data.resized(dataset, recipe.image, decoding)
@@ -121,7 +121,8 @@ def _train(
     if trainer.accelerator.is_main_process:
         card = _save(recipe, folder, dataset, splits, task, trainer, state)
         checkpoint.remove(folder)
-        runs.remove_leftovers(folder)
+        for name in (runs.WEIGHTS_FILE, runs.HISTORY_FILE, runs.PREDICTIONS_FILE, runs.CARD_FILE):
+            files.remove_leftovers(folder / name, older_s=0)  # of kills; nobody else writes here
     trainer.accelerator.wait_for_everyone()
     if not trainer.accelerator.is_main_process:
         card = runs.read_card(folder)
