@@ -6,7 +6,7 @@ import math
 import re
 import reprlib
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -60,14 +60,19 @@ SEED = up_to(2**32 - 1)  # what NumPy, scikit-learn and torch all take
 
 
 def check_ranges(spec: Any, place: str = "") -> None:
-    """Raises PneumoError for the first field of a dataclass that is outside its range. place: a prefix, e.g. "image."."""
+    """Raises PneumoError for the first field of a dataclass that is outside its range, or has a value outside it.
+
+    place: a prefix, e.g. "image.".
+    """
     for name, limit in ranges(type(spec)).items():
         value = getattr(spec, name)
-        if not limit.fits(value):
+        if isinstance(value, tuple):
+            _check_each(value, limit, place + name)
+        elif not limit.fits(value):
             raise PneumoError(f"{place}{name} is {_short(value)}; expected {limit.words}")
 
 
-def check_each(values: Sequence[float], limit: Range, place: str) -> None:
+def _check_each(values: tuple[float, ...], limit: Range, place: str) -> None:
     """Raises PneumoError for the first of many numbers that is outside its range, or where there are over MOST_NUMBERS."""
     if len(values) > MOST_NUMBERS:
         raise PneumoError(f"{place} has {len(values):,} numbers; expected up to {MOST_NUMBERS:,}")

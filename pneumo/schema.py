@@ -64,8 +64,8 @@ class ImageSpec:
 
     size: Annotated[int, from_to(8, 1024, "pixels")] = 128
     channels: Annotated[int, from_to(1, 4, "(1 is grey, 3 red, green and blue)")] = 1
-    mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.5,)
+    mean: Annotated[tuple[float, ...], checks.INTENSITY] = (0.5,)
+    std: Annotated[tuple[float, ...], above_zero(1000)] = (0.5,)
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
     intensity: Literal["raw", "stretch"] = "raw"
 
@@ -74,8 +74,6 @@ class ImageSpec:
         n, m, s = self.channels, len(self.mean), len(self.std)
         if not m == s == n:
             raise PneumoError(f"image.mean has {m} and image.std {s} values for {n} channels; give one per channel")
-        checks.check_each(self.mean, checks.INTENSITY, "image.mean")
-        checks.check_each(self.std, above_zero(1000), "image.std")
 
 
 @dataclass(frozen=True)
@@ -195,7 +193,9 @@ class Recipe:
     gan_augment: bool = False
     gan_r1: Annotated[float, up_to(10_000)] = 0.0  # gradient penalty on real images (Mescheder et al. 2018)
     gan_rate: Annotated[float, above_zero(1000)] = 1.0  # factor on the discriminator's rate (Heusel et al. 2017)
-    snapshot_epochs: tuple[int, ...] = ()  # after these, and the last, a GAN leaves a sheet of the same samples
+    snapshot_epochs: Annotated[
+        tuple[int, ...], checks.EPOCHS
+    ] = ()  # after these, and the last, a GAN leaves a sheet of the same samples
     kl_weight: Annotated[float, up_to(10_000)] = 1.0  # how strongly a VAE's codes are drawn to a standard normal
     denoise: Annotated[float, up_to(10)] = 0.0  # noise on an autoencoder's input (sd, of full scale); 0 is off
     storage: Literal["float32", "float16", "int8"] = "float16"
@@ -204,7 +204,6 @@ class Recipe:
     def __post_init__(self) -> None:
         checks.check_ranges(self)
         checks.check_folder_name(self.name, "name")
-        checks.check_each(self.snapshot_epochs, checks.EPOCHS, "snapshot_epochs")
         checks.check_batch(self.batch_size, self.image.channels, self.image.size)
 
 
@@ -398,5 +397,4 @@ class Predictions:
 
     def split(self, name: str) -> Predictions:
         """The images of one split: "validation" or "test"."""
-        chosen = self.splits == name
-        return Predictions(*(column[chosen] for column in vars(self).values()))
+        return Predictions(*(column[self.splits == name] for column in vars(self).values()))

@@ -134,7 +134,10 @@ def test_shipped_cards_are_read_as_they_were_written(path):
 
 
 BOUNDED = [
-    (kind, name, limit) for kind in (ImageSpec, AugmentSpec, DataSpec, Recipe) for name, limit in ranges(kind).items()
+    (kind, name, limit)
+    for kind in (ImageSpec, AugmentSpec, DataSpec, Recipe)
+    for name, limit in ranges(kind).items()
+    if not isinstance(getattr(kind(), name), tuple)
 ]
 
 
