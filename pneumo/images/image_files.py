@@ -26,10 +26,9 @@ SILENT = ("BMP",)  # formats without a place for text
 
 
 def check(path: Path) -> None:
-    """Raises PneumoError where an image cannot be written under this name: its ending, its place. Nothing is left behind."""
-    if not path.is_dir():
-        check_ending(path)
+    """Raises PneumoError where an image cannot be written under this name: its place, its ending. Nothing is left behind."""
     files.check_file(path)
+    check_ending(path)
 
 
 def check_ending(path: Path) -> str:
