@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from pneumo import files
 from pneumo.cli.arguments import FINE, add_json
 from pneumo.cli.printing import print_json, progress_bar
 from pneumo.formatting import score, with_interval
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     run = runs.load(options.run, "reconstruction")
     if options.save and not options.data:
         raise PneumoError("--save needs --data SOURCE, the source that the run was trained on")
+    if options.save:
+        files.check_folder(run.folder)
     if options.data:
         space = latent_measures.measure(run, options.data, progress_bar("measuring", "step"))
     else:
