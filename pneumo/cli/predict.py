@@ -14,7 +14,7 @@ from pneumo.cli.arguments import FINE, SOME_FAILED, add_json, add_threshold
 from pneumo.formatting import counted, printable, probability
 
 SUMMARY = "print a result for every file; an unreadable file does not stop the others"
-NO_DEVICE = "For teaching and demonstration only. Do not use it for diagnosis or treatment."
+NO_DEVICE = "Not a medical device. For teaching and demonstration only: do not use it for diagnosis or treatment."
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

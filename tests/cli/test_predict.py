@@ -46,7 +46,7 @@ def test_predict_for_people(weights, images, run):
     code, out, err = run("predict", images / "NORMAL")
     assert code == cli.FINE
     assert out.count("probability") == 2
-    assert "Do not use it for diagnosis or treatment" in err
+    assert "Not a medical device" in err
 
 
 def test_json_alone_is_on_stdout_and_no_bytes_of_a_file_in_any_output(weights, tmp_path):
