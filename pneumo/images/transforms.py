@@ -178,7 +178,7 @@ def _blur(planes: Tensor, chosen: Tensor, sigma: Tensor) -> Tensor:
     picked = F.pad(planes[index][None], (radius,) * 4, mode="replicate")  # (1, N, S + 2r, S + 2r)
     picked = F.conv2d(picked, kernels[:, :, :, None], groups=len(index))
     picked = F.conv2d(picked, kernels[:, :, None, :], groups=len(index))
-    return planes.index_copy(0, index, picked[0])
+    return planes.index_copy(0, index, picked[0].clamp_(max=1))  # the weights of a kernel may sum to a little over 1
 
 
 def _paint_border(planes: Tensor, probability: float, draws: _Draws) -> Tensor:
