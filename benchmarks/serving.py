@@ -47,9 +47,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Process:
-    """One that has ended: seconds from its start, and its peak memory in MiB."""
+    """One that has ended: seconds from its start, seconds of all cores together, and its peak memory in MiB."""
 
     wall_s: float
+    core_s: float
     peak_mib: float
 
 
@@ -77,7 +78,8 @@ def process(command: list[str]) -> Process:
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in (0, 1):  # 1: the input check refused one
         raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}: {said.strip()[-500:]}")
-    return Process(time.perf_counter() - start, usage.ru_maxrss / 1024)
+    wall_s = time.perf_counter() - start
+    return Process(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
 def in_turns(ways: dict[str, Callable[[], Process]], rounds: int) -> dict[str, list[Process]]:
@@ -120,6 +122,7 @@ def folders(files: Path, fewer: Path, weights: Path, rounds: int) -> Iterator[Ro
     faster = ratio(found, "plain", "predict")
     for name in ("plain", "predict"):
         yield Row(f"{name}, {count} files", count / median(each.wall_s for each in found[name]), "files/s")
+        yield Row(f"{name}, cores busy for", 1000 * median(each.core_s for each in found[name]) / count, "ms/file")
     yield Row("predict, times as fast as plain", faster, "x", "2", faster >= 2)
     peaks = {name: max(each.peak_mib for each in found[name]) for name in ("predict", "fewer")}
     growth = peaks["predict"] - peaks["fewer"]
