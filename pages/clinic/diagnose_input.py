@@ -10,7 +10,8 @@ from pneumo.inference.examples import Example
 from pneumo.runs import Run
 
 # Siemens writes .ima and some archives .dic; DICOM files without any ending go through the switch below.
-READ = ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "dcm", "dicom", "dic", "ima")
+# HEIC is not read, and taken only to be told so with the way out.
+READ = ("png", "jpg", "jpeg", "webp", "bmp", "tif", "tiff", "jp2", "j2k", "avif", "heic", "dcm", "dicom", "dic", "ima")
 REAL, GENERATED, PHANTOMS = "real", "generated", "phantoms"
 TITLES = {REAL: "Real cases", GENERATED: "Generated", PHANTOMS: "Phantoms"}
 ABOUT = {  # of generated ones the result itself says it, and what is said of phantoms depends on the model
@@ -50,7 +51,7 @@ def upload() -> None:
         accept_multiple_files=True,
         key="diagnose.upload",
         on_change=lambda: reading.take_files(st.session_state["diagnose.upload"]),
-        help="PNG, JPEG, WebP, BMP, TIFF or DICOM, up to 50 MB each. They stay in this session's memory, and are gone "
+        help="PNG, JPEG, WebP, BMP, TIFF, JPEG 2000, AVIF or DICOM, up to 50 MB each. They stay in this session's memory, and are gone "
         "when it ends or when you remove them.",
     )
 

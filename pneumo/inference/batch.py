@@ -40,6 +40,10 @@ NOTES = {  # warnings in a few words, for a table
     "small": "Small image.",
     "aspect": "Unusual proportions.",
     "inverted": "Looks inverted.",
+    "photometric": "Black and white assumed.",
+    "window": "Window left out.",
+    "halved": "Decoded smaller.",
+    "left_out": "Damaged tags left out.",
     "burned_in": "Check for burned-in text.",
 }
 VERDICT_NOTES = {  # in a few words, for a table

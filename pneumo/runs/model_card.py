@@ -244,7 +244,7 @@ def _usage(card: RunCard) -> str:
         f"python -m pneumo explain radiograph.png --run {card.name} --out heatmap.png\n"
         f"python -m pneumo evaluate {card.name} --data FOLDER\n"
         "```\n\n"
-        "It reads PNG, JPEG, WebP, BMP, TIFF and DICOM; FOLDER holds NORMAL/ and PNEUMONIA/. `streamlit run app.py` opens the app in a browser."
+        "It reads PNG, JPEG, WebP, BMP, TIFF, JPEG 2000, AVIF and DICOM; FOLDER holds NORMAL/ and PNEUMONIA/. `streamlit run app.py` opens the app in a browser."
     )
 
 

@@ -39,7 +39,10 @@ FILES = {f"{path.parent.name}/{path.name}": path for path in DOCUMENT.files()}
 
 
 def test_the_document_says_what_becomes_of_each_file() -> None:
-    assert DOCUMENT.text() == DOCUMENT.FILE.read_text(), "run python docs/reading_files.py"
+    written = DOCUMENT.FILE.read_text()
+    if f"`pydicom {pydicom.__version__}`" not in written:
+        pytest.skip("written with another pydicom, which has other files")
+    assert DOCUMENT.text() == written, "run python docs/reading_files.py"
 
 
 @pytest.mark.parametrize("path", FILES.values(), ids=FILES)
