@@ -22,6 +22,7 @@ from PIL import BmpImagePlugin, Image, JpegImagePlugin, PngImagePlugin, WebPImag
 from pneumo.images import codestreams, decoders, jpeg_2000, tiff
 from pneumo.images.refusals import (
     MAX_COLOUR_PIXELS,
+    MAX_DEEP_PIXELS,
     MAX_PIXELS,
     MAX_WIDE_PIXELS,
     RadiographError,
@@ -47,7 +48,9 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_JPEG_MARKER = re.compile(rb"\xff+[^\x00\xff\xd0-\xd7]")  # the next marker after entropy-coded data
+_JPEG_MARKER = re.compile(
+    rb"\xff[^\x00\xff\xd0-\xd7]"
+)  # the next marker after entropy-coded data; `\xff+` would take hours
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_METADATA = (frozenset(range(0xE1, 0xF0)) - {0xEE}) | {0xFE}  # APP14 stays: it says whether CMYK is inverted
 
@@ -116,7 +119,7 @@ def _open_png(data: bytes) -> Opened:
     clean = b"".join(keep)
     depth, colours = clean[24], clean[25]
     if depth == 16 and colours in _PNG_COLOURS:  # of each Pillow would keep eight bits
-        check_size(*struct.unpack(">LL", clean[16:24]), MAX_WIDE_PIXELS)
+        check_size(*struct.unpack(">LL", clean[16:24]), MAX_DEEP_PIXELS)
         return Opened(decoders.decode("png", clean), orientation)
     return Opened(PngImagePlugin.PngImageFile(io.BytesIO(clean)), orientation)
 
@@ -128,7 +131,9 @@ def _open_jpeg(data: bytes) -> Opened:
         if result is None:
             raise truncated("JPEG")
         marker, start = data[result.end() - 1], result.end()
-        keep.append(data[position : result.start()])  # entropy-coded data of the scan before
+        keep.append(
+            data[position : result.start()].rstrip(b"\xff")
+        )  # entropy-coded data of the scan before, no fill bytes
         if marker == 0xD9:
             break
         stop = start + int.from_bytes(data[start : start + 2], "big")

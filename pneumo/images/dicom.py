@@ -18,8 +18,8 @@ from pneumo.images.codestreams import Announced
 from pneumo.images.dicom_tags import DIRECTORY, FLOAT_PIXELS, ITEM, PIXEL_DATA, SEQUENCE_END, UNDEFINED, Tags
 from pneumo.images.refusals import (
     MAX_COLOUR_PIXELS,
+    MAX_DEEP_PIXELS,
     MAX_PIXELS,
-    MAX_WIDE_PIXELS,
     RadiographError,
     check_size,
     damaged,
@@ -184,7 +184,7 @@ def _announced(syntax: str, tags: Tags) -> _Image:
         )
     allocated, stored, high = (tags.whole(tag) or 0 for tag in (ALLOCATED, STORED, HIGH_BIT))
     if photometric not in _GREYS:
-        check_size(columns, rows, MAX_COLOUR_PIXELS if allocated <= 8 else MAX_WIDE_PIXELS)
+        check_size(columns, rows, MAX_COLOUR_PIXELS if samples == 1 or allocated <= 8 else MAX_DEEP_PIXELS)
     signed, planar = tags.whole(SIGNED) == 1, tags.whole(PLANAR) == 1
     return _Image(
         tags, syntax, columns, rows, samples, photometric, allocated, stored, high or stored - 1, signed, planar, codes
@@ -283,7 +283,7 @@ def _one_frame(stored: bytes) -> bytes:
     starts = (codestreams.JPEG_START, codestreams.JPEG_2000_START)
     if not offsets.startswith(starts):  # the table of offsets, one for each frame; some writers leave it out
         parts = parts[1:]
-        if len(set(struct.unpack(f"<{len(offsets) // 4}L", offsets[: len(offsets) // 4 * 4]))) > 1:
+        if len(offsets) >= 8 and offsets[4:8] != offsets[:4]:
             raise _multiframe()
     parts = [part for part in parts if part]
     if not parts:

@@ -9,7 +9,8 @@ from pneumo.schema import PneumoError
 
 MAX_PIXELS = 36_000_000  # over twice the largest chest detectors (4300 x 3500); 36 MB as grey, 144 MB as RGBA
 MAX_COLOUR_PIXELS = 25_000_000  # Pillow keeps four bytes for each, twice where it converts
-MAX_WIDE_PIXELS = 12_000_000  # of 16 bits a colour, or numbers of 32 and 64 bits; and of formats that decode slowly
+MAX_WIDE_PIXELS = 12_000_000  # of numbers of 32 and 64 bits, and of formats that decode slowly
+MAX_DEEP_PIXELS = 6_000_000  # of 16 bits a colour: a film of 25 x 30 cm scanned at 200 dots an inch has 4.7 million
 MAX_SIDE = 16_384  # of width and height each: resizing an image of one pixel by millions takes gigabytes
 MAX_PARTS = 50_000  # chunks or segments of one file; 50 MB of PNG in the usual 8 KB chunks has 6,000
 

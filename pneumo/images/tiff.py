@@ -15,6 +15,7 @@ from PIL import Image, TiffImagePlugin
 from pneumo.images import decoders, levels
 from pneumo.images.refusals import (
     MAX_COLOUR_PIXELS,
+    MAX_DEEP_PIXELS,
     MAX_PIXELS,
     MAX_WIDE_PIXELS,
     RadiographError,
@@ -83,8 +84,7 @@ def _check(said: dict[int, list[int]]) -> None:
         raise RadiographError("damaged", "the TIFF does not say its width and height; save it again, or as PNG")
     width, height = said[WIDTH][0], said[HEIGHT][0]
     bits, kind, samples = said.get(BITS, [1]), said.get(FORMAT, [UNSIGNED])[0], said.get(SAMPLES, [1])[0]
-    wide = max(bits) > 16 or (max(bits) > 8 and samples > 1)
-    check_size(width, height, MAX_WIDE_PIXELS if wide else MAX_PIXELS if samples == 1 else MAX_COLOUR_PIXELS)
+    check_size(width, height, _most_pixels(max(bits), samples, said.get(COMPRESSION, [_NONE])[0] != _NONE))
     tile = said.get(TILE_WIDTH, [0])[0] * said.get(TILE_HEIGHT, [0])[0]
     if tile > 2 * width * height + SPARE_TILE_PIXELS:
         raise RadiographError("damaged", "the TIFF has tiles larger than its image; save it again, or as PNG")
@@ -99,6 +99,14 @@ def _check(said: dict[int, list[int]]) -> None:
             kind, "values"
         )
         raise RadiographError("unsupported", f"the TIFF has {name} of {bits[0]} bits; save it with 8 or 16, or as PNG")
+
+
+def _most_pixels(bits: int, samples: int, compressed: bool) -> int:
+    if samples == 1:
+        return MAX_PIXELS if bits <= 16 else MAX_WIDE_PIXELS
+    if bits > 8:
+        return MAX_DEEP_PIXELS
+    return MAX_WIDE_PIXELS if compressed else MAX_COLOUR_PIXELS  # what the helper process has room for
 
 
 def _written_anew(data: bytes, order: str, kept: dict[int, Entry]) -> bytes:
