@@ -33,7 +33,7 @@ Written by `python docs/reading_files.py`. A file is recognised by its content, 
 | WebP, BMP | all but the next column | animated WebP, run-length BMP |
 | others | | HEIC, JPEG XL, GIF, PDF, archives and a dozen others are named |
 
-Limits: {megabytes} MB a file; sides of up to {side:,} pixels; {grey} megapixels of grey, {colour} of colour, {wide} of wide numbers (16 bits a colour, 32 and 64 bits, AVIF), {j2k} of JPEG 2000. JPEG 2000 of over {whole} MB is decoded at half or a quarter of its sides, and the result says so.
+Limits: {megabytes} MB a file; sides of up to {side:,} pixels; {grey} megapixels of grey, {colour} of colour, {wide} of numbers of 32 and 64 bits, of AVIF and of compressed colour in TIFF, {deep} of 16 bits a colour, {j2k} of JPEG 2000. JPEG 2000 of over {whole} MB is decoded at half or a quarter of its sides, and the result says so.
 Decoders that may crash run in a helper process with {cpu:g} s of processor time for an image ({cpu_j2k:g} s for JPEG 2000); it is replaced when it ends (ADR 15).
 
 ## DICOM as viewers show it
@@ -114,6 +114,7 @@ def text() -> str:
         grey=refusals.MAX_PIXELS // 1_000_000,
         colour=refusals.MAX_COLOUR_PIXELS // 1_000_000,
         wide=refusals.MAX_WIDE_PIXELS // 1_000_000,
+        deep=refusals.MAX_DEEP_PIXELS // 1_000_000,
         j2k=jpeg_2000.MAX_PIXELS // 1_000_000,
         whole=jpeg_2000.WHOLE_BYTES / 1e6,
         cpu=decoders.CPU_S,

@@ -78,9 +78,9 @@ def compressed_tiff(data: bytes, options: dict[str, Any]) -> np.ndarray:
     image.load()
     if image.mode in ("L", "F", "I", "I;16", "I;16B"):
         return np.asarray(image)
-    return np.asarray(
-        image.convert("L" if image.mode == "1" else "RGBA" if image.mode in ("LA", "PA", "RGBA") else "RGB")
-    )
+    if image.mode not in ("RGB", "RGBA"):
+        image = image.convert("L" if image.mode == "1" else "RGBA" if image.mode in ("LA", "PA") else "RGB")
+    return np.asarray(image)
 
 
 def avif(data: bytes, options: dict[str, Any]) -> np.ndarray:
