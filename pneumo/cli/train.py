@@ -142,7 +142,7 @@ def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else printable(value)
 
 
 def _stop_on_signals() -> threading.Event:

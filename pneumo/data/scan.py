@@ -172,7 +172,7 @@ def _say_unknown(result: Scan, folder: Path, *, top: bool) -> None:
     split = folder_names.likely_split(name) if top else ""
     if _holds_classes(folder):
         reason = "the name is no split; expected train, val or test" if split else "it holds class folders of its own"
-        remedy = f"rename it {split}" if split else f"to read it, give {shortened(folder)} instead"
+        remedy = f"rename it {split}" if split else "to read it, give that folder instead"
     else:
         reason = f"the name is no class; expected {' or '.join(CLASS_NAMES)}"
         meant = folder_names.likely_class(name)

@@ -288,7 +288,10 @@ def test_a_set_within_a_set_is_said(tmp_path):
         tmp_path, {f"train/{n}": k for n, k in PLAIN.items()} | {f"chest_xray/train/{n}": k for n, k in PLAIN.items()}
     )
     assert len(opened(tmp_path).items) == 4
-    assert "passed over 'chest_xray' (4 files): it holds class folders of its own; to read it, give" in said(tmp_path)
+    assert (
+        "passed over 'chest_xray' (4 files): it holds class folders of its own; to read it, give that folder"
+        in said(tmp_path)
+    )
 
 
 def test_a_class_folder_itself_names_the_one_above(tmp_path):
