@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pages.startup import lifespan
+from pages import startup
 
 PAGES = {
     "": [st.Page("pages/home.py", title="Home", icon=":material/home:", default=True)],
@@ -31,9 +31,9 @@ PAGES = {
 if __name__ == "__main__":  # for every visit
     st.set_page_config(page_title="pneumo", page_icon="🫁", layout="wide")
     st.html(Path(__file__).parent / "pages" / "shared" / "style.css")
-    st.navigation(PAGES).run()
+    startup.run(st.navigation(PAGES))
 else:
     # Once, when the server imports this file as an ASGI app. Without it Streamlit would take the folder pages/ for its old kind
     # of app until st.navigation had run, and a first visitor by a link would find no page.
     st.navigation(PAGES)
-    app = st.App(__file__, lifespan=lifespan)
+    app = st.App(__file__, lifespan=startup.lifespan)

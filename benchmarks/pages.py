@@ -11,7 +11,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import browser
+from benchmarks import browser, starting
 from benchmarks.browser import App, Link
 from benchmarks.interactions import ControlError, Interaction, Visitor, interactions
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 1280, 900
 DOOR_TIMEOUT_S = 20
+START = "start"  # of the app, measured before the pages
 WHOLE_PAGE = 0.75  # share of marked elements that counts as the page redrawn as a whole; fragments stay below a half
 
 
@@ -82,6 +83,16 @@ def openings(chromium: Browser, app: App, link: Link, repeats: int) -> Iterator[
     yield Row(link.name, "opening again, new session", repeats, *summary(times[1:]))
 
 
+def start_rows(chromium: Browser, repeats: int, port: int | None) -> Iterator[Row]:
+    """From the start of the process to the first visitor's first result."""
+    try:
+        for what, times in starting.starts(chromium, repeats, port):
+            target = f"{1000 * starting.RESULT_TARGET_S}" if what == starting.RESULT else ""
+            yield Row(START, what, repeats, *summary(times), target)
+    except (RuntimeError, TimeoutError) as error:
+        yield Row(START, "first visitor", 0, None, None, note=str(error).splitlines()[0])
+
+
 def measure(chromium: Browser, app: App, each: Interaction, link: Link, repeats: int) -> Row:
     """One interaction by a new visitor; what goes wrong stands in the note and stops nothing."""
     from playwright.sync_api import Error
@@ -119,7 +130,9 @@ def line(row: Row) -> str:
 
 def arguments(given: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser("python -m benchmarks pages", description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="+", metavar="PAGE", help="these pages only: home, diagnose ...")
+    parser.add_argument(
+        "--only", nargs="+", metavar="PAGE", help="these pages only: home, diagnose ...; start is the start of the app"
+    )
     parser.add_argument(
         "--repeats", type=int, metavar="N", help="of every opening and interaction (else as many as each is worth)"
     )
@@ -129,7 +142,7 @@ def arguments(given: list[str] | None) -> argparse.Namespace:
     options = parser.parse_args(given)
     if options.repeats is not None and options.repeats < 1:
         parser.error("--repeats takes a number from 1 up")
-    names = [link.name for link in browser.links()]
+    names = [*(link.name for link in browser.links()), START]
     if unknown := set(options.only or ()) - set(names):
         parser.error(f"no page {', '.join(sorted(unknown))}; there are {', '.join(names)}")
     return options
@@ -146,22 +159,17 @@ def main(given: list[str] | None = None) -> int:
         rows.append(row)
         print(line(row), flush=True)
 
-    with TemporaryDirectory() as folder, browser.running_app(options.port) as app, sync_playwright() as driver:
+    with TemporaryDirectory() as folder, sync_playwright() as driver:
         chromium = browser.launch(driver)
         print(
             f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the start; Chromium {chromium.version}, {WIDTH} x {HEIGHT}"
         )
         print(f"{'page':<12} {'what':<27} {'n':>3} {'p50 ms':>8} {'p95 ms':>8}  {'target':<9} redrawn")
-        if not options.no_openings:
-            for link in links.values():
-                for row in openings(chromium, app, link, options.repeats or 3):
-                    add(row)
-        wanted = [each for each in interactions(Path(folder)) if not options.only or each.page in options.only]
-        for each in wanted:
-            if each.page not in links:
-                add(Row(each.page, each.what, 0, None, None, note="not found: no such page in app.py"))
-                continue
-            add(measure(chromium, app, each, links[each.page], options.repeats or each.repeats))
+        if not options.only or START in options.only:
+            for row in start_rows(chromium, options.repeats or 3, options.port):
+                add(row)
+        if links:
+            measure_pages(chromium, options, links, Path(folder), add)
         chromium.close()
         print(f"load {os.getloadavg()[0]:.1f} at the end")
     if options.json:
@@ -169,6 +177,23 @@ def main(given: list[str] | None = None) -> int:
             json.dumps([asdict(row) | {"whole": row.whole} for row in rows], indent=1) + "\n", encoding="utf-8"
         )
     return exit_code(rows)
+
+
+def measure_pages(
+    chromium: Browser, options: argparse.Namespace, links: dict[str, Link], folder: Path, add: Callable[[Row], None]
+) -> None:
+    """The openings and the interactions of these pages in one app; folder: for the files that are uploaded."""
+    with browser.running_app(options.port) as app:
+        if not options.no_openings:
+            for link in links.values():
+                for row in openings(chromium, app, link, options.repeats or 3):
+                    add(row)
+        wanted = [each for each in interactions(folder) if not options.only or each.page in options.only]
+        for each in wanted:
+            if each.page not in links:
+                add(Row(each.page, each.what, 0, None, None, note="not found: no such page in app.py"))
+                continue
+            add(measure(chromium, app, each, links[each.page], options.repeats or each.repeats))
 
 
 def exit_code(rows: list[Row]) -> int:

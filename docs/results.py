@@ -11,8 +11,8 @@ sys.path.insert(0, str(REPOSITORY))  # a script has its own folder there, not th
 
 from pneumo import runs  # noqa: E402
 from pneumo.formatting import counted, rate, score, span, with_interval  # noqa: E402
-from pneumo.generators import latent, quality  # noqa: E402
-from pneumo.inference import input_check, robustness  # noqa: E402
+from pneumo.generators import latent_report, quality_report  # noqa: E402
+from pneumo.inference import input_check_report, robustness  # noqa: E402
 from pneumo.runs import names  # noqa: E402
 from pneumo.schema import Interval, RunCard  # noqa: E402
 
@@ -79,10 +79,10 @@ def text() -> str:
     default = runs.read_card(runs.resolve())
     test = default.metrics["test"]
     measured = robustness.read(runs.resolve())
-    check = input_check.read_about(input_check.folder()).measured
-    spaces = [(card, latent.read(runs.resolve(card.name))) for card in cards if card.task == "reconstruction"]
+    check = input_check_report.read_about(input_check_report.folder()).measured
+    spaces = [(card, latent_report.read(runs.resolve(card.name))) for card in cards if card.task == "reconstruction"]
     spaces = [(card, space.about) for card, space in spaces if space]
-    made = [(card, quality.read(runs.resolve(card.name))) for card in cards if card.task == "gan"]
+    made = [(card, quality_report.read(runs.resolve(card.name))) for card in cards if card.task == "gan"]
     made = [(card, result) for card, result in made if result]
     return TEXT.format(
         images=sum(n for counts in default.data.counts.values() for n in counts.values()),
@@ -143,7 +143,7 @@ def _mean(mean: object, places: int) -> str:
     return f"{mean.value:.{places}f} ({ends.low:.{places}f} to {ends.high:.{places}f})"
 
 
-def _autoencoders(spaces: Sequence[tuple[RunCard, latent.Latent]]) -> Iterator[str]:
+def _autoencoders(spaces: Sequence[tuple[RunCard, latent_report.Latent]]) -> Iterator[str]:
     rows = [
         (
             f"{names.name_of(card)}<br>`{card.name}`",
@@ -158,7 +158,7 @@ def _autoencoders(spaces: Sequence[tuple[RunCard, latent.Latent]]) -> Iterator[s
     return _table(("model", "code", "PSNR, dB", "of components", "SSIM", "of components"), rows)
 
 
-def _gans(made: Sequence[tuple[RunCard, quality.Quality]]) -> Iterator[str]:
+def _gans(made: Sequence[tuple[RunCard, quality_report.Quality]]) -> Iterator[str]:
     rows = []
     for card, result in made:
         near, memory = result.distances, result.memory
@@ -166,17 +166,17 @@ def _gans(made: Sequence[tuple[RunCard, quality.Quality]]) -> Iterator[str]:
             (
                 f"{names.name_of(card)}<br>`{card.name}`",
                 f"{near.n:,}",
-                f"{quality.told(near.frechet, 1)}<br>{near.frechet_floor:.1f}",
-                f"{quality.told(near.precision, 3)}<br>{near.precision_floor:.3f}",
-                f"{quality.told(near.recall, 3)}<br>{near.recall_floor:.3f}",
-                f"{quality.told(memory.pixel.generated, 4)}<br>{memory.pixel.held_out:.4f} ({span(memory.pixel.held_out_ci95, lambda end: f'{end:.4f}')})",
+                f"{quality_report.told(near.frechet, 1)}<br>{near.frechet_floor:.1f}",
+                f"{quality_report.told(near.precision, 3)}<br>{near.precision_floor:.3f}",
+                f"{quality_report.told(near.recall, 3)}<br>{near.recall_floor:.3f}",
+                f"{quality_report.told(memory.pixel.generated, 4)}<br>{memory.pixel.held_out:.4f} ({span(memory.pixel.held_out_ci95, lambda end: f'{end:.4f}')})",
             )
         )
     head = ("model", "n", "Frechet distance", "precision", "recall", "nearest training radiograph (pixels)")
     return _table(head, rows)
 
 
-def _transfer(made: Sequence[tuple[RunCard, quality.Quality]]) -> Iterator[str]:
+def _transfer(made: Sequence[tuple[RunCard, quality_report.Quality]]) -> Iterator[str]:
     for card, result in made:
         for each in result.tstr:
             yield (
@@ -185,8 +185,8 @@ def _transfer(made: Sequence[tuple[RunCard, quality.Quality]]) -> Iterator[str]:
             )
 
 
-def _worst(check: input_check.Measured) -> Iterator[str]:
-    for kind, share in input_check.kinds_of(check)[:3]:
+def _worst(check: input_check_report.Measured) -> Iterator[str]:
+    for kind, share in input_check_report.kinds_of(check)[:3]:
         yield f"- {kind}: {with_interval(share.value, share.ci95)} of {counted(share.n, 'image')} refused."
 
 

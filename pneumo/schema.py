@@ -358,10 +358,10 @@ class RunCard:
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """What a run says of one file. Either error is set, or everything else is.
+    """What a run says of one file. Either error is set, or everything else that was asked for is.
 
     probability: calibrated probability of PNEUMONIA, 0..1. logit: before calibration.
-    stability: lowest and highest probability under small harmless changes of the image.
+    stability: lowest and highest probability under small harmless changes of the image; None where it was not computed.
     radiograph: as read. seen: (S, S) uint8, the resized image the model was given.
     assessment: what the input check says of it; None where it was not asked. overridden: a result was asked for anyway.
     indeterminate: the run's indeterminate zone, which decides the label together with the threshold.

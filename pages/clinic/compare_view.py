@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages import shared
 from pneumo.images import overlays, sheets
-from pneumo.inference import diagnosis, heatmap_choice
+from pneumo.inference import diagnosis, heatmap_choice, heatmap_report
 from pneumo.inference.examples import Example
 from pneumo.metrics import thresholds
 from pneumo.runs import Run, names
@@ -118,7 +118,7 @@ def show_run(file: Example, run: Run, result: Diagnosis, view: View, kept: dict)
 
 def own_text(method: str, layer: str) -> str:
     """What a model's default heatmap is: "LayerCAM at layer 3 of 5 (16 x 16 cells)."."""
-    if method == heatmap_choice.OWN:
+    if method == heatmap_report.OWN:
         return "The mean of its members' default heatmaps."
     return f"{METHODS[method][0]} at {layer}."
 

@@ -68,6 +68,7 @@ def show(run: Run, files: list[Example], results: list[Diagnosis | None]) -> Non
     if result is None:  # opened while it is still waiting; the next run reads it first
         st.info("Reading ...", icon=":material/hourglass_empty:")
         return
+    result = reading.with_stability(run, file, result)
     with st.container(key="diagnose.stage"):
         words, image = st.columns([6, 7], gap="medium")
     with words:

@@ -36,14 +36,15 @@ def bar(result: Diagnosis, threshold: float) -> str:
     said = formatting.probability
     text = (
         f"Probability {said(value)} on a bar from 0 to 1: {normal} below {between.low:.3f}, {unsure} up to {between.high:.3f}, "
-        f"{sick} above. Threshold {threshold:.3f}. Under small changes {said(spread.low)} to {said(spread.high)}."
+        f"{sick} above. Threshold {threshold:.3f}."
+        + (f" Under small changes {said(spread.low)} to {said(spread.high)}." if spread else "")
     )
     zone = result.indeterminate
     return (
         f'<div role="img" aria-label="{_escaped(text)}" style="position:relative;height:4.7rem;margin:0 .5rem .3rem">'
         + "".join(_segment(*each) for each in segments)
         + (_zone(zone.low, zone.high) if zone else "")
-        + f'<div style="{_span(spread.low, spread.high)};top:2.28rem;height:.34rem;min-width:2px;background:currentColor;opacity:.85;border-radius:2px"></div>'
+        + (_spread(spread.low, spread.high) if spread else "")
         + f'<div style="left:{threshold:.2%};position:absolute;top:1.35rem;height:2.2rem;border-left:3px dashed currentColor;transform:translateX(-1.5px)"></div>'
         + _marker(value)
         + _caption(threshold, f"threshold {threshold:.3f}", "3.45rem")
@@ -67,6 +68,10 @@ def _zone(low: float, high: float) -> str:
     """The indeterminate zone hatched, so that it is seen within what the threshold adds to it."""
     hatch = "repeating-linear-gradient(45deg,rgba(255,255,255,.45) 0 2px,transparent 2px 7px)"
     return f'<div style="{_span(low, high)};top:1.75rem;height:1.4rem;background:{hatch}"></div>'
+
+
+def _spread(low: float, high: float) -> str:
+    return f'<div style="{_span(low, high)};top:2.28rem;height:.34rem;min-width:2px;background:currentColor;opacity:.85;border-radius:2px"></div>'
 
 
 def _marker(value: float) -> str:

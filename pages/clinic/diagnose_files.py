@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import streamlit as st
 
 from pages import shared
@@ -108,6 +107,8 @@ def show_table(run: Run, files: list[Example], results: Results, threshold: floa
 
 def draw_table(files: list[Example], results: Results, rows: list[dict]) -> None:
     """Files, labels and probabilities; sorted by probability, files without one come last."""
+    import pandas as pd  # half a second that a visitor with one file does not wait for
+
     written, names = iter(rows), names_of(files)
     shown = [
         {"number": number} | (next(written) if result else {"file": file.name, "note": "Reading ..."})

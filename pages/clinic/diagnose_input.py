@@ -66,8 +66,8 @@ def any_name() -> None:
 
 def choose_examples() -> tuple[str, list[Example]]:
     """Which built-in images are shown while nothing is uploaded: the most real ones there are, until the visitor chooses."""
-    offered = {REAL: shared.real_cases(), GENERATED: shared.generated_examples(), PHANTOMS: shared.phantom_examples()}
-    kinds = [kind for kind, files in offered.items() if files]
+    offered = {REAL: shared.real_cases(), GENERATED: shared.generated_examples()}
+    kinds = [*(kind for kind, files in offered.items() if files), PHANTOMS]
     shared.keep("diagnose.examples", kinds[0], kinds)
     kind = st.segmented_control(
         "Or try an example",
@@ -79,7 +79,7 @@ def choose_examples() -> tuple[str, list[Example]]:
     )
     if REAL not in kinds and shared.case_cache().fetching:
         wait_for_cases()
-    return kind, offered[kind]
+    return kind, shared.phantom_examples() if kind == PHANTOMS else offered[kind]
 
 
 @st.fragment(run_every=WAITING_S)

@@ -10,16 +10,17 @@ import streamlit as st
 
 from pages import shared
 from pneumo.images import sheets
-from pneumo.inference import diagnosis, heatmap_choice
+from pneumo.inference import diagnosis, heatmap_choice, heatmap_report
 from pneumo.inference.diagnosis import Heatmap
 from pneumo.inference.examples import Example
 from pneumo.inference.input_check import InputCheck
 from pneumo.runs import Run
-from pneumo.schema import Diagnosis
+from pneumo.schema import Diagnosis, Interval
 
 FILES = "diagnose.files"  # what the visitor uploaded: it outlasts a look at another page, the uploader does not
 RESULTS = "diagnose.results"  # session_state: key -> Diagnosis; of this visitor only
 HEATMAPS = "diagnose.heatmaps"
+STABILITY = "diagnose.stability"
 THUMBNAILS = "diagnose.thumbnails"
 ANNOUNCED = "diagnose.announced"
 THUMBNAIL_PX = 72
@@ -58,7 +59,7 @@ def read(run: Run, files: list[Example], first: int, budget_s: float) -> list[Di
         found[key] = _of_everybody(key, run, file, check) if file.label >= 0 else _diagnose(run, file, check)
         st.session_state[RESULTS] = found  # what is read stays read when the visitor interrupts
     st.session_state[RESULTS] = found
-    for kind in (HEATMAPS, THUMBNAILS):
+    for kind in (HEATMAPS, THUMBNAILS, STABILITY):
         st.session_state[kind] = {key: kept for key, kept in st.session_state.get(kind, {}).items() if key in found}
     return [found.get(key) for key in keys]
 
@@ -81,17 +82,17 @@ def _heatmaps_of_everybody(key: Key, taught: bool, _run: Run, _result: Diagnosis
 
 
 def _explain(run: Run, result: Diagnosis, taught: bool) -> dict[str, Heatmap]:
-    return diagnosis.explain(run, result, heatmap_choice.TAUGHT if taught else None)
+    return diagnosis.explain(run, result, heatmap_report.TAUGHT if taught else None)
 
 
 @shared.kept_for_run()
 def default_heatmap(folder: str) -> tuple[str, bool]:
     """What a run's default heatmap is called, and whether it is another one than Grad-CAM as taught."""
     method, layer = heatmap_choice.for_run(shared.load_run(folder))
-    if method == heatmap_choice.OWN:
+    if method == heatmap_report.OWN:
         return "Mean of the members' heatmaps", True
     _, own_layer = diagnosis.heatmap_layers(shared.load_run(folder))
-    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_choice.TAUGHT, own_layer)
+    return diagnosis.heatmap_methods()[method][0], (method, layer) != (heatmap_report.TAUGHT, own_layer)
 
 
 def with_choices(files: list[Example], results: list[Diagnosis | None]) -> list[Diagnosis | None]:
@@ -102,6 +103,23 @@ def with_choices(files: list[Example], results: list[Diagnosis | None]) -> list[
         replace(result, overridden=True) if result and file.digest in chosen else result
         for file, result in zip(files, results, strict=True)
     ]
+
+
+def with_stability(run: Run, file: Example, result: Diagnosis) -> Diagnosis:
+    """The result that is looked at, with what small changes of its image do; computed once, and for no other file."""
+    if result.error or result.stability or diagnosis.no_result(result):
+        return result
+    kept, key = st.session_state.setdefault(STABILITY, {}), key_of(run, file)
+    if key not in kept:
+        kept[key] = (
+            _stability_of_everybody(key, run, result) if file.label >= 0 else diagnosis.stability_of(run, result)
+        )
+    return replace(result, stability=kept[key])
+
+
+@st.cache_resource(show_spinner=False, max_entries=64)
+def _stability_of_everybody(key: Key, _run: Run, _result: Diagnosis) -> Interval | None:
+    return diagnosis.stability_of(_run, _result)
 
 
 def thumbnail_of(run: Run, file: Example, result: Diagnosis) -> bytes:
@@ -133,9 +151,15 @@ def heatmaps_of(run: Run, file: Example, result: Diagnosis, taught: bool = False
 
 
 def warm(run: Run, files: list[Example], check: InputCheck | None) -> None:
-    """Reads the examples that a first visitor sees, and the heatmap of the first; called by the server before anybody comes."""
+    """Reads examples that a first visitor sees, the first of them with its stability; called before anybody comes."""
+    results = [_of_everybody(key_of(run, file), run, file, check) for file in files]
+    for file, result in zip(files[:1], results, strict=False):
+        _stability_of_everybody(key_of(run, file), run, result)
+
+
+def warm_heatmap(run: Run, files: list[Example], check: InputCheck | None) -> None:
+    """The heatmap of examples that a first visitor sees."""
+    default_heatmap(run.card.name)
     for file in files:
-        _of_everybody(key_of(run, file), run, file, check)
-    if files:
-        key = key_of(run, files[0])
-        _heatmaps_of_everybody(key, False, run, _of_everybody(key, run, files[0], check))
+        key = key_of(run, file)
+        _heatmaps_of_everybody(key, False, run, _of_everybody(key, run, file, check))

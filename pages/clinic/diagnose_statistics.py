@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import shared
 from pneumo import formatting, plots
-from pneumo.inference import diagnosis, input_check
+from pneumo.inference import diagnosis, input_check_report
 from pneumo.metrics import calibration, classification, significance
 from pneumo.runs import Run
 from pneumo.schema import Diagnosis, Interval, Predictions
@@ -102,7 +102,8 @@ def show_trust(run: Run, result: Diagnosis, results: list[Diagnosis], threshold:
             return
         known = shared.load_validation(run.card.name)
         if diagnosis.label_for(result, threshold):
-            st.markdown("\n".join(f"- {text}" for text in (stability_text(result), similar_text(known, result))))
+            stable = [stability_text(result.stability)] if result.stability else []
+            st.markdown("\n".join(f"- {text}" for text in (*stable, similar_text(known, result))))
         st.markdown("\n".join(f"- {shared.plain(text)}" for text in (run.card.intended_use, *run.card.limits)))
         st.markdown(
             f"What {run.card.name} predicted for {len(known.labels)} validation radiographs, whose patients it never saw "
@@ -119,10 +120,10 @@ def show_trust(run: Run, result: Diagnosis, results: list[Diagnosis], threshold:
         st.page_link("pages/evidence/results.py", label="All results", icon=":material/monitoring:")
 
 
-def stability_text(result: Diagnosis) -> str:
+def stability_text(stability: Interval) -> str:
     return (
-        f"**{shared.plain(formatting.probability(result.stability.low))} to "
-        f"{shared.plain(formatting.probability(result.stability.high))}**: range under small changes "
+        f"**{shared.plain(formatting.probability(stability.low))} to "
+        f"{shared.plain(formatting.probability(stability.high))}**: range under small changes "
         "(flip, rotation, shift, blur, brightness)."
     )
 
@@ -142,7 +143,7 @@ def similar_text(known: Predictions, result: Diagnosis) -> str:
 
 def show_input_check(result: Diagnosis) -> None:
     """How the image compares with the radiographs that the input check was fitted to."""
-    check = shared.the_input_check()
+    check = shared.the_input_check(quiet=True)
     if check is None or result.assessment is None:
         return
     with st.expander(
@@ -154,14 +155,14 @@ def show_input_check(result: Diagnosis) -> None:
         if not box.open:
             return
         about = check.about
-        for column, name in zip(st.columns(len(input_check.SCORES)), input_check.SCORES, strict=True):
+        for column, name in zip(st.columns(len(input_check_report.SCORES)), input_check_report.SCORES, strict=True):
             column.plotly_chart(
                 plots.input_check_histogram(
                     about.validation[name],
                     about.limits[name].typical,
                     about.limits[name].refused,
                     result.assessment.scores[name],
-                    input_check.TITLES[name],
+                    input_check_report.TITLES[name],
                 ),
                 key=f"diagnose.check.{name}",
                 config=MODE_BAR,
@@ -173,7 +174,7 @@ def show_input_check(result: Diagnosis) -> None:
         )
 
 
-def measured_text(about: input_check.About) -> str:
+def measured_text(about: input_check_report.About) -> str:
     """The check's two rates on images that set none of its limits."""
     result = about.measured
     if result is None:

@@ -7,8 +7,8 @@ import streamlit as st
 from pages import shared
 from pneumo import runs
 from pneumo.formatting import counted, rate, score, span
-from pneumo.generators import latent, quality
-from pneumo.inference import heatmap_choice, input_check
+from pneumo.generators import latent_report, quality_report
+from pneumo.inference import heatmap_report, input_check_report
 from pneumo.runs import model_card
 from pneumo.runs.model_card import Section
 from pneumo.runs.names import name_of
@@ -54,10 +54,10 @@ def measured_sections(card: RunCard) -> list[Section]:
     A file that cannot be read is named here, and the cards go on."""
     result = []
     for look, at in (
-        (quality.card_sections, runs.resolve(card.name)),
-        (latent.card_sections, runs.resolve(card.name)),
-        (input_check.card_sections, card),
-        (heatmap_choice.card_sections, runs.resolve(card.name)),
+        (quality_report.card_sections, runs.resolve(card.name)),
+        (latent_report.card_sections, runs.resolve(card.name)),
+        (input_check_report.card_sections, card),
+        (heatmap_report.card_sections, runs.resolve(card.name)),
     ):
         try:
             result += look(at)

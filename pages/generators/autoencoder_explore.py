@@ -10,7 +10,7 @@ from pages.generators.autoencoder_runs import SELECTOR_PX, choose_image, offered
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery, show_image
 from pneumo.formatting import rate
 from pneumo.generators import directions, latent
-from pneumo.generators.latent import Space
+from pneumo.generators.latent_report import Space
 from pneumo.images import sheets
 from pneumo.runs import Run
 

@@ -11,7 +11,7 @@ from pages import shared
 from pages.generators.autoencoder_runs import pick_code, space_of
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo.formatting import counted
-from pneumo.generators.latent import Space
+from pneumo.generators.latent_report import Space
 from pneumo.inference import dataset_audit, latent_map
 from pneumo.inference.latent_map import Thumbnails
 from pneumo.palette import COLOURS

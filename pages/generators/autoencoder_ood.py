@@ -13,7 +13,7 @@ from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo import plots
 from pneumo.formatting import counted, rate
 from pneumo.generators import latent, reconstruction
-from pneumo.generators.latent import Space
+from pneumo.generators.latent_report import Space
 from pneumo.inference import dataset_audit
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES

@@ -8,7 +8,7 @@ from pages import shared
 from pages.generators.autoencoder_runs import short_title, space_of
 from pneumo import plots
 from pneumo.formatting import listed, score, with_interval
-from pneumo.generators.latent import Latent, Mean
+from pneumo.generators.latent_report import Latent, Mean
 from pneumo.runs import names as run_names
 
 PLAIN_CHART = {"displayModeBar": False}

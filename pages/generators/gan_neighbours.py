@@ -10,7 +10,7 @@ import streamlit as st
 from pages import shared
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo import runs
-from pneumo.generators import memorisation, quality
+from pneumo.generators import memorisation, quality_report
 from pneumo.generators.memorisation import Neighbour
 from pneumo.inference import dataset_audit
 from pneumo.runs import Run
@@ -66,7 +66,7 @@ def _features(source: str, weights: str) -> shared.SharedCache:
     return shared.SharedCache()
 
 
-def _show_by_features(source: str, run: Run, image: np.ndarray, result: quality.Quality | None) -> None:
+def _show_by_features(source: str, run: Run, image: np.ndarray, result: quality_report.Quality | None) -> None:
     place = _features(source, run.card.weights.sha256)
     if place.result is None and not st.button(
         "Compare features too",
@@ -75,7 +75,7 @@ def _show_by_features(source: str, run: Run, image: np.ndarray, result: quality.
         help="Takes about a minute the first time.",
     ):
         return
-    encoder = shared.load_run(result.encoder if result else quality.ENCODER)
+    encoder = shared.load_run(result.encoder if result else quality_report.ENCODER)
     with place.lock:
         if place.result is None:
             bar = st.progress(0.0, "Computing features ...")
@@ -108,8 +108,8 @@ def _show_row(where: str, near: list[Neighbour], typical: float | None, places: 
     )
 
 
-def _measured(run: Run) -> quality.Quality | None:
+def _measured(run: Run) -> quality_report.Quality | None:
     try:
-        return quality.read(runs.resolve(run.card.name))
+        return quality_report.read(runs.resolve(run.card.name))
     except PneumoError:
         return None  # the section Quality says what is wrong with the file

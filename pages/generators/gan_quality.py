@@ -7,12 +7,12 @@ import streamlit as st
 from pages import shared
 from pneumo import runs
 from pneumo.formatting import listed, probability, rate, score, with_interval
-from pneumo.generators import quality
-from pneumo.generators.quality import Quality
+from pneumo.generators import quality_report
+from pneumo.generators.quality_report import Quality
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES
 
-METRICS = {  # by the field of `quality.Distances`; ↓: lower is better, ↑: higher is better
+METRICS = {  # by the field of `quality_report.Distances`; ↓: lower is better, ↑: higher is better
     "frechet": "Fréchet distance ↓",
     "kernel": "Kernel distance, times 1,000 ↓",
     "precision": "Precision ↑",
@@ -23,8 +23,11 @@ METRICS = {  # by the field of `quality.Distances`; ↓: lower is better, ↑: h
 @st.fragment
 @shared.guarded
 def show_quality(run: Run) -> None:
-    result = {name: each for name in runs.available("gan") if (each := quality.read(runs.resolve(name)))}
-    if run.card.name not in result:
+    read, damaged = shared.those_that_work(runs.available("gan"), lambda name: quality_report.read(runs.resolve(name)))
+    result = {name: each for name, each in read.items() if each}
+    for reason in damaged.values():
+        st.warning(shared.plain(reason), icon=":material/heart_broken:")
+    if run.card.name not in result and run.card.name not in damaged:
         st.caption(
             f"This model has not been measured yet. Run `python -m pneumo quality {run.card.name} --data FOLDER --crossed --save`."
         )
@@ -53,14 +56,14 @@ def _conclusion(name: str, result: Quality) -> str:
 def show_distances(result: dict[str, Quality]) -> None:
     st.subheader("How close to real radiographs?", divider="gray")
     rows = []
-    for _, field_name, _, places in quality.MEASURES:
+    for _, field_name, _, places in quality_report.MEASURES:
         for name, each in result.items():
             value, floor = getattr(each.distances, field_name), getattr(each.distances, f"{field_name}_floor")
             rows.append(
                 {
                     "metric": METRICS[field_name],
                     "model": shared.title(name),
-                    "generated": quality.told(value, places),
+                    "generated": quality_report.told(value, places),
                     "real against real": score(floor, places),
                     "n": each.distances.n,
                 }
@@ -83,7 +86,7 @@ def show_memory(result: dict[str, Quality]) -> None:
         {
             "model": shared.title(name),
             "compared in": title,
-            "generated": quality.told(near.generated, places),
+            "generated": quality_report.told(near.generated, places),
             "held-out": with_interval(
                 near.held_out, near.held_out_ci95, lambda value, places=places: score(value, places)
             ),

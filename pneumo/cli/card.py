@@ -21,17 +21,17 @@ def run(options: argparse.Namespace) -> int:
     if options.out:
         files.check_file(options.out)
     from pneumo import runs
-    from pneumo.generators import latent, quality
-    from pneumo.inference import heatmap_choice, input_check
+    from pneumo.generators import latent_report, quality_report
+    from pneumo.inference import heatmap_report, input_check_report
     from pneumo.runs import model_card
 
     folder = runs.resolve(options.run)
     card = runs.read_card(folder)
     measured = [
-        *quality.card_sections(folder),
-        *latent.card_sections(folder),
-        *input_check.card_sections(card),
-        *heatmap_choice.card_sections(folder),
+        *quality_report.card_sections(folder),
+        *latent_report.card_sections(folder),
+        *input_check_report.card_sections(card),
+        *heatmap_report.card_sections(folder),
     ]
     text = model_card.markdown(card, measured)
     if options.out:

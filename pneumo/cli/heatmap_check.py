@@ -25,20 +25,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from pneumo.inference import heatmap_choice, heatmap_measure
+    from pneumo.inference import heatmap_measure, heatmap_report
 
     result = heatmap_measure.command(options.run, options.data, options.save, progress_bar("measuring", "heatmap"))
     if options.json:
         print_json(result)
         return FINE
-    print(f"{printable(result.run)}: {heatmap_choice.conclusion(result)}")
+    print(f"{printable(result.run)}: {heatmap_report.conclusion(result)}")
     print(
         f"  {counted(result.phantoms, 'phantom')}, {counted(result.radiographs, 'validation image')}, "
         f"{counted(result.generated, 'generated radiograph')}"
     )
     for row in result.rows:
         print(
-            f"  {heatmap_choice.name_of(row):<40} {row.cells:>3} cells  lesions met {row.hits:>3}  "
+            f"  {heatmap_report.name_of(row):<40} {row.cells:>3} cells  lesions met {row.hits:>3}  "
             f"deletion {row.deletion:.3f} ({row.deletion_change:+.3f})  insertion {row.insertion:.3f} ({row.insertion_change:+.3f})  "
             f"likeness {'   –' if row.likeness is None else f'{row.likeness:.2f}'}  visible {rate(row.visible)}"
             + (f"  worse in {', '.join(row.worse_in)}" if row.worse_in else "")

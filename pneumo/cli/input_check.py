@@ -29,7 +29,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from pneumo.codec import encode
-    from pneumo.inference import input_check
+    from pneumo.inference import input_check, input_check_report
 
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source that the encoder was trained on")
@@ -38,12 +38,12 @@ def run(options: argparse.Namespace) -> int:
     check = _fitted(options) if options.fit else input_check.load()
     if check is None:
         raise PneumoError(
-            f"no input check in {input_check.folder()}; fit one: python -m pneumo input-check --data SOURCE --fit --save"
+            f"no input check in {input_check_report.folder()}; fit one: python -m pneumo input-check --data SOURCE --fit --save"
         )
     if options.data:
         check = _measured(check, options.data)
     if options.save:
-        input_check.save(check, input_check.folder() if options.save == Path() else options.save)
+        input_check.save(check, input_check_report.folder() if options.save == Path() else options.save)
     if options.json:
         print_json({name: value for name, value in encode(check.about).items() if name != "validation"})
     else:
@@ -68,8 +68,8 @@ def _measured(check: Any, source: str) -> Any:
 
 
 def _print_about(about: Any) -> None:
-    """about: an input_check.About."""
-    from pneumo.inference import input_check
+    """about: an input_check_report.About."""
+    from pneumo.inference import input_check_report
 
     print(
         f"input check: features of {about.encoder}, reconstructions of {about.autoencoder}, "
@@ -82,7 +82,7 @@ def _print_about(about: Any) -> None:
     print(f"  accepted      {_share(result.accepted)}  internal test radiographs of {result.patients:,} patients")
     print(f"  with warning  {_share(result.unusual)}  the same radiographs")
     print(f"  refused       {rate(result.refused_mean)}, mean over {len(result.refused)} kinds of other images:")
-    for kind, share in input_check.kinds_of(result):
+    for kind, share in input_check_report.kinds_of(result):
         print(f"    {_share(share)}  {kind}" + (f" (from {share.bases:,} originals)" if share.bases < share.n else ""))
     print(f"  recognised    {_share(result.phantoms_named)}  phantoms")
     for kind, share in result.others.items():

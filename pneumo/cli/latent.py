@@ -28,7 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from pneumo import runs
     from pneumo.codec import encode
-    from pneumo.generators import latent, latent_measures
+    from pneumo.generators import latent_measures, latent_report
 
     run = runs.load(options.run, "reconstruction")
     if options.save and not options.data:
@@ -38,13 +38,13 @@ def run(options: argparse.Namespace) -> int:
     if options.data:
         space = latent_measures.measure(run, options.data, progress_bar("measuring", "step"))
     else:
-        space = latent.read(run.folder)
+        space = latent_report.read(run.folder)
     if space is None:
         raise PneumoError(
             f"run {run.card.name!r} was not measured yet; add --data SOURCE, and --save to keep the results"
         )
     if options.save:
-        latent.save(run.folder, space)
+        latent_report.save(run.folder, space)
     if options.json:
         print_json({name: value for name, value in encode(space.about).items() if name != "names"})
     else:

@@ -45,14 +45,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from pneumo import runs, training
-    from pneumo.generators import quality
+    from pneumo.generators import quality, quality_report
 
     gan = runs.load(options.run, "gan")
     if options.save:
         files.check_folder(gan.folder)
     result = quality.measure(
         gan,
-        runs.load(options.encoder or quality.ENCODER, "classification"),
+        runs.load(options.encoder or quality_report.ENCODER, "classification"),
         runs.load(options.classifier, "classification"),
         options.data,
         seeds=options.seeds,
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     if options.tstr:
         result = replace(result, tstr=training.tstr(gan, options.data, progress=TrainingBar()))
     if options.save:
-        quality.save(gan.folder, result)
+        quality_report.save(gan.folder, result)
     if options.json:
         print_json(result)
     else:

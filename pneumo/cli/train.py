@@ -58,8 +58,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _train_once(recipe: Any, folder: Path, resume: bool, stop: threading.Event) -> int:
     from pneumo import training
+    from pneumo.training import checkpoint
 
-    if resume and not training.has_checkpoint(folder):
+    if resume and not checkpoint.exists(folder):
         print(f"no checkpoint in {printable(folder)}: training starts from the beginning", file=sys.stderr)
     try:
         outcome = training.train(

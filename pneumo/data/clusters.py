@@ -1,4 +1,7 @@
-"""Kinds of images within a data set, and leaving one of them out of training."""
+"""Kinds of images within a data set, and leaving one of them out of training.
+
+scikit-learn is imported where it groups: everything that reads data reaches this module.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import re
 from collections import defaultdict
 
 import numpy as np
-from sklearn.cluster import KMeans
 
 from pneumo.data.dataset import DataSet
 from pneumo.formatting import nearest
@@ -39,6 +41,8 @@ def leave_out(
 
 def clusters(dataset: DataSet, resized: np.ndarray, indices: np.ndarray) -> dict[str, np.ndarray]:
     """Indices by cluster: file families of NORMAL images, kinds of pneumonia, and four groups of grey-level statistics."""
+    from sklearn.cluster import KMeans
+
     names: dict[str, list[int]] = defaultdict(list)
     for i in indices:
         item = dataset.items[i]

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pneumo.generators import reconstruction, sampling
-from pneumo.generators.latent import Space
+from pneumo.generators.latent_report import Space
 from pneumo.runs import Run
 
 REACH = 2.0  # standard deviations to either side, between which images are compared

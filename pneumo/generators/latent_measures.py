@@ -11,7 +11,8 @@ from sklearn.manifold import TSNE
 
 from pneumo import data
 from pneumo.generators import latent, reconstruction, sampling
-from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE, Fidelity, Gain, Latent, Mean, OodErrors, Space
+from pneumo.generators.latent import DIRECTIONS, LARGEST_CODE
+from pneumo.generators.latent_report import Fidelity, Gain, Latent, Mean, OodErrors, Space
 from pneumo.images import transforms
 from pneumo.metrics import classification, fidelity, resampling
 from pneumo.runs import Run, forward, measured

@@ -1,4 +1,7 @@
-"""Does a GAN copy? Distances of its samples to the nearest training radiographs."""
+"""Does a GAN copy? Distances of its samples to the nearest training radiographs.
+
+scikit-learn is imported where it searches: the page of the GAN reaches this module before anybody asks.
+"""
 
 from __future__ import annotations
 
@@ -6,46 +9,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from sklearn.neighbors import NearestNeighbors
 
 from pneumo import data, runs
+from pneumo.generators.quality_report import Memory, Near, Range
 from pneumo.images import transforms
 from pneumo.metrics import resampling
 from pneumo.runs import forward
-from pneumo.schema import Interval, Progress
-
-
-@dataclass(frozen=True)
-class Range:
-    """A metric over several seeds: mean, smallest and largest."""
-
-    mean: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Near:
-    """Median distance to the nearest training image: of generated and of held-out radiographs (patients resampled)."""
-
-    generated: Range
-    held_out: float
-    held_out_ci95: Interval
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Whether a generator has memorised training images; n samples and held-out radiographs.
-
-    pixel: root mean square difference of grey levels, 0..1, at the generator's size. feature: Euclidean.
-    copies: share of the generated nearer to a training image than all but one in a hundred of the held-out ones.
-    """
-
-    n: int
-    pixel: Near
-    feature: Near
-    copies: Range
-
+from pneumo.schema import Progress
 
 Views = tuple[np.ndarray, np.ndarray]  # the same images as pixels (N, S, S) uint8 and as features (N, F)
 
@@ -83,6 +53,8 @@ def features_of(encoder: runs.Run, images: np.ndarray, progress: Progress | None
 
 def nearest(known: np.ndarray, asked: np.ndarray, count: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Distances and indices of the nearest rows of `known` (N, F) for each of `asked` (M, F): (M,), or (M, count)."""
+    from sklearn.neighbors import NearestNeighbors
+
     distances, indices = NearestNeighbors(n_neighbors=count).fit(known).kneighbors(asked)
     return (distances[:, 0], indices[:, 0]) if count == 1 else (distances, indices)
 

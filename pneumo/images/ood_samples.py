@@ -1,6 +1,7 @@
 """Images that are no frontal chest radiograph, to test the input check on: drawn, bundled with libraries, or made from radiographs.
 
 All grey, (H, W) uint8. They test the input check and set none of its thresholds.
+scikit-learn is imported where its photographs are opened.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
-from sklearn.datasets import load_sample_images
 
 SIDE_PX = 256
 CROPS = 6  # of each photograph: a photograph is also what is in a part of it
@@ -67,6 +67,8 @@ def photographs(seed: int = 0) -> Iterator[OodSample]:
 
 
 def _bundled() -> Iterator[tuple[str, Image.Image]]:
+    from sklearn.datasets import load_sample_images
+
     result = load_sample_images()
     for path, pixels in zip(result.filenames, result.images, strict=True):
         yield Path(path).name, Image.fromarray(pixels)

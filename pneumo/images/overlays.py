@@ -7,7 +7,6 @@ from functools import lru_cache
 import numpy as np
 import torch
 from plotly.colors import hex_to_rgb, sample_colorscale, unlabel_rgb
-from scipy.ndimage import binary_dilation
 from torch.nn import functional
 
 from pneumo.palette import COLOURS, HEAT_SCALE
@@ -50,6 +49,8 @@ def outline(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
     image: (H, W) or (H, W, 3) uint8. mask: (H, W) bool. Returns (H, W, 3) uint8.
     """
+    from scipy.ndimage import binary_dilation  # for phantoms alone
+
     painted = np.stack([image] * 3, axis=-1) if image.ndim == 2 else image.copy()
     width = max(1, min(mask.shape) // 150)  # two pixels where a page shows some 300
     painted[binary_dilation(mask, iterations=width) & ~mask] = hex_to_rgb(COLOURS["truth"])

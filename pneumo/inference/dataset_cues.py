@@ -1,12 +1,12 @@
 """Cues: single numbers of an image, and how well each separates the classes without looking at a lung.
 
 What lies far above .5 is open to a model as a shortcut. It need not be one: pneumonia itself makes a lung whiter.
+scipy and scikit-learn are imported where they compute, seconds after the page that shows the cues.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.stats import rankdata
 
 from pneumo import data
 from pneumo.inference.dataset_audit import Survey
@@ -75,6 +75,8 @@ def _held_out_scores(grey: np.ndarray, labels: np.ndarray, patients: np.ndarray)
 
 def _areas(labels: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """AUROCs by mid-ranks. labels: (N,), scores: (C, N). Returns (C,)."""
+    from scipy.stats import rankdata
+
     positive = labels == 1
     m, n = positive.sum(), (~positive).sum()
     return (rankdata(scores, axis=1)[:, positive].sum(1) - m * (m + 1) / 2) / (m * n)

@@ -1,25 +1,25 @@
-"""Heatmaps: which places of the image spoke for a class, and whether a map can be trusted. Through `grad-cam`."""
+"""Heatmaps: which places of the image spoke for a class, and whether a map can be trusted. Through `grad-cam`,
+which `cams` imports when the first map is asked for: a result needs none, and it takes two seconds.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from pytorch_grad_cam import EigenCAM, GradCAM, GradCAMPlusPlus, HiResCAM, LayerCAM, RandomCAM, XGradCAM
-from pytorch_grad_cam.base_cam import BaseCAM
-from pytorch_grad_cam.utils.model_targets import BinaryClassifierOutputTarget, ClassifierOutputTarget
 from torch import Tensor, nn
 
 from pneumo import models
 from pneumo.formatting import nearest
+from pneumo.inference.heatmap_report import MEMBERS
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError
 
 NO_EVIDENCE = 0.05  # of the larger class's peak: below it a map is rounding, not a finding
-MEMBERS = "mean of the members"  # the one layer of an ensemble: each member's own choice
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,62 +45,41 @@ class Heatmap:
 class Method:
     """A way to weigh a layer's channels. by_class: False where the class has no say and both get the same map."""
 
+    name: str
     title: str
-    cam: type[BaseCAM]
     meaning: str
     by_class: bool = True
 
 
-class _ThinEigenCAM(EigenCAM):
-    """The library's decomposition wants (h w)^2 numbers, 1 GiB at 128 x 128 cells, and leaves the sign to chance."""
-
-    def get_cam_image(self, input_tensor, target_layer, targets, activations, grads, eigen_smooth=False):
-        channels = activations[0].reshape(len(activations[0]), -1).T  # (C, h, w) -> (h w, C)
-        centred = channels - channels.mean(0)
-        projection = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
-        # The larger extreme is called positive: Chung & Ying 2025.
-        sign = 1 if projection.max() >= -projection.min() else -1
-        return sign * projection.reshape(1, *activations.shape[2:])  # (h w,) -> (1, h, w)
-
-
-class _SeededRandomCAM(RandomCAM):
-    """The library draws from numpy's global generator."""
-
-    generator: torch.Generator
-
-    def get_cam_weights(self, input_tensor, target_layer, targets, activations, grads):
-        return torch.rand(activations.shape[:2], generator=self.generator).numpy() * 2 - 1
-
-
 METHODS = {
-    "gradcam": Method("Grad-CAM", GradCAM, "Channels weighted by their mean gradient (Selvaraju et al. 2017)."),
+    "gradcam": Method("gradcam", "Grad-CAM", "Channels weighted by their mean gradient (Selvaraju et al. 2017)."),
     "gradcam++": Method(
+        "gradcam++",
         "Grad-CAM++",
-        GradCAMPlusPlus,
         "Positive gradients only, places with a strong one counting more (Chattopadhay et al. 2018).",
     ),
     "hirescam": Method(
+        "hirescam",
         "HiResCAM",
-        HiResCAM,
         "Gradient times activation in every cell, so no gradient is spread to other places (Draelos & Carin 2020).",
     ),
     "layercam": Method(
+        "layercam",
         "LayerCAM",
-        LayerCAM,
         "Positive gradient times activation in every cell; made for early layers too (Jiang et al. 2021).",
     ),
     "xgradcam": Method(
-        "XGrad-CAM", XGradCAM, "Channels weighted by their gradient where they are active (Fu et al. 2020)."
+        "xgradcam", "XGrad-CAM", "Channels weighted by their gradient where they are active (Fu et al. 2020)."
     ),
     "eigencam": Method(
+        "eigencam",
         "Eigen-CAM",
-        _ThinEigenCAM,
         "The layer's main pattern; no class is asked, so both get the same map (Muhammad & Yeasin 2020).",
         by_class=False,
     ),
     "random": Method(
+        "random",
         "Random-CAM",
-        _SeededRandomCAM,
         "The baseline: channels weighted by chance, the same map for both classes. One that does no better explains nothing.",
         by_class=False,
     ),
@@ -113,6 +92,16 @@ def layers(run: Run) -> dict[str, tuple[int, int]]:
     For each resolution the last convolution or batch norm; the model's own choice (`models.cam_layer`) in place of that
     of its resolution. An ensemble has one: the mean of its members' maps.
     """
+    if run not in _layers:
+        _layers[run] = _find_layers(run)
+    return dict(_layers[run])
+
+
+# A pass through the model finds them, and every heatmap asks for them.
+_layers: WeakKeyDictionary[Run, dict[str, tuple[int, int]]] = WeakKeyDictionary()
+
+
+def _find_layers(run: Run) -> dict[str, tuple[int, int]]:
     if run.members:
         sides = [layers(member)[default_layer(member)] for member in run.members]
         return {MEMBERS: max(sides)}
@@ -182,7 +171,7 @@ def heatmaps(
         return _mean_of_members(run, tensor, method, generator)
     labels = range(len(CLASS_NAMES)) if how.by_class else [POSITIVE]
     with run.lock:
-        raw = [raw_map(run.model, tensor, how, layer, label, generator) for label in labels]
+        raw = raw_maps(run.model, tensor, how, layer, labels, generator)
     positive = [np.maximum(each, 0) for each in raw]
     peak = max(float(each.max()) for each in positive)
     scaled = [each / peak if peak > 0 else each for each in positive]
@@ -209,36 +198,41 @@ def _mean_of_members(run: Run, tensor: Tensor, method: str, generator: torch.Gen
 def raw_map(
     model: nn.Module, tensor: Tensor, method: Method, layer: str, label: int, generator: torch.Generator | None = None
 ) -> np.ndarray:
-    """The weighted sum of the layer's channels, (h, w) float32, signed.
+    """The map of one class, as from `raw_maps`."""
+    return raw_maps(model, tensor, method, layer, [label], generator)[0]
+
+
+def raw_maps(
+    model: nn.Module,
+    tensor: Tensor,
+    method: Method,
+    layer: str,
+    labels: Sequence[int],
+    generator: torch.Generator | None = None,
+) -> list[np.ndarray]:
+    """The weighted sum of the layer's channels for each class of `labels`, (h, w) float32, signed; of one forward pass.
 
     The library's own call would scale every map to 0..1: a full-red peak on nothing.
     """
+    from pneumo.inference import cams
+
     module = model.get_submodule(layer)
     # A gradient at the input keeps the path alive in models whose layers are frozen.
     batch = tensor[None].clone().requires_grad_(True)
-    target = _Target(label)
     # Cloned, because a ReLU that works in place would change what the hook has kept.
-    with torch.enable_grad(), method.cam(model, [module], reshape_transform=torch.clone) as cam:
+    with torch.enable_grad(), cams.KINDS[method.name](model, [module], reshape_transform=torch.clone) as cam:
         cam.generator = generator or torch.Generator().manual_seed(0)
         output = cam.activations_and_grads(batch)
+        activations = cam.activations_and_grads.activations[0].numpy()
+        found = [None] * len(labels)
         if method.by_class:
-            target(output[0]).backward()
-        kept = cam.activations_and_grads
-        gradients = kept.gradients[0].numpy() if method.by_class else None
-        raw = cam.get_cam_image(batch, module, [target], kept.activations[0].numpy(), gradients, False)[0]
-    model.zero_grad(set_to_none=True)
-    return np.nan_to_num(raw.astype(np.float32), posinf=0, neginf=0)  # some methods divide by sums that may be zero
-
-
-class _Target:
-    """The logit of a class from either head; the single logit counts against NORMAL."""
-
-    def __init__(self, label: int) -> None:
-        self.label = label
-
-    def __call__(self, output: Tensor) -> Tensor:
-        kind = BinaryClassifierOutputTarget if output.shape[-1] == 1 else ClassifierOutputTarget
-        return kind(self.label)(output)
+            found = cams.gradients(cam.activations_and_grads, batch, output, labels)
+        raw = [
+            cam.get_cam_image(batch, module, [cams.target(output, label)], activations, gradients, False)[0]
+            for label, gradients in zip(labels, found, strict=True)
+        ]
+    # some methods divide by sums that may be zero
+    return [np.nan_to_num(each.astype(np.float32), posinf=0, neginf=0) for each in raw]
 
 
 def heatmap_of(name: str, cells: np.ndarray, size: tuple[int, int]) -> Heatmap:

@@ -8,108 +8,42 @@ result lies beside the run as heatmap.json, so pages need not measure anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
 from pneumo import models, runs
-from pneumo.formatting import NOT_DEFINED, rate, span
 from pneumo.inference import explanation
 from pneumo.inference.explanation import Heatmap
-from pneumo.runs import measured
-from pneumo.runs.model_card import Section
-from pneumo.schema import CLASS_NAMES, POSITIVE, Interval, PneumoError, RunCard
+from pneumo.inference.heatmap_report import MARGINS, OWN, SMOOTHING, TAUGHT, Row, read
+from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError, RunCard
 
-FILE = "heatmap.json"
-TAUGHT = "gradcam"  # as published and as taught: channels weighted by mean gradients, at the model's own layer
-OWN = "members"  # of an ensemble: the mean of each member's own default
 METHODS = ("gradcam", "hirescam", "layercam")
 FINEST = 20  # cells a side: smoothed as below, a map with more cells looks no finer
-# Standard deviation, in sides. Gradient times activation comes as specks: a convolution with stride 2 passes its gradient
-# to every other cell only. One cell of a 24 x 24 map: neighbours merge, and a lung field keeps several places.
-SMOOTHING = 1 / 24
-VISIBLE = 0.5  # of the strongest evidence for either class: an overlay paints it at a quarter of full opacity
-
-# What a candidate may lose against Grad-CAM in each check, as a difference of means, and still count as at least as good:
-# one phantom in twenty, a hundredth of an area, a tenth of a rank correlation, one map in ten.
-MARGINS = {"pointing": 0.05, "deletion": 0.01, "insertion": 0.01, "randomisation": 0.1, "visibility": 0.1}
-
-
-@dataclass(frozen=True)
-class Row:
-    """One heatmap, measured over all draws.
-
-    cells: a side. hits: phantoms whose lesion the map's peak met. energy: share of the map inside the lesion over the
-    lesion's share of the image; 1 for a map that is the same everywhere. deletion (small is good), insertion (large is
-    good): mean areas under the curves for the class the run gives, 0..1; *_change: mean difference from Grad-CAM's on the
-    same images, *_ci95 its interval, patients resampled. likeness: mean |rank correlation| with the trained model's map
-    once every layer is random, 0..1, before smoothing; None for an ensemble, whose members are checked. visible: share of maps that reach VISIBLE. worse_in: checks lost by more than the margin.
-    """
-
-    method: Literal["gradcam", "hirescam", "layercam", "members"]
-    layer: str
-    cells: int
-    hits: int
-    hits_ci95: Interval
-    energy: float
-    deletion: float
-    deletion_change: float
-    deletion_ci95: Interval
-    insertion: float
-    insertion_change: float
-    insertion_ci95: Interval
-    likeness: float | None
-    visible: float
-    worse_in: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class HeatmapChoice:
-    """heatmap.json: the default heatmap of a run, and what it was chosen by. The first row is Grad-CAM as taught.
-
-    phantoms, radiographs, generated, randomised: images of each kind in all draws together. members: the choice of each
-    member of an ensemble when it was measured. checks: those a map had to pass, keys of MARGINS.
-    chosen_by_draw: what the rule would have chosen from each draw of images alone.
-    """
-
-    run: str
-    weights_sha256: str
-    method: Literal["gradcam", "hirescam", "layercam", "members"]
-    layer: str
-    cells: int
-    seed: int
-    chosen_by_draw: tuple[str, ...]
-    phantoms: int
-    radiographs: int
-    generated: int
-    randomised: int
-    checks: tuple[str, ...]
-    rows: tuple[Row, ...]
-    members: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not self.rows:
-            raise PneumoError("rows is empty; expected Grad-CAM at least")
 
 
 # --- the maps themselves ------------------------------------------------------------------------------------
 
 
 def for_run(run: runs.Run) -> tuple[str, str]:
-    """Method and layer of a run's default heatmap: as measured, or Grad-CAM as taught where nothing was measured."""
-    result = read(run.folder, run.card)
+    """Method and layer of a run's default heatmap: as measured, or Grad-CAM as taught where nothing was measured, or where
+    that cannot be read, which the model's card says."""
+    try:
+        result = read(run.folder, run.card)
+    except runs.RunError:
+        result = None
     return (result.method, result.layer) if result else (TAUGHT, explanation.default_layer(run))
 
 
 def default_maps(run: runs.Run, tensor: Tensor) -> dict[str, Heatmap]:
     """The heatmap of each class that a page shows first. tensor: (C, S, S) float32, preprocessed."""
-    return maps(run, tensor, *for_run(run))
+    method, layer = for_run(run)
+    try:
+        return maps(run, tensor, method, layer)
+    except PneumoError:  # a layer that this model does not have: heatmap.json is as good as damaged
+        return maps(run, tensor, TAUGHT, explanation.default_layer(run))
 
 
 def maps(run: runs.Run, tensor: Tensor, method: str, layer: str) -> dict[str, Heatmap]:
@@ -126,6 +60,8 @@ def smooth(result: dict[str, Heatmap], signed: bool) -> dict[str, Heatmap]:
     signed: what speaks against a class is taken off first. For HiResCAM and one logit that is the method's own signed map,
     whose sum over all cells smoothing keeps; LayerCAM has no negative evidence.
     """
+    from scipy.ndimage import gaussian_filter  # with the first map, as `explanation` does with its library
+
     planes = [result[name].cells for name in CLASS_NAMES]
     if signed:
         planes = [planes[0] - planes[1], planes[1] - planes[0]]
@@ -189,128 +125,3 @@ def checks_for(card: RunCard) -> tuple[str, ...]:
 def lost(means: dict[str, float], taught: dict[str, float]) -> list[str]:
     """The checks in which a map is worse than Grad-CAM by more than the margin. By check, more is better."""
     return [name for name, value in means.items() if taught[name] - value > MARGINS[name]]
-
-
-# --- beside the run -----------------------------------------------------------------------------------------
-
-
-def save(folder: Path, result: HeatmapChoice) -> None:
-    """Writes heatmap.json into a run's folder."""
-    measured.save(folder, FILE, result)
-
-
-def read(folder: Path, card: RunCard | None = None) -> HeatmapChoice | None:
-    """heatmap.json of a run; None where it was not measured, belongs to other weights, or members have changed theirs.
-
-    card: the run's, which is read too where left out.
-    """
-    result = measured.read(folder, FILE, HeatmapChoice)
-    return result if result and result.members == members(folder, card or runs.read_card(folder)) else None
-
-
-def members(folder: Path, card: RunCard) -> dict[str, str]:
-    """What each member of an ensemble has chosen, e.g. "hirescam at backbone.layer2.1.bn2"; empty for a single run."""
-    chosen = {}
-    for name in card.members:
-        beside = folder.parent / name
-        result = read(beside if (beside / runs.CARD_FILE).is_file() else runs.resolve(name))
-        chosen[name] = label(result) if result else TAUGHT
-    return chosen
-
-
-# --- for people ---------------------------------------------------------------------------------------------
-
-HEADER = (
-    "Heatmap",
-    "Cells",
-    "Lesions met by the peak (95%)",
-    "Share of the map in the lesion, over chance",
-    "Deletion (low is good)",
-    "Insertion (high is good)",
-    "Likeness after randomisation (low is good)",
-    "Visible maps",
-    "Worse than Grad-CAM in",
-)
-
-
-def label(row: Row | HeatmapChoice) -> str:
-    """ "hirescam at backbone.layer2.1.bn2", as files keep it."""
-    return f"{row.method} at {row.layer}"
-
-
-def name_of(row: Row | HeatmapChoice) -> str:
-    """ "HiResCAM at `backbone.layer2.1.bn2`"."""
-    if row.method == OWN:
-        return "Mean of each member's own heatmap"
-    title = explanation.METHODS[row.method].title
-    return f"{title}, {row.layer}" if row.layer == explanation.MEMBERS else f"{title} at `{row.layer}`"
-
-
-def conclusion(result: HeatmapChoice) -> str:
-    """Which heatmap is the default and why, in a few sentences."""
-    taught, listed = result.rows[0], f"{', '.join(result.checks[:-1])} and {result.checks[-1]}"
-    if label(result) == label(taught):
-        text = (
-            f"Default heatmap: Grad-CAM, {_grid(taught)} cells. No other heatmap came within the margins in {listed}."
-        )
-    else:
-        finer = f" instead of {_grid(taught)}" if result.cells > taught.cells else ", as many as Grad-CAM has here"
-        text = (
-            f"Default heatmap: {name_of(result)}, {_grid(result)} cells{finer}. In {listed} it does at least as well as Grad-CAM, or "
-            f"worse by no more than a margin ({_margins(result.checks)}). Grad-CAM stays available."
-        )
-    others = {each for each in result.chosen_by_draw if each != label(result)}
-    if not others:
-        return f"{text} Each draw of images alone gives the same choice."
-    names = {label(row): name_of(row) for row in result.rows}
-    either = " or ".join(sorted(names[each] for each in others))
-    return f"{text} The choice is a close one: one draw of images alone would give {either}."
-
-
-def _margins(checks: Sequence[str]) -> str:
-    """ "pointing 0.05, deletion 0.01"."""
-    return ", ".join(f"{name} {MARGINS[name]:g}" for name in checks)
-
-
-def card_sections(folder: Path) -> list[Section]:
-    """What the card of a classifier says of its heatmap; nothing where it was not measured."""
-    result = read(folder)
-    if result is None:
-        return []
-    asked = [f"{count} {what}" for count, what in ((result.radiographs, "validation images"), (result.generated, "generated radiographs")) if count]  # fmt: skip
-    text = (
-        f"{conclusion(result)}\n\n"
-        f"Lesions: n = {result.phantoms} computer-drawn phantoms. Deletion and insertion: n = {result.radiographs + result.generated} "
-        f"images ({' and '.join(asked)}), and in brackets the mean difference from Grad-CAM with its 95% interval."
-        + (
-            f" Randomisation: n = {result.randomised}."
-            if result.randomised
-            else " Randomisation: checked for each member."
-        )
-        + f" A map is visible where it reaches {VISIBLE:.0%} of the strongest evidence for either class. "
-        f"HiResCAM and LayerCAM are smoothed (sigma 1/{1 / SMOOTHING:.0f} of the side): strided layers leave specks."
-    )
-    table = [HEADER, ["---"] * len(HEADER), *(_cells(row, result.phantoms) for row in result.rows)]
-    return [Section("Heatmap", text + "\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in table))]
-
-
-def _cells(row: Row, phantoms: int) -> list[str]:
-    return [
-        name_of(row),
-        _grid(row),
-        f"{row.hits} of {phantoms} ({span(row.hits_ci95)})",
-        f"{row.energy:.2f}",
-        _area(row.deletion, row.deletion_change, row.deletion_ci95),
-        _area(row.insertion, row.insertion_change, row.insertion_ci95),
-        "see members" if row.likeness is None else f"{row.likeness:.2f}",
-        rate(row.visible),
-        ", ".join(row.worse_in) or NOT_DEFINED,
-    ]
-
-
-def _area(value: float, change: float, ends: Interval) -> str:
-    return f"{value:.3f}" + (f" ({change:+.3f}, {ends.low:+.3f} to {ends.high:+.3f})" if change else "")
-
-
-def _grid(row: Row | HeatmapChoice) -> str:
-    return f"{'up to ' if row.layer == explanation.MEMBERS else ''}{row.cells} x {row.cells}"

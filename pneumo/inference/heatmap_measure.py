@@ -17,23 +17,8 @@ from pneumo import data, files, models, runs
 from pneumo.generators import sampling
 from pneumo.images import phantom, radiograph, transforms
 from pneumo.inference import explanation, heatmap_checks
-from pneumo.inference.heatmap_choice import (
-    FINEST,
-    METHODS,
-    OWN,
-    TAUGHT,
-    VISIBLE,
-    HeatmapChoice,
-    Row,
-    checks_for,
-    decide,
-    label,
-    lost,
-    maps,
-    members,
-    read,
-    save,
-)
+from pneumo.inference.heatmap_choice import FINEST, METHODS, checks_for, decide, lost, maps
+from pneumo.inference.heatmap_report import OWN, TAUGHT, VISIBLE, HeatmapChoice, Row, label, members, read, save
 from pneumo.metrics import calibration, resampling
 from pneumo.metrics.significance import wilson
 from pneumo.schema import CLASS_NAMES, POSITIVE, Interval, PneumoError

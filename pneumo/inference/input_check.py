@@ -20,23 +20,14 @@ from pathlib import Path
 import numpy as np
 
 from pneumo import runs
-from pneumo.formatting import rate, span
 from pneumo.images import transforms
+from pneumo.inference.input_check_report import ABOUT_FILE, AGAIN, ARRAYS_FILE, SCORES, About, folder, read_about
 from pneumo.runs import forward, measured
-from pneumo.runs.model_card import INPUT_CHECK, Section
-from pneumo.schema import Assessment, Interval, Radiograph, RunCard
+from pneumo.schema import Assessment, Radiograph
 
-FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
-AGAIN = "fit the input check again"  # the remedy for damaged files
 SCHEMA_VERSION = 1
 DOUBTS = {"colour", "aspect", "uniform"}  # warnings after which an unusual image is refused
 LEAST_VARIANCE = 1e-4  # of grey levels in 0..1, so that a uniform image does not divide by 0
-SCORES = ("features", "unexplained", "position")
-TITLES = {
-    "features": "Distance in features",
-    "unexplained": "Not reconstructed",
-    "position": "Looks rotated or cropped",
-}
 REASONS = {
     "features": "it looks too different from the training radiographs",
     "unexplained": "an autoencoder trained on chest radiographs cannot reconstruct it",
@@ -55,68 +46,6 @@ CORRECTIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "it appears to be rotated to the right": lambda pixels: np.rot90(pixels),
     "it appears to be inverted": lambda pixels: 255 - pixels,
 }
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Of one score: above `typical` an image is unusual, above `refused` it is refused."""
-
-    typical: float
-    refused: float
-
-
-@dataclass(frozen=True)
-class Share:
-    """`count` of n images, with Wilson's interval. bases: how many different originals the images were made from."""
-
-    count: int
-    n: int
-    ci95: Interval
-    bases: int = 0
-
-    @property
-    def value(self) -> float:
-        return self.count / self.n
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the input check does with images that set none of its thresholds.
-
-    accepted: of the internal test radiographs. unusual: of these, accepted with a warning. refused: of out-of-distribution
-    samples, by kind. others: share accepted of images that are neither, for information.
-    """
-
-    accepted: Share
-    patients: int
-    unusual: Share
-    refused: dict[str, Share]
-    phantoms_named: Share
-    others: dict[str, Share]
-
-    @property
-    def refused_mean(self) -> float:
-        """Mean over the kinds, so that the many made from radiographs do not outweigh the others."""
-        return float(np.mean([share.value for share in self.refused.values()]))
-
-
-@dataclass(frozen=True)
-class About:
-    """input_check.json. validation: every score of the validation radiographs, ascending, for histograms."""
-
-    schema_version: int
-    encoder: str
-    encoder_sha256: str
-    autoencoder: str
-    autoencoder_sha256: str
-    arrays_sha256: str
-    split_digest: str
-    n_train: int
-    n_validation: int
-    limits: dict[str, Limit]
-    phantom_limit: float
-    validation: dict[str, tuple[float, ...]]
-    measured: Measured | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,20 +126,10 @@ def unexplained(autoencoder: runs.Run, resized: np.ndarray) -> np.ndarray:
 # --- on disk ----------------------------------------------------------------------------------------------
 
 
-def folder() -> Path:
-    """Where the input check lies: beside the runs."""
-    return runs.weights_folder() / FOLDER
-
-
 def save(check: InputCheck, place: Path) -> None:
     """Writes input_check.safetensors and input_check.json into a folder, the latter last."""
     place.mkdir(parents=True, exist_ok=True)
     measured.save_with_arrays(place, ABOUT_FILE, check.about, check.arrays)
-
-
-def read_about(place: Path) -> About | None:
-    """input_check.json of a folder, or None where there is none."""
-    return measured.read_json(place / ABOUT_FILE, About, AGAIN)
 
 
 def load(place: Path | None = None) -> InputCheck | None:
@@ -237,37 +156,3 @@ def _beside(place: Path, name: str, digest: str) -> runs.Run:
             f"the input check in {place} was fitted with other weights of {name!r}; fit it again, or restore the run"
         )
     return run
-
-
-# --- for people -------------------------------------------------------------------------------------------
-
-
-def kinds_of(measured: Measured) -> list[tuple[str, Share]]:
-    """The kinds that should be refused with their shares, the least often refused first."""
-    return sorted(measured.refused.items(), key=lambda pair: pair[1].value)
-
-
-def card_sections(card: RunCard) -> list[Section]:
-    """What a classifier's card says of the input check; nothing for other runs, or where none was measured."""
-    about = read_about(folder()) if card.task == "classification" else None
-    if about is None or about.measured is None:
-        return []
-    result = about.measured
-    rows = [
-        ("accepted", "internal test radiographs", result.accepted),
-        ("accepted with a warning", "of these", result.unusual),
-        *(("refused", kind, share) for kind, share in kinds_of(result)),
-        ("recognised", "phantoms", result.phantoms_named),
-        *(("accepted", kind, share) for kind, share in result.others.items()),
-    ]
-    table = "\n".join(
-        f"| {what} | {kind} | {rate(each.value)} | {span(each.ci95, rate)} | {each.n:,} |" for what, kind, each in rows
-    )
-    text = (
-        "Before a diagnosis each image is compared with the training radiographs: by its distance in features, by what an "
-        "autoencoder cannot reconstruct, and by whether it looks rotated or cropped. The limits come from "
-        f"{about.n_validation:,} validation radiographs; none of the images below set them. A person can overrule a refusal. "
-        f"Mean rate of refusal over {len(result.refused)} kinds of out-of-distribution samples: {rate(result.refused_mean)}.\n\n"
-        f"| | images | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
-    )
-    return [Section(INPUT_CHECK, text)]

@@ -14,18 +14,14 @@ from pneumo.generators import sampling
 from pneumo.images import ood_samples, phantom, transforms
 from pneumo.inference.input_check import (
     SCHEMA_VERSION,
-    SCORES,
-    About,
     InputCheck,
-    Limit,
-    Measured,
-    Share,
     mahalanobis,
     scores_for,
     scores_of,
     unexplained,
     verdicts_of,
 )
+from pneumo.inference.input_check_report import SCORES, About, Limit, Measured, Share
 from pneumo.metrics import significance
 from pneumo.runs import forward, measured
 from pneumo.schema import CLASS_NAMES, PneumoError, Progress

@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 
 from pneumo import runs
-from pneumo.generators import latent, reconstruction
-from pneumo.generators.latent import Space
+from pneumo.generators import latent_report, reconstruction
+from pneumo.generators.latent_report import Space
 from pneumo.images import sheets, transforms
 from pneumo.inference import dataset_audit
 from pneumo.runs import Run
@@ -28,9 +28,11 @@ JPEG_QUALITY = 85  # a quarter of the bytes of a PNG, which travel to every visi
 def written_at(name: str) -> int | None:
     """When what is known of a run's code was measured (ns); None where nothing was. A key for caches."""
     try:
-        return (runs.resolve(name) / latent.FILE).stat().st_mtime_ns
+        return (runs.resolve(name) / latent_report.FILE).stat().st_mtime_ns
     except FileNotFoundError:
         return None
+    except OSError:  # a loop of links: there is something, and reading it says what
+        return 0
 
 
 def held_out(space: Space, per_class: int) -> dict[str, tuple[np.ndarray, int]]:

@@ -1,7 +1,8 @@
 """What a run loses when held-out radiographs are corrupted, and whether its features tell which files they came from.
 
 Needs no second hospital: the corruptions are made from the run's own held-out patients, in three severities each. The
-results lie beside the run as robustness.json, so pages need no model.
+results lie beside the run as robustness.json, so pages need no model. scikit-learn is imported where features are probed, for the
+same reason.
 """
 
 from __future__ import annotations
@@ -13,11 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import GroupKFold, cross_val_predict
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from pneumo import data, models, runs
 from pneumo.images.corruptions import CORRUPTIONS, corrupt
@@ -163,6 +159,12 @@ def _family_probe(run: runs.Run, dataset: data.DataSet, indices: np.ndarray, res
 
 
 def _probe(columns: np.ndarray, families: np.ndarray, patients: Sequence[str]) -> float:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import roc_auc_score
+    from sklearn.model_selection import GroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
     probe = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=1000))
     folds = GroupKFold(PROBE_FOLDS)
     scores = cross_val_predict(probe, columns, families, groups=patients, cv=folds, method="decision_function")

@@ -1,10 +1,11 @@
-"""How near an image that was reconstructed is to the original: squared error, PSNR, SSIM."""
+"""How near an image that was reconstructed is to the original: squared error, PSNR, SSIM.
+
+torch and torchmetrics are imported where SSIM is computed: torchmetrics takes seconds, and most pages reach this module.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-import torch
-from torchmetrics.functional.image import structural_similarity_index_measure
 
 BATCH = 64
 LEAST_ERROR = 1e-12  # an exact copy has 120 dB: infinity has no mean, and JSON has no infinity
@@ -22,6 +23,9 @@ def psnr(errors: np.ndarray) -> np.ndarray:
 
 def ssim(results: np.ndarray, originals: np.ndarray) -> np.ndarray:
     """(N,) float64 structural similarity, up to 1 (Wang et al. 2004). results, originals: (N, S, S) float in 0..1."""
+    import torch
+    from torchmetrics.functional.image import structural_similarity_index_measure
+
     out = [np.empty(0)]
     for start in range(0, len(results), BATCH):
         rows = slice(start, start + BATCH)

@@ -1,7 +1,8 @@
 """Intervals and tests for two classes: Wilson, DeLong, McNemar. Plain arrays in, numbers out.
 
 Labels are (N,) int with 1 = PNEUMONIA, scores (N,) float. DeLong and McNemar take images as independent; where a patient
-has several, the patient-level bootstrap of `evaluation` is the more honest interval.
+has several, the patient-level bootstrap of `evaluation` is the more honest interval. scipy.stats is imported where it
+computes: it takes a second, and whoever reads a card reaches this module too.
 """
 
 from __future__ import annotations
@@ -9,18 +10,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import expit, logit
-from scipy.stats import binomtest, norm, rankdata
 
+from pneumo.metrics.finite import finite
 from pneumo.schema import Interval, PneumoError
 
-Z95 = float(norm.ppf(0.975))
+Z95 = 1.959963984540054  # scipy.stats.norm.ppf(0.975)
 
 
 def wilson(split: int, whole: int) -> Interval | None:
     """Wilson's 95% interval of a share (Wilson 1927); None for an empty whole."""
     if not whole:
         return None
+    from scipy.stats import binomtest
+
     interval = binomtest(split, whole).proportion_ci(0.95, method="wilson")
     return Interval(float(interval.low), float(interval.high))
 
@@ -30,10 +32,12 @@ def delong_interval(labels: np.ndarray, scores: np.ndarray) -> Interval | None:
 
     None when a class is missing, and for an AUROC of exactly 1 or 0, which has no variance to estimate.
     """
+    from scipy.special import expit, logit
+
     labels = np.asarray(labels)
     if len(np.unique(labels)) < 2:
         return None
-    areas, covariance = _delong(labels, np.asarray(scores)[None])
+    areas, covariance = _delong(labels, finite(scores, "scores")[None])
     area, variance = float(areas[0]), float(covariance[0, 0])
     if area in (0.0, 1.0) or variance <= 0:
         return None
@@ -53,7 +57,9 @@ class Difference:
 
 def delong_test(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Difference:
     """Whether two AUROCs on the same images differ. Raises PneumoError when a class is missing or sizes differ."""
-    labels, first, second = (np.asarray(each) for each in (labels, first, second))
+    from scipy.stats import norm
+
+    labels, first, second = np.asarray(labels), finite(first, "scores"), finite(second, "scores")
     _check_same(labels, first, second)
     if len(np.unique(labels)) < 2:
         raise PneumoError("DeLong's test needs NORMAL and PNEUMONIA images")
@@ -69,6 +75,8 @@ def mcnemar_test(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> D
 
     first, second: (N,) bool, called PNEUMONIA. first and second of the result are the images only that run had right.
     """
+    from scipy.stats import binomtest
+
     labels, first, second = (np.asarray(each).astype(bool) for each in (labels, first, second))
     _check_same(labels, first, second)
     only_first = int(((first == labels) & (second != labels)).sum())
@@ -84,6 +92,8 @@ def _check_same(*arrays: np.ndarray) -> None:
 
 def _delong(labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """AUROCs (K,) and their covariance (K, K) for K scores, by mid-ranks (Sun and Xu 2014). scores: (K, N)."""
+    from scipy.stats import rankdata
+
     positive, negative = scores[:, labels == 1], scores[:, labels == 0]
     m, n = positive.shape[1], negative.shape[1]
     ranks = np.stack([rankdata(np.concatenate(pair)) for pair in zip(positive, negative, strict=True)])

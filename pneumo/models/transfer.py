@@ -1,27 +1,27 @@
-"""Backbones from torchvision with a new head: from scratch, frozen, or with the last third trainable.
+"""Backbones with a new head: from scratch, frozen, or with the last third trainable.
 
 A backbone's tensors are named as in torchvision, below `backbone.`, so ImageNet weights and the encoders of other
-runs fit in without renaming.
+runs fit in without renaming. torchvision itself is imported where one of its models is built: it takes two seconds.
 """
 
 from __future__ import annotations
 
 from typing import Literal
 
-import torchvision.models as zoo
 from torch import Tensor, nn
 
 from pneumo.models.registry import register
+from pneumo.models.resnet import ResNet18
 from pneumo.schema import ImageSpec, PneumoError
 
 Trainable = Literal["all", "last_third", "head"]
 Head = Literal["logit", "log_softmax"]
 FROZEN_SHARE = 0.66  # of the parameter tensors, in order: the course project's fine-tuning
 SMALLEST_PX = 32  # these backbones halve the image five times
-IMAGENET = {
-    "resnet18": zoo.ResNet18_Weights.IMAGENET1K_V1,
-    "efficientnet_b7": zoo.EfficientNet_B7_Weights.IMAGENET1K_V1,
-    "regnet_y_400mf": zoo.RegNet_Y_400MF_Weights.IMAGENET1K_V2,
+IMAGENET = {  # torchvision's names of the weights
+    "resnet18": "ResNet18_Weights.IMAGENET1K_V1",
+    "efficientnet_b7": "EfficientNet_B7_Weights.IMAGENET1K_V1",
+    "regnet_y_400mf": "RegNet_Y_400MF_Weights.IMAGENET1K_V2",
 }
 
 
@@ -75,8 +75,10 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
     """
     if name not in IMAGENET:
         raise PneumoError(f"there are no ImageNet weights for {name!r}; there are for: {', '.join(IMAGENET)}")
+    import torchvision.models as zoo
+
     try:
-        return IMAGENET[name].get_state_dict(progress=True, check_hash=True)
+        return zoo.get_weight(IMAGENET[name]).get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:  # no network, a refused download, a wrong hash
         raise PneumoError(
             f"the ImageNet weights of {name} could not be downloaded ({type(error).__name__}); check the network, put "
@@ -124,7 +126,7 @@ def _check_size(name: str, image: ImageSpec) -> None:
 def resnet18_backbone(image: ImageSpec) -> tuple[nn.Module, int]:
     """ResNet-18 (He et al. 2016) without its classifier, and its number of features."""
     _check_size("resnet18", image)
-    backbone = zoo.resnet18(weights=None)
+    backbone = ResNet18()
     backbone.fc = nn.Identity()
     if image.channels != 3:
         backbone.conv1 = _grey_stem(backbone.conv1, image.channels)
@@ -143,6 +145,8 @@ def efficientnet_b7(
 ) -> nn.Module:
     """EfficientNet-B7 (Tan and Le 2019): 63,789,521 parameters at three channels, 2,561 of them in the head."""
     _check_size("efficientnet_b7", image)
+    import torchvision.models as zoo
+
     backbone = zoo.efficientnet_b7(weights=None)
     backbone.classifier = nn.Identity()
     if image.channels != 3:
@@ -160,6 +164,8 @@ def regnet_y_400mf(
     as fast as ResNet-18 (54) or MobileNetV3-large (47), because its group convolutions suit a CPU better than depthwise ones.
     """
     _check_size("regnet_y_400mf", image)
+    import torchvision.models as zoo
+
     backbone = zoo.regnet_y_400mf(weights=None)
     features = backbone.fc.in_features
     backbone.fc = nn.Identity()

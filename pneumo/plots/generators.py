@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from pneumo.generators.latent import Latent, Mean
+from pneumo.generators.latent_report import Latent, Mean
 from pneumo.palette import COLOURS
 from pneumo.plots.style import MARGIN, style
 

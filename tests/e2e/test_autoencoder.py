@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pneumo import runs, training
-from pneumo.generators import latent, latent_measures
+from pneumo.generators import latent_measures, latent_report
 from tests.e2e.conftest import started
 from tests.training.test_generators import small
 
@@ -24,7 +24,7 @@ def weights(tmp_path_factory):
     (folder / default).symlink_to(runs.weights_folder() / default)
     (folder / "DEFAULT").write_text(default)
     training.train(small("vae_8", "image.size=64", "epochs=1", f"data.source={SOURCE}"), folder / "vae_8")
-    latent.save(folder / "vae_8", latent_measures.measure(runs.load(str(folder / "vae_8")), SOURCE))
+    latent_report.save(folder / "vae_8", latent_measures.measure(runs.load(str(folder / "vae_8")), SOURCE))
     patch.setenv("PNEUMO_WEIGHTS", str(folder))
     patch.delenv("PNEUMO_DATA", raising=False)
     yield folder
@@ -54,7 +54,7 @@ def places(page, space):
 
 
 def test_a_loop_around_points_of_the_map_opens_their_gallery(page, weights):
-    space = latent.read(weights / "vae_8")
+    space = latent_report.read(weights / "vae_8")
     open_section(page, "Map")
     page.get_by_text("No points chosen").wait_for()
     at = places(page, space)
@@ -90,7 +90,7 @@ def test_a_loop_around_points_of_the_map_opens_their_gallery(page, weights):
 
 
 def test_a_finger_scrolls_the_map_and_draws_sideways(page, weights):
-    space = latent.read(weights / "vae_8")
+    space = latent_report.read(weights / "vae_8")
     page.set_viewport_size({"width": 420, "height": 1000})
     open_section(page, "Map")
     page.get_by_text("No points chosen").wait_for()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pneumo import runs, training
-from pneumo.generators import directions, latent, latent_measures
+from pneumo.generators import directions, latent_measures, latent_report
 from pneumo.schema import PneumoError
 from tests.training.test_generators import small
 
@@ -86,7 +86,7 @@ def test_every_direction_of_a_run_has_a_word_or_none(tmp_path):
     training.train(small("vae_8", "image.size=16", "epochs=1"), tmp_path / "vae")
     gan, vae = (runs.load(str(tmp_path / name)) for name in ("gan", "vae"))
     space = latent_measures.measure(vae, "phantom:80")
-    assert isinstance(space, latent.Space)
+    assert isinstance(space, latent_report.Space)
     names = {None, *directions.measures(np.zeros((1, 8, 8), np.uint8))}
     assert len(directions.of_gan(gan, 4)) == 4 and set(directions.of_gan(gan, 4)) <= names
     assert len(directions.of_code(vae, space)) == len(space.directions) and set(directions.of_code(vae, space)) <= names

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pneumo import cli, data, runs, training
-from pneumo.generators import latent, latent_measures, reconstruction
+from pneumo.generators import latent, latent_measures, latent_report, reconstruction
 from pneumo.images import ood_samples, phantom
 from pneumo.runs import forward
 from pneumo.schema import PneumoError
@@ -79,21 +79,21 @@ def test_saved_read_and_forgotten_with_other_weights(tmp_path, made, spaces, cap
     run = made["plain"]
     assert cli.main(["latent", str(run.folder), "--data", SOURCE, "--save"]) == 0
     assert "gain over components" in capsys.readouterr().out
-    again = latent.read(run.folder)
+    again = latent_report.read(run.folder)
     assert again.about == spaces["plain"].about
     assert all(np.array_equal(again.arrays[key], value) for key, value in spaces["plain"].arrays.items())
     assert cli.main(["latent", str(run.folder), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["code_size"] == 8
-    about = json.loads((run.folder / latent.FILE).read_text())
-    (run.folder / latent.FILE).write_text(json.dumps(about | {"weights_sha256": "other"}))
-    assert latent.read(run.folder) is None
-    (run.folder / latent.FILE).write_text(json.dumps(about))
-    (run.folder / latent.ARRAYS_FILE).write_bytes(b"no")
+    about = json.loads((run.folder / latent_report.FILE).read_text())
+    (run.folder / latent_report.FILE).write_text(json.dumps(about | {"weights_sha256": "other"}))
+    assert latent_report.read(run.folder) is None
+    (run.folder / latent_report.FILE).write_text(json.dumps(about))
+    (run.folder / latent_report.ARRAYS_FILE).write_bytes(b"no")
     with pytest.raises(runs.RunError, match="measure again"):
-        latent.read(run.folder)
-    (run.folder / latent.FILE).write_text("{")
+        latent_report.read(run.folder)
+    (run.folder / latent_report.FILE).write_text("{")
     with pytest.raises(runs.RunError, match="does not fit its schema"):
-        latent.read(run.folder)
+        latent_report.read(run.folder)
 
 
 def test_a_latent_space_can_be_copied_and_pickled(spaces):
@@ -110,7 +110,7 @@ def test_a_latent_space_can_be_copied_and_pickled(spaces):
 
 
 def test_the_card_has_the_reconstructions_beside_components(capsys):
-    about = latent.read(runs.resolve("bottleneck_32")).about
+    about = latent_report.read(runs.resolve("bottleneck_32")).about
     assert cli.main(["card", "bottleneck_32"]) == 0
     told = capsys.readouterr().out
     for title, result in (("this model", about.model), ("32 principal components", about.pca)):

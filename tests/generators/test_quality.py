@@ -5,7 +5,7 @@ import pytest
 from scipy import linalg
 
 from pneumo import cli, runs, training
-from pneumo.generators import memorisation, quality
+from pneumo.generators import memorisation, quality, quality_report
 from pneumo.schema import PneumoError
 from tests.training.test_generators import small
 
@@ -80,7 +80,7 @@ def test_the_whole_on_phantoms_by_command_saved_and_read(gan, small_run_folder, 
     words = ["quality", str(gan.folder), "--data", "phantom:400", "--encoder", small_one, "--classifier", small_one]
     assert cli.main([*words, "--seeds", "2", "--crossed", "--save"]) == 0
     assert "real against real" in capsys.readouterr().out
-    result = quality.read(gan.folder)
+    result = quality_report.read(gan.folder)
     near = result.distances
     assert near.frechet.low <= near.frechet.mean <= near.frechet.high and near.frechet.low > near.frechet_floor
     assert near.precision_floor > 0.5
@@ -95,9 +95,9 @@ def test_the_whole_on_phantoms_by_command_saved_and_read(gan, small_run_folder, 
     told = capsys.readouterr().out
     assert "## Results" in told and f"| {near.frechet_floor:.1f} |" in told and f"n = {near.n} samples" in told
     assert f"Trained on generated, tested on real: AUROC {result.tstr[0].auroc:.3f}" in told
-    (gan.folder / quality.FILE).write_text("{}")
+    (gan.folder / quality_report.FILE).write_text("{}")
     with pytest.raises(runs.RunError, match="does not fit its schema"):
-        quality.read(gan.folder)
+        quality_report.read(gan.folder)
 
 
 def test_other_data_than_the_gans_are_refused(gan, small_run):

@@ -80,9 +80,45 @@ def as_dicom(pixels: np.ndarray) -> bytes:
 def test_a_diagnosis_is_complete(small_run, examples):
     result = diagnosis.diagnose(small_run, examples[0].data, "x.png", synthetic=True)
     assert 0 < result.probability < 1
-    assert result.stability.low <= result.probability <= result.stability.high
+    assert result.stability is None
     assert result.seen.shape == (32, 32)
     assert [warning.code for warning in result.warnings] == ["synthetic"]
+
+
+def test_stability_is_computed_only_where_it_is_asked_for(small_run, examples, monkeypatch):
+    result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
+    told = diagnosis.with_stability(small_run, result)
+    assert told.stability.low <= result.probability <= told.stability.high
+    assert told.stability.low < told.stability.high, "eight variants of an image are never all alike"
+    changed = transforms.variants(result.seen).numpy()
+    each = [float(forward.probabilities(small_run, changed[n : n + 1])[0]) for n in range(8)] + [result.probability]
+    assert (told.stability.low, told.stability.high) == pytest.approx((min(each), max(each)), abs=1e-6)
+    monkeypatch.setattr(forward, "probabilities", lambda *_: pytest.fail("computed again"))
+    assert diagnosis.with_stability(small_run, told) is told
+    refused = diagnosis.diagnose(small_run, b"", "x.png")
+    assert diagnosis.with_stability(small_run, refused) is refused
+    uniform = diagnosis.diagnose(small_run, radiograph.encode_png(np.zeros((200, 200), np.uint8)), "b.png")
+    assert diagnosis.with_stability(small_run, uniform).stability is None, "there is no label that could change"
+
+
+def test_what_is_not_finite_is_never_labelled(small_run, examples, monkeypatch):
+    for wrong in (np.nan, np.inf, -np.inf):
+        monkeypatch.setattr(forward, "logits", lambda *_, wrong=wrong, **__: np.array([wrong]))
+        result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
+        label, shown = diagnosis.label_for(result, 0.5), diagnosis.probability_for(result)
+        assert (label, shown, result.probability) == (None, None, None)
+        assert "no finite" in result.error
+        [row] = batch.table(small_run, [result], 0.5)
+        assert (row["label"], row["probability"]) == (None, None) and "no finite" in row["error"]
+        assert diagnosis.caveat(small_run.card, result, 0.5).code == "error"
+        with pytest.raises(PneumoError, match="has no label"):
+            diagnosis.label_of(wrong, 0.5, None)
+
+
+def test_stability_of_what_is_not_finite_is_none(small_run, examples, monkeypatch):
+    result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
+    monkeypatch.setattr(forward, "probabilities", lambda *_: np.array([0.5, np.nan]))
+    assert diagnosis.with_stability(small_run, result).stability is None
 
 
 def test_small_changes_of_the_image_are_small():
@@ -181,6 +217,7 @@ def test_the_caveat_that_matters_most_comes_first(small_run, examples):
     for result, threshold, code, words in (
         (plain, 0.9, "population", diagnosis.PHANTOMS_ONLY),
         (replace(plain, stability=Interval(0.5, 0.995)), 0.9, "unstable", "change the label"),
+        (replace(plain, stability=None), 0.9, "population", diagnosis.PHANTOMS_ONLY),
         (plain, 0.995, "uncertain", "below the threshold 0.995"),
         (unusual, 0.995, "image", "Few are as unusual."),
         (refused, 0.9, "refused", "it appears to be inverted"),

@@ -10,11 +10,11 @@ import torch
 
 from pneumo import runs
 from pneumo.images import transforms
-from pneumo.inference import explanation, heatmap_checks, heatmap_choice, heatmap_measure
-from pneumo.inference.heatmap_choice import HeatmapChoice, Row
+from pneumo.inference import explanation, heatmap_checks, heatmap_choice, heatmap_measure, heatmap_report
+from pneumo.inference.heatmap_report import HeatmapChoice, Row
 from pneumo.schema import Interval, PneumoError
 
-CHECKS = tuple(heatmap_choice.MARGINS)
+CHECKS = tuple(heatmap_report.MARGINS)
 SOURCE = "phantom:120"  # of small_run
 FEW = heatmap_measure.Sizes(phantoms=2, radiographs=2, generated=1, randomised=1)
 NOWHERE = Interval(0.0, 0.0)
@@ -31,7 +31,7 @@ TAUGHT = row("gradcam", 4)
 
 
 def choice(rows, chosen, by_draw=None) -> HeatmapChoice:
-    alone = tuple(heatmap_choice.label(each) for each in by_draw or (chosen, chosen))
+    alone = tuple(heatmap_report.label(each) for each in by_draw or (chosen, chosen))
     return HeatmapChoice(
         "small", "0" * 64, chosen.method, chosen.layer, chosen.cells, 0, alone, 80, 60, 20, 6, CHECKS, rows
     )
@@ -83,10 +83,10 @@ def test_deletion_stands_in_for_a_lesion_only_where_none_is_known(small_run):
     assert set(CHECKS) - set(heatmap_choice.checks_for(ensemble)) == {"randomisation"}
 
 
-@pytest.mark.parametrize("name", heatmap_choice.MARGINS)
+@pytest.mark.parametrize("name", heatmap_report.MARGINS)
 def test_within_the_margin_nothing_is_lost(name):
     taught = dict.fromkeys(CHECKS, 0.5)
-    margin = heatmap_choice.MARGINS[name]
+    margin = heatmap_report.MARGINS[name]
     assert heatmap_choice.lost(taught | {name: 0.5 - 0.9 * margin}, taught) == []
     assert heatmap_choice.lost(taught | {name: 0.5 - 1.1 * margin}, taught) == [name]
     assert heatmap_choice.lost(taught | {name: 0.9}, taught) == []
@@ -154,8 +154,8 @@ def test_measuring_twice_gives_the_same(small_run, measured):
         *((method, cells) for cells in (16, 8) for method in ("gradcam", "hirescam", "layercam")),
     ]
     assert (measured.phantoms, measured.radiographs, measured.generated, measured.randomised) == (4, 4, 2, 2)
-    labels = {heatmap_choice.label(each) for each in measured.rows}
-    assert heatmap_choice.label(measured) in labels
+    labels = {heatmap_report.label(each) for each in measured.rows}
+    assert heatmap_report.label(measured) in labels
     assert len(measured.chosen_by_draw) == 2
     assert set(measured.chosen_by_draw) <= labels
     taught = measured.rows[0]
@@ -189,17 +189,17 @@ def test_a_choice_is_read_back_and_used(folder, measured):
     run = runs.load(str(folder))
     tensor = torch.rand(run.card.image.channels, 32, 32, generator=torch.Generator().manual_seed(0))
     own = explanation.default_layer(run)
-    assert heatmap_choice.read(folder) is None
+    assert heatmap_report.read(folder) is None
     assert heatmap_choice.for_run(run) == ("gradcam", own)
-    assert heatmap_choice.card_sections(folder) == []
+    assert heatmap_report.card_sections(folder) == []
     np.testing.assert_array_equal(
         heatmap_choice.default_maps(run, tensor)["PNEUMONIA"].values,
         explanation.heatmaps(run, tensor)["PNEUMONIA"].values,
     )
     fine = next(each for each in measured.rows if (each.method, each.cells) == ("hirescam", 8))
     chosen = dataclasses.replace(measured, method=fine.method, layer=fine.layer, cells=fine.cells)
-    heatmap_choice.save(folder, chosen)
-    assert heatmap_choice.read(folder) == chosen
+    heatmap_report.save(folder, chosen)
+    assert heatmap_report.read(folder) == chosen
     assert heatmap_choice.for_run(run) == ("hirescam", fine.layer)
     result = heatmap_choice.default_maps(run, tensor)["PNEUMONIA"]
     assert result.cells.shape == (8, 8)
@@ -208,8 +208,8 @@ def test_a_choice_is_read_back_and_used(folder, measured):
 
 
 def test_the_choice_of_other_weights_is_left_out(folder, measured):
-    heatmap_choice.save(folder, dataclasses.replace(measured, weights_sha256="0" * 64))
-    assert heatmap_choice.read(folder) is None
+    heatmap_report.save(folder, dataclasses.replace(measured, weights_sha256="0" * 64))
+    assert heatmap_report.read(folder) is None
     assert heatmap_choice.for_run(runs.load(str(folder)))[0] == "gradcam"
 
 
@@ -225,21 +225,21 @@ def test_the_choice_of_other_weights_is_left_out(folder, measured):
     ids=["missing key", "unknown method", "no rows", "no number", "unknown key"],
 )
 def test_a_damaged_choice_names_the_file(folder, measured, damage):
-    heatmap_choice.save(folder, measured)
-    path = folder / heatmap_choice.FILE
+    heatmap_report.save(folder, measured)
+    path = folder / heatmap_report.FILE
     plain = json.loads(path.read_text())
     damage(plain)
     path.write_text(json.dumps(plain))
     with pytest.raises(runs.RunError, match=r"heatmap\.json does not fit its schema"):
-        heatmap_choice.read(folder)
+        heatmap_report.read(folder)
 
 
 def test_a_cut_off_choice_names_the_file(folder, measured):
-    heatmap_choice.save(folder, measured)
-    path = folder / heatmap_choice.FILE
+    heatmap_report.save(folder, measured)
+    path = folder / heatmap_report.FILE
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(runs.RunError, match="measure again"):
-        heatmap_choice.read(folder)
+        heatmap_report.read(folder)
 
 
 def test_another_source_is_refused(small_run):
@@ -255,9 +255,9 @@ def test_without_any_image_there_is_nothing_to_measure(small_run):
 def test_the_command_writes_only_when_asked(folder, monkeypatch, measured):
     monkeypatch.setattr(heatmap_measure, "measure", lambda run, source, progress: measured)
     assert heatmap_measure.command(str(folder), SOURCE) == measured
-    assert not (folder / heatmap_choice.FILE).exists()
+    assert not (folder / heatmap_report.FILE).exists()
     heatmap_measure.command(str(folder), SOURCE, save_it=True)
-    assert heatmap_choice.read(folder) == measured
+    assert heatmap_report.read(folder) == measured
 
 
 # --- ensembles ----------------------------------------------------------------------------------------------
@@ -269,7 +269,7 @@ def ensemble(folder, measured, tmp_path):
     other = tmp_path / "other"
     shutil.copytree(folder, other)
     fine = next(each for each in measured.rows if (each.method, each.cells) == ("hirescam", 16))
-    heatmap_choice.save(folder, dataclasses.replace(measured, method=fine.method, layer=fine.layer, cells=fine.cells))
+    heatmap_report.save(folder, dataclasses.replace(measured, method=fine.method, layer=fine.layer, cells=fine.cells))
     members = tuple(runs.load(str(each)) for each in (folder, other))
     plain = dataclasses.replace(members[0].card.image, mean=(0.0,), std=(1.0,))  # members normalise for themselves
     card = dataclasses.replace(members[0].card, name="both", image=plain, members={"small": "0", "other": "0"})
@@ -300,15 +300,15 @@ def test_an_ensemble_averages_what_its_members_have_chosen(ensemble):
 
 def test_an_ensemble_is_out_of_date_once_a_member_has_chosen_anew(ensemble, folder, measured):
     result = heatmap_measure.measure(ensemble, SOURCE, sizes=FEW)
-    heatmap_choice.save(ensemble.folder, result)
-    assert heatmap_choice.read(ensemble.folder) == result
-    heatmap_choice.save(folder, dataclasses.replace(measured, method="gradcam", layer=measured.rows[0].layer, cells=4))
-    assert heatmap_choice.read(ensemble.folder) is None
+    heatmap_report.save(ensemble.folder, result)
+    assert heatmap_report.read(ensemble.folder) == result
+    heatmap_report.save(folder, dataclasses.replace(measured, method="gradcam", layer=measured.rows[0].layer, cells=4))
+    assert heatmap_report.read(ensemble.folder) is None
     assert heatmap_choice.for_run(ensemble) == ("gradcam", explanation.MEMBERS)
 
 
 def test_members_without_a_choice_leave_an_ensemble_only_grad_cam(ensemble, folder):
-    (folder / heatmap_choice.FILE).unlink()
+    (folder / heatmap_report.FILE).unlink()
     result = heatmap_measure.measure(ensemble, SOURCE, sizes=FEW)
     assert [each.method for each in result.rows] == ["gradcam"]
     assert (result.method, result.layer) == ("gradcam", explanation.MEMBERS)
@@ -319,29 +319,33 @@ def test_members_without_a_choice_leave_an_ensemble_only_grad_cam(ensemble, fold
 
 def test_the_conclusion_says_which_and_why():
     fine, same = row("hirescam", 16, layer="backbone.layer2.1.bn2"), row("hirescam", 4)
-    assert heatmap_choice.conclusion(choice((TAUGHT, fine), fine)) == (
+    assert heatmap_report.conclusion(choice((TAUGHT, fine), fine)) == (
         "Default heatmap: HiResCAM at `backbone.layer2.1.bn2`, 16 x 16 cells instead of 4 x 4. In pointing, deletion, "
         "insertion, randomisation and visibility it does at least as well as Grad-CAM, or worse by no more than a margin "
         "(pointing 0.05, deletion 0.01, insertion 0.01, randomisation 0.1, visibility 0.1). Grad-CAM stays available. Each "
         "draw of images alone gives the same choice."
     )
-    assert heatmap_choice.conclusion(choice((TAUGHT, fine), TAUGHT, (TAUGHT, fine))) == (
+    assert heatmap_report.conclusion(choice((TAUGHT, fine), TAUGHT, (TAUGHT, fine))) == (
         "Default heatmap: Grad-CAM, 4 x 4 cells. No other heatmap came within the margins in pointing, deletion, insertion, "
         "randomisation and visibility. The choice is a close one: one draw of images alone would give HiResCAM at "
         "`backbone.layer2.1.bn2`."
     )
-    assert "4 x 4 cells, as many as Grad-CAM" in heatmap_choice.conclusion(choice((TAUGHT, same), same))
+    assert "4 x 4 cells, as many as Grad-CAM" in heatmap_report.conclusion(choice((TAUGHT, same), same))
 
 
 def test_the_card_shows_every_candidate(folder, measured):
-    heatmap_choice.save(folder, measured)
-    [section] = heatmap_choice.card_sections(folder)
+    heatmap_report.save(folder, measured)
+    [section] = heatmap_report.card_sections(folder)
     assert section.title == "Heatmap"
     lines = section.text.splitlines()
-    assert lines[0] == heatmap_choice.conclusion(measured)
+    assert lines[0] == heatmap_report.conclusion(measured)
     assert "n = 4 computer-drawn phantoms" in section.text
     assert "n = 6 images (4 validation images and 2 generated radiographs)" in section.text
     table = [line for line in lines if line.startswith("|")]
     assert len(table) == 2 + len(measured.rows)
-    assert {line.count("|") for line in table} == {len(heatmap_choice.HEADER) + 1}
+    assert {line.count("|") for line in table} == {len(heatmap_report.HEADER) + 1}
     assert f"{measured.rows[0].deletion:.3f}" in table[2]
+
+
+def test_methods_have_the_same_titles_where_they_are_computed_and_where_they_are_read():
+    assert {name: explanation.METHODS[name].title for name in heatmap_choice.METHODS} == heatmap_report.TITLES

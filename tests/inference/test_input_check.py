@@ -14,7 +14,7 @@ from hypothesis.extra import numpy as arrays
 from pneumo import cli, runs, training
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, phantom, radiograph
-from pneumo.inference import batch, diagnosis, input_check, input_check_fit
+from pneumo.inference import batch, diagnosis, input_check, input_check_fit, input_check_report
 from pneumo.schema import Assessment, ImageWarning, PneumoError, Radiograph
 from tests.training.test_generators import small
 
@@ -122,7 +122,7 @@ def test_saved_and_loaded_it_says_the_same(small_check, tmp_path):
     again = input_check.load(tmp_path / "input_check")
     image = Radiograph(phantom.draw(1, 0, 1).pixels)
     assert input_check.assess(again, image) == input_check.assess(small_check, image)
-    (tmp_path / "input_check" / input_check.ARRAYS_FILE).write_bytes(b"other")
+    (tmp_path / "input_check" / input_check_report.ARRAYS_FILE).write_bytes(b"other")
     with pytest.raises(runs.RunError, match="fit the input check again"):
         input_check.load(tmp_path / "input_check")
 
@@ -138,7 +138,7 @@ def test_other_weights_beside_it_are_noticed(small_check, tmp_path):
 
 
 def test_a_file_that_does_not_fit_names_itself(tmp_path):
-    (tmp_path / input_check.ABOUT_FILE).write_text('{"schema_version": "one"}')
+    (tmp_path / input_check_report.ABOUT_FILE).write_text('{"schema_version": "one"}')
     with pytest.raises(runs.RunError, match=r"input_check\.json does not fit its schema"):
         input_check.load(tmp_path)
 
@@ -163,7 +163,7 @@ def test_measured_counts_every_image(small_check):
 def test_a_doubtful_image_has_to_be_typical(small_check, code):
     """Between the two limits a grey image is warned of, a coloured one refused."""
     scores, _ = input_check.scores_for(small_check, [phantom.draw(2, 0, 0).pixels])
-    limits = {name: input_check.Limit(values[0] - 1, values[0] + 1) for name, values in scores.items()}
+    limits = {name: input_check_report.Limit(values[0] - 1, values[0] + 1) for name, values in scores.items()}
     between = replace(small_check, about=replace(small_check.about, limits=limits, phantom_limit=-1.0))
     image = Radiograph(phantom.draw(2, 0, 0).pixels)
     assert input_check.assess(between, image).verdict == "unusual"

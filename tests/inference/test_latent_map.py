@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pneumo import runs, training
-from pneumo.generators import latent, latent_measures, reconstruction
+from pneumo.generators import latent_measures, latent_report, reconstruction
 from pneumo.images import phantom, radiograph, transforms
 from pneumo.inference import latent_map
 from pneumo.schema import ImageSpec, PneumoError
@@ -24,8 +24,8 @@ def measured(tmp_path_factory):
     folder = tmp_path_factory.mktemp("weights") / "vae_8"
     training.train(small("vae_8", "image.size=16", "epochs=1"), folder)
     run = runs.load(str(folder))
-    latent.save(folder, latent_measures.measure(run, SOURCE))
-    return run, latent.read(folder)
+    latent_report.save(folder, latent_measures.measure(run, SOURCE))
+    return run, latent_report.read(folder)
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_the_sheet_holds_every_thumbnail_in_its_place():
 
 def test_when_it_was_measured_is_known_or_none(measured):
     run, _ = measured
-    assert latent_map.written_at(str(run.folder)) == (run.folder / latent.FILE).stat().st_mtime_ns
-    (run.folder / latent.FILE).rename(run.folder / "away.json")
+    assert latent_map.written_at(str(run.folder)) == (run.folder / latent_report.FILE).stat().st_mtime_ns
+    (run.folder / latent_report.FILE).rename(run.folder / "away.json")
     assert latent_map.written_at(str(run.folder)) is None
-    (run.folder / "away.json").rename(run.folder / latent.FILE)
+    (run.folder / "away.json").rename(run.folder / latent_report.FILE)

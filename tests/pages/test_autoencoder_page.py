@@ -16,7 +16,7 @@ from streamlit.testing.v1 import AppTest
 from pages.clinic.diagnose_input import READ
 from pneumo import runs, training
 from pneumo.formatting import counted
-from pneumo.generators import latent, latent_measures, reconstruction
+from pneumo.generators import latent_measures, latent_report, reconstruction
 from pneumo.images import phantom, radiograph
 from pneumo.inference import latent_map
 from pneumo.runs import names
@@ -48,7 +48,7 @@ def made(tmp_path_factory):
     for name, changes in MADE.items():
         recipe = small(name, "image.size=32", "epochs=1", f"data.source={SOURCE}", *changes)
         training.train(recipe, folder / name)
-        latent.save(folder / name, latent_measures.measure(runs.load(str(folder / name)), SOURCE))
+        latent_report.save(folder / name, latent_measures.measure(runs.load(str(folder / name)), SOURCE))
     return folder
 
 
@@ -132,7 +132,9 @@ def test_every_image_of_a_gallery_has_a_text_equivalent(weights):
 
 @pytest.mark.parametrize("section", ("Code size", "Explore the code", "Map", "Out-of-distribution"))
 def test_what_was_not_measured_says_how_and_appears_when_it_was(own_weights, section):
-    kept = {own_weights / name / latent.FILE: (own_weights / name / latent.FILE).read_bytes() for name in MADE}
+    kept = {
+        own_weights / name / latent_report.FILE: (own_weights / name / latent_report.FILE).read_bytes() for name in MADE
+    }
     for path in kept:
         path.unlink()
     app = open_page(section)
@@ -144,7 +146,7 @@ def test_what_was_not_measured_says_how_and_appears_when_it_was(own_weights, sec
 
 
 def test_a_damaged_measurement_is_named(own_weights):
-    (own_weights / "vae_8" / latent.FILE).write_text("{")
+    (own_weights / "vae_8" / latent_report.FILE).write_text("{")
     assert "does not fit its schema" in words(open_page("Code size"))
 
 
@@ -196,17 +198,17 @@ def test_whatever_is_uploaded_gives_an_image_or_a_reason(weights, file, section)
 def test_code_sizes_show_n_and_what_was_measured(weights):
     app = open_page("Code size")
     table = app.dataframe[0].value.set_index("model")
-    about = latent.read(weights / "vae_8").about
+    about = latent_report.read(weights / "vae_8").about
     assert f"n = {about.n:,}" in words(app) and table.loc[SHORT["vae_8"], "code size"] == 8
     assert table.loc[SHORT["vae_8"], "PSNR, dB"].startswith(f"{about.model.psnr.value:.2f} (")
-    long = latent.read(weights / "conv_autoencoder").about
+    long = latent_report.read(weights / "conv_autoencoder").about
     assert f"into a code of **{long.code_size:,}** numbers" in words(app) and long.code_size > long.input_size
     assert f"Its PSNR on held-out radiographs is {long.model.psnr.value:.1f} (" in words(app)
 
 
 def test_jpeg_is_said_to_be_better_than_those_it_is_better_than(weights):
     told = words(open_page("Code size")).split("JPEG of the same size has a ")[1].split(". JPEG knows")[0]
-    result = {name: latent.read(weights / name).about for name in SHORT}
+    result = {name: latent_report.read(weights / name).about for name in SHORT}
     ahead = [SHORT[name] for name, about in result.items() if about.jpeg.psnr.value > about.model.psnr.value]
     assert told == (f"higher PSNR than {' and '.join(ahead)}" if ahead else "lower PSNR than all of them")
 
@@ -233,7 +235,7 @@ def test_drawn_codes_say_where_they_come_from(weights, name, sentence):
 def test_neighbours_on_the_map_are_reached_without_a_mouse(weights):
     app = open_page("Map")
     name = app.selectbox(key="autoencoder.map_code").value
-    space = latent.read(weights / name)
+    space = latent_report.read(weights / name)
     assert "No points chosen" in words(app)
     app.number_input(key="autoencoder.nearest").set_value(7).run()
     near = np.argsort(np.square(space.map - space.map[7]).sum(1))[:16]
@@ -251,7 +253,7 @@ def test_thumbnails_of_the_map_come_in_the_background(weights, monkeypatch):
     decode = latent_map.images_of
     monkeypatch.setattr(latent_map, "images_of", lambda *args, **more: gate.wait(60) and decode(*args, **more))
     app = open_page("Map")
-    count = latent.read(weights / app.selectbox(key="autoencoder.map_code").value).about.n
+    count = latent_report.read(weights / app.selectbox(key="autoencoder.map_code").value).about.n
     assert "No points chosen" in words(app), "the map is there before its thumbnails"
     assert [each.proto.text for each in app.get("progress")] == [f"Preparing thumbnails: 0 of {count:,}"]
     gate.set()
@@ -279,7 +281,7 @@ def test_more_noise_is_told_in_decibels(weights):
 def test_what_is_accepted_follows_the_threshold(weights, name):
     app = open_page("Out-of-distribution")
     app.selectbox(key="autoencoder.ood").set_value(name).run()
-    space = latent.read(weights / name)
+    space = latent_report.read(weights / name)
     for share in (50, 100):
         app.slider(key=f"autoencoder.share.{name}").set_value(share).run()
         assert not app.exception
@@ -297,7 +299,7 @@ def test_what_is_accepted_follows_the_threshold(weights, name):
 def test_what_lies_on_disk_is_what_was_measured(weights, name):
     """Sliders that are read back move the picture as those that were measured: no array is written in another order."""
     run = runs.load(name)
-    measured, read = latent_measures.measure(run, SOURCE).arrays, latent.read(run.folder).arrays
+    measured, read = latent_measures.measure(run, SOURCE).arrays, latent_report.read(run.folder).arrays
     assert measured.keys() == read.keys()
     assert all(np.array_equal(measured[key], read[key]) for key in read)
 
@@ -305,7 +307,7 @@ def test_what_lies_on_disk_is_what_was_measured(weights, name):
 def test_no_radiograph_lies_in_what_is_measured(weights):
     """Codes, errors and places alone: nothing of the size of pictures."""
     for name in MADE:
-        space = latent.read(weights / name)
+        space = latent_report.read(weights / name)
         side = runs.read_card(weights / name).image.size
         assert all(array.size < space.about.n * side**2 / 4 for array in space.arrays.values())
-        assert set(json.loads((weights / name / latent.FILE).read_text())) >= {"names", "weights_sha256"}
+        assert set(json.loads((weights / name / latent_report.FILE).read_text())) >= {"names", "weights_sha256"}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from pages import shared
+from pages import access, shared
 from pages.evidence import data_numbers
 from pneumo import runs
 from pneumo.images import radiograph
@@ -41,8 +41,9 @@ def folder(tmp_path):
 
 @pytest.fixture
 def own_machine(monkeypatch):
-    """A server that listens to its own machine only."""
+    """A server that listens to its own machine only, started with the switch for folders."""
     real = st.get_option
+    monkeypatch.setenv(access.SWITCH, "1")
     monkeypatch.setattr(st, "get_option", lambda name: "localhost" if name == "server.address" else real(name))
 
 

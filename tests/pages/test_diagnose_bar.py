@@ -53,3 +53,8 @@ def test_no_certainty_is_claimed_and_no_markup_breaks(result):
 def test_a_run_without_a_zone_has_a_bar(result):
     html = diagnose_bar.bar(replace(result, indeterminate=None), 0.5)
     assert "repeating-linear-gradient" not in html and "NORMAL below 0.500" in html
+
+
+def test_a_result_without_stability_has_a_bar_without_a_spread(result):
+    html = diagnose_bar.bar(replace(result, stability=None), 0.5)
+    assert "Threshold 0.500." in html and "Under small changes" not in html and "None" not in html

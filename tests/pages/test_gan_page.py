@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 
 from pneumo import runs, training
 from pneumo.formatting import with_interval
-from pneumo.generators import directions, game, memorisation, quality, sampling
+from pneumo.generators import directions, game, quality_report, sampling
 from pneumo.images import phantom, radiograph
 from pneumo.inference import examples
 from pneumo.schema import Interval, PneumoError, SyntheticTransfer
@@ -175,23 +175,23 @@ def test_nearest_training_images_where_the_data_are_at_hand(weights, tmp_path, m
 
 def test_quality_is_shown_where_it_was_measured(weights):
     assert "This model has not been measured yet. Run `python -m pneumo quality tiny_gan" in words(open_page("Quality"))
-    near = memorisation.Range(1.0, 0.9, 1.1)
-    result = quality.Quality(
+    near = quality_report.Range(1.0, 0.9, 1.1)
+    result = quality_report.Quality(
         runs.read_card(weights / "tiny_gan").weights.sha256,
         "resnet18_frozen",
         "resnet18_fine_tuned",
         3,
-        quality.Distances(100, near, 0.2, near, 0.1, near, near, 0.9, 0.9),
-        memorisation.Memory(
+        quality_report.Distances(100, near, 0.2, near, 0.1, near, near, 0.9, 0.9),
+        quality_report.Memory(
             100,
-            memorisation.Near(memorisation.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
-            memorisation.Near(near, 2.0, Interval(1.9, 2.1)),
+            quality_report.Near(quality_report.Range(0.11, 0.1, 0.12), 0.1, Interval(0.09, 0.13)),
+            quality_report.Near(near, 2.0, Interval(1.9, 2.1)),
             near,
         ),
-        (quality.Asked("NORMAL", 50, near, near),),
+        (quality_report.Asked("NORMAL", 50, near, near),),
         (SyntheticTransfer("generated", "real", 300, 100, 0.91, Interval(0.85, 0.95)),),
     )
-    quality.save(weights / "tiny_gan", result)
+    quality_report.save(weights / "tiny_gan", result)
     app = open_page("Quality")
     assert "Fréchet distance 1.0 from real radiographs, where real ones are 0.2 from each other" in words(app)
     assert "(NORMAL and PNEUMONIA, n = 100)" in words(app)
@@ -204,9 +204,9 @@ def test_quality_is_shown_where_it_was_measured(weights):
     assert memory["generated"].tolist() == ["0.1100 (0.1000 to 0.1200)", "1.00 (0.90 to 1.10)"]
     assert memory["held-out"].tolist() == ["0.1000 (0.0900 to 0.1300)", "2.00 (1.90 to 2.10)"]
     assert app.dataframe[-1].value["AUROC"].tolist() == ["0.910 (0.850 to 0.950)"]
-    quality.save(weights / "tiny_gan", replace(result, weights_sha256="other"))
+    quality_report.save(weights / "tiny_gan", replace(result, weights_sha256="other"))
     assert "has not been measured yet" in words(open_page("Quality"))
-    (weights / "tiny_gan" / quality.FILE).write_text("{")
+    (weights / "tiny_gan" / quality_report.FILE).write_text("{")
     app = open_page("Quality")
     assert not app.exception and "does not fit its schema" in app.error[0].value
 

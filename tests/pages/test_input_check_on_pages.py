@@ -8,7 +8,7 @@ import pytest
 from pneumo import runs
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, radiograph
-from pneumo.inference import diagnosis, input_check
+from pneumo.inference import diagnosis, input_check, input_check_report
 from tests.pages.helpers import leave_and_come_back, open_page, phantoms, texts, upload
 
 PAGE = "pages/clinic/diagnose.py"
@@ -59,7 +59,7 @@ def test_a_radiograph_is_accepted_and_compared_with_the_training_radiographs(gen
     app.run()
     place = next(box for box in app.expander if "Is this a chest X-ray" in box.label)
     assert f"{input_check.load().about.n_validation} validation radiographs" in texts(place.caption)
-    assert len(place.get("plotly_chart")) == len(input_check.SCORES)
+    assert len(place.get("plotly_chart")) == len(input_check_report.SCORES)
 
 
 def test_phantoms_are_named_as_phantoms_when_uploaded():
@@ -78,10 +78,10 @@ def test_without_an_input_check_the_page_goes_on(tmp_path, monkeypatch, generate
 
 
 def test_a_damaged_input_check_is_a_warning_and_no_end(tmp_path, monkeypatch, generated):
-    for name in (runs.default_name(), input_check.FOLDER):
+    for name in (runs.default_name(), input_check_report.FOLDER):
         shutil.copytree(runs.weights_folder() / name, tmp_path / name)
     (tmp_path / "DEFAULT").write_text(runs.default_name())
-    (tmp_path / input_check.FOLDER / input_check.ARRAYS_FILE).write_bytes(b"no")
+    (tmp_path / input_check_report.FOLDER / input_check_report.ARRAYS_FILE).write_bytes(b"no")
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = upload(open_page(PAGE), ("chest.png", generated))
     assert not app.exception

@@ -8,7 +8,7 @@ import yaml
 from huggingface_hub import ModelCard
 
 from pneumo import cli, data, formatting, runs
-from pneumo.inference import heatmap_choice, input_check
+from pneumo.inference import heatmap_report, input_check_report
 from pneumo.metrics import significance, thresholds
 from pneumo.runs import model_card, names
 from pneumo.schema import RunCard
@@ -134,7 +134,7 @@ def test_each_interval_is_by_the_method_that_the_card_names(card):
 def test_no_section_contradicts_the_summary(name):
     """A card that has an input check points to it, and one that has none promises none."""
     card = runs.read_card(runs.resolve(name))
-    measured = input_check.card_sections(card)
+    measured = input_check_report.card_sections(card)
     text = model_card.markdown(card, measured)
     assert bool(measured) == (card.task == "classification")
     assert ("the app puts an input check before it (see below)" in text) == bool(measured)
@@ -167,12 +167,12 @@ def test_a_table_is_as_wide_in_every_row(card):
 
 
 def test_the_card_says_which_heatmap_is_the_default(capsys):
-    chosen = [name for name in NAMES if heatmap_choice.read(runs.resolve(name))]
+    chosen = [name for name in NAMES if heatmap_report.read(runs.resolve(name))]
     assert runs.default_name() in chosen
     for name in chosen:
         assert cli.main(["card", name]) == cli.FINE
         assert (
-            f"\n## Heatmap\n\n{heatmap_choice.conclusion(heatmap_choice.read(runs.resolve(name)))}"
+            f"\n## Heatmap\n\n{heatmap_report.conclusion(heatmap_report.read(runs.resolve(name)))}"
             in capsys.readouterr().out
         )
 
@@ -198,7 +198,7 @@ def test_the_command_prints_or_writes_it(tmp_path, capsys):
     assert cli.main(["card", NAMES[0]]) == cli.FINE
     printed = capsys.readouterr().out
     card = runs.read_card(runs.resolve(NAMES[0]))
-    measured = input_check.card_sections(card) + heatmap_choice.card_sections(runs.resolve(NAMES[0]))
+    measured = input_check_report.card_sections(card) + heatmap_report.card_sections(runs.resolve(NAMES[0]))
     assert printed == model_card.markdown(card, measured)
     assert cli.main(["card", NAMES[0], "--out", str(tmp_path / "card.md")]) == cli.FINE
     assert (tmp_path / "card.md").read_text() == printed
