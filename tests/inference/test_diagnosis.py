@@ -16,7 +16,7 @@ from pneumo import data
 from pneumo.images import radiograph, transforms
 from pneumo.inference import batch, comparison, diagnosis, evaluation
 from pneumo.inference.examples import generated_examples, phantom_examples
-from pneumo.runs import forward
+from pneumo.runs import engine, forward
 from pneumo.schema import Assessment, Interval, PneumoError
 from tests.hostile import hostile_files
 
@@ -103,7 +103,7 @@ def test_stability_is_computed_only_where_it_is_asked_for(small_run, examples, m
 
 def test_what_is_not_finite_is_never_labelled(small_run, examples, monkeypatch):
     for wrong in (np.nan, np.inf, -np.inf):
-        monkeypatch.setattr(forward, "logits", lambda *_, wrong=wrong, **__: np.array([wrong]))
+        monkeypatch.setattr(engine.Engine, "logits", lambda *_, wrong=wrong: (np.array([wrong]), np.empty((0, 0))))
         result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
         label, shown = diagnosis.label_for(result, 0.5), diagnosis.probability_for(result)
         assert (label, shown, result.probability) == (None, None, None)
@@ -305,7 +305,7 @@ def test_files_below_lists_everything_and_refuses_what_is_not_there(tmp_path):
     for name in ("b.png", "a.txt", "deep/c.dcm", ".hidden"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [p.name for p in batch.files_below([tmp_path])] == ["a.txt", "b.png", "c.dcm"]
+    assert [p.name for p in batch.files_below([tmp_path]).files] == ["a.txt", "b.png", "c.dcm"]
     with pytest.raises(PneumoError, match="no file or folder"):
         batch.files_below([tmp_path / "nothing"])
 
