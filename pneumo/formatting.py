@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 from pneumo.schema import Interval, Metrics
 
@@ -67,3 +69,24 @@ def nearest(word: str, known: Iterable[str]) -> str:
     """', did you mean X?' for the closest known word, or an empty string."""
     close = difflib.get_close_matches(word, list(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def printable(text: Path | str) -> str:
+    """A name as a line of a table or a terminal can hold it: line breaks, other control characters, and bytes that are no
+    UTF-8 (old archives) become escapes."""
+    unprintable = (
+        "Cc",
+        "Cs",
+        "Zl",
+        "Zp",
+    )  # control characters; surrogates, which stand for such bytes; line separators
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in unprintable else c for c in str(text)
+    )
+
+
+def shortened(text: Path | str, longest: int = 120) -> str:
+    """What somebody typed, as a message can repeat it: printable, in quotation marks, the middle of a long text left out."""
+    text = str(text)
+    half = longest // 2
+    return f"'{printable(text if len(text) <= longest else f'{text[:half]} ... {text[-half:]}')}'"

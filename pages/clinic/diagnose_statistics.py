@@ -169,7 +169,7 @@ def show_input_check(result: Diagnosis) -> None:
             )
         st.caption(
             f"Bars: {about.n_validation} validation radiographs. ◆ this image. Right of the dotted line: unusual. Right of "
-            f"the dashed line: refused. Distance in the features of {about.encoder}; reconstruction by {about.autoencoder}."
+            f"the dashed line: refused. Distance in the first layers of {about.encoder}; explained by what radiographs have in common."
             + measured_text(about)
         )
 

@@ -154,9 +154,17 @@ def show_origin(summary: DataSetSummary, survey: Survey | None) -> None:
         )
         licence = survey.audit["licence"]
     st.caption(shared.plain(f"{origin}. Licence: {licence}."))
+    if survey is not None:
+        show_warnings(dataset_audit.warnings_of(survey))
     if survey is not None and survey.audit["unreadable"]:
         with st.expander("What could not be read", icon=":material/block:"):
             st.dataframe([{"file": f, "reason": r} for f, r in survey.audit["unreadable"].items()], hide_index=True)
+
+
+def show_warnings(sentences: list[str]) -> None:
+    """What was passed over in the folder, and what the reader noticed, in one box."""
+    if sentences:
+        st.warning("\n".join(f"- {shared.plain(each)}" for each in sentences), icon=":material/warning:")
 
 
 def show_conclusions(summary: DataSetSummary) -> None:

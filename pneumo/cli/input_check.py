@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pneumo.cli.arguments import FINE, add_json
+from pneumo import files
+from pneumo.cli.arguments import FINE, add_json, place
 from pneumo.cli.printing import print_json, progress_bar
 from pneumo.formatting import rate, span
 from pneumo.schema import PneumoError
@@ -19,9 +20,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data", metavar="SOURCE", help="measure on this source; default: print the stored results")
     parser.add_argument("--fit", action="store_true", help="first fit distributions and thresholds to SOURCE")
     parser.add_argument("--encoder", metavar="RUN", help="with --fit: the run whose features are used")
-    parser.add_argument("--autoencoder", metavar="RUN", help="with --fit: the run whose reconstructions are used")
     parser.add_argument(
-        "--save", type=Path, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/input_check"
+        "--layers", nargs="+", metavar="LAYER", help="with --fit: whose features, e.g. backbone.layer1 or blocks.0"
+    )
+    parser.add_argument(
+        "--save", type=place, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/input_check"
     )
     add_json(parser)
 
@@ -32,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source that the encoder was trained on")
+    if options.save:
+        files.check_folder(input_check.folder() if options.save == Path() else options.save)
     check = _fitted(options) if options.fit else input_check.load()
     if check is None:
         raise PneumoError(
@@ -53,8 +58,8 @@ def _fitted(options: argparse.Namespace) -> Any:
     from pneumo.inference import input_check_fit
 
     encoder = runs.load(options.encoder or input_check_fit.ENCODER)
-    autoencoder = runs.load(options.autoencoder or input_check_fit.AUTOENCODER)
-    return input_check_fit.fit(options.data, encoder, autoencoder, progress=progress_bar("fitting", "step"))
+    layers = options.layers or input_check_fit.LAYERS
+    return input_check_fit.fit(options.data, encoder, layers, progress_bar("fitting", "step"))
 
 
 def _measured(check: Any, source: str) -> Any:
@@ -69,7 +74,7 @@ def _print_about(about: Any) -> None:
     from pneumo.inference import input_check_report
 
     print(
-        f"input check: features of {about.encoder}, reconstructions of {about.autoencoder}, "
+        f"input check: features of {about.encoder} ({', '.join(about.layers)}), main components, "
         f"thresholds from {about.n_validation:,} validation radiographs"
     )
     if about.measured is None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
+
+from pneumo.schema import Radiograph
 
 SPLITS = ("train", "validation", "test")
 DECODE_THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
@@ -36,29 +38,45 @@ class Item:
     digest: str
 
 
+@dataclass(frozen=True)
+class Note:
+    """What whoever uses a source should know of it.
+
+    kind: "passed_over" (not read), "read" (read although its name is not quite right), or "missing".
+    path: a folder, or one example of a kind of files, relative to the source. files: how many. suggestion: half a
+    sentence, empty where there is nothing to do.
+    """
+
+    kind: Literal["passed_over", "read", "missing"]
+    path: str
+    reason: str
+    files: int = 0
+    suggestion: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class DataSet:
     """Labelled radiographs and a way to read each.
 
-    read: index -> (H, W) uint8 pixels; raises radiograph.RadiographError. May be called from threads.
+    radiograph: index -> pixels and what the reader noticed; raises radiograph.RadiographError. May be called from threads.
+    notes: what was passed over, and the like.
     """
 
     source: str
     items: tuple[Item, ...]
-    read: Callable[[int], np.ndarray]
+    radiograph: Callable[[int], Radiograph]
     licence: str
     citation: str
+    notes: tuple[Note, ...] = ()
+
+    def read(self, index: int) -> np.ndarray:
+        """(H, W) uint8, the pixels alone. Raises radiograph.RadiographError."""
+        return self.radiograph(index).pixels
 
     @property
     def labels(self) -> np.ndarray:
         """(N,) int64."""
         return np.array([item.label for item in self.items], dtype=np.int64)
-
-
-def printable(path: Path | str) -> str:
-    """A file's name as a table can hold it: line breaks, and bytes that are no UTF-8 (old archives), become escapes."""
-    ood = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in ood else c for c in str(path))
 
 
 def patient_of(name: str) -> str:

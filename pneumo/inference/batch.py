@@ -8,15 +8,17 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePath
 from weakref import WeakKeyDictionary
 
+from pneumo.formatting import printable
 from pneumo.images import radiograph
 from pneumo.images.overlays import overlay
 from pneumo.inference.diagnosis import (
     NO_RESULT,
     SYNTHETIC,
-    diagnose,
     is_refused,
     label_for,
     no_result,
@@ -25,6 +27,7 @@ from pneumo.inference.diagnosis import (
 )
 from pneumo.inference.explanation import Heatmap
 from pneumo.inference.input_check import InputCheck
+from pneumo.inference.many import File, diagnose_many
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, PneumoError, Radiograph
 
@@ -43,6 +46,7 @@ VERDICT_NOTES = {  # in a few words, for a table
     "unusual": "Unlike most training radiographs.",
     "phantom": "Looks like a phantom.",
 }
+NOT_IMAGES = {"dicomdir", "thumbs.db", "desktop.ini", "autorun.inf"}  # in lower case, as a CD's names may be in either
 COLUMNS = ("file", "probability", "label", "threshold", "model", "weights_sha256", "input_check", "warnings", "error")
 _DIGESTS: WeakKeyDictionary[Radiograph, bytes] = WeakKeyDictionary()  # forgotten with the images
 
@@ -50,34 +54,60 @@ _DIGESTS: WeakKeyDictionary[Radiograph, bytes] = WeakKeyDictionary()  # forgotte
 # --- many files -------------------------------------------------------------------------------------------
 
 
-def files_below(paths: Iterable[Path]) -> list[Path]:
-    """The files themselves, and every file in the folders, in order; hidden files of folders are left out.
+@dataclass(frozen=True)
+class Found:
+    """files: in order, those that are missing among them. passed_over: files in folders that are no radiographs by their names."""
 
-    Raises PneumoError for a path that is not there.
+    files: list[Path]
+    passed_over: int = 0
+
+
+def files_below(paths: Iterable[Path]) -> Found:
+    """The files themselves, and every file in the folders, in order.
+
+    In a folder, what file systems, archives and CDs put beside images is passed over: hidden files and folders, NOT_IMAGES,
+    __MACOSX. A path that is not there is kept, to be told among the results; PneumoError where nothing at all was found.
     """
-    result: list[Path] = []
+    files: list[Path] = []
+    passed_over, found = 0, False
     for path in paths:
-        if not path.exists():
-            raise PneumoError(f"no file or folder {str(path)!r}")
-        inside = sorted(p for p in path.rglob("*") if p.is_file() and p.name[0] != ".") if path.is_dir() else [path]
-        result += inside
-    return result
+        if not path.is_dir():
+            files.append(path)
+            found |= path.exists()
+            continue
+        inside = sorted(each for each in path.rglob("*") if each.is_file())
+        wanted = [each for each in inside if not _is_passed_over(each.relative_to(path))]
+        files += wanted
+        passed_over += len(inside) - len(wanted)
+        found |= bool(wanted)
+    if found:
+        return Found(files, passed_over)
+    raise PneumoError("; ".join(_why_nothing(path) for path in paths) or "no file was named")
+
+
+def _is_passed_over(inside: PurePath) -> bool:
+    """inside: a file's path within the folder that was named."""
+    return inside.name.lower() in NOT_IMAGES or any(part[0] == "." or part == "__MACOSX" for part in inside.parts)
+
+
+def _why_nothing(path: Path) -> str:
+    if path.is_dir():
+        return f"no file in {printable(path)!r} that could be a radiograph"
+    return f"no file or folder {printable(path)!r}"
 
 
 def diagnose_files(
-    run: Run, paths: Iterable[Path], *, check: InputCheck | None = None, overridden: bool = False
+    run: Run, paths: Sequence[Path], *, check: InputCheck | None = None, overridden: bool = False, pixels: bool = True
 ) -> Iterator[tuple[Path, Diagnosis]]:
-    """One Diagnosis a file; files that are too large are refused unread. check, overridden: as in `diagnose`."""
-    for path in paths:
-        yield path, _diagnose_file(run, path, check, overridden)
+    """One Diagnosis a file; files that are too large are refused unread. Options: as of `many.diagnose_many`."""
+    files = [File(path.name, partial(_bytes_of, path)) for path in paths]
+    yield from zip(paths, diagnose_many(run, files, check=check, overridden=overridden, pixels=pixels), strict=True)
 
 
-def _diagnose_file(run: Run, path: Path, check: InputCheck | None, overridden: bool) -> Diagnosis:
-    try:
-        blob = radiograph.file_bytes(path)
-    except PneumoError as error:
-        return Diagnosis(path.name, error=str(error))
-    return diagnose(run, blob, path.name, check=check, overridden=overridden)
+def _bytes_of(path: Path) -> bytes:
+    if not path.exists():
+        raise PneumoError("there is no such file or folder")
+    return radiograph.file_bytes(path)
 
 
 # --- what a page or a file shows of many ------------------------------------------------------------------

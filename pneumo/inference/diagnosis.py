@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import torch
 
 from pneumo import formatting
-from pneumo.data import GUANGZHOU_CITATION
 from pneumo.images import radiograph, transforms
 from pneumo.inference import explanation, heatmap_choice, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
 from pneumo.inference.input_check import InputCheck
 from pneumo.metrics import calibration
-from pneumo.runs import Run, forward
+from pneumo.runs import Run, engine, forward
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, ImageWarning, Interval, PneumoError, Radiograph, RunCard
 
 UNCERTAIN = "UNCERTAIN"
@@ -58,16 +58,20 @@ def diagnose(
     synthetic, generated: as in `Example`. check: whether the image resembles the training radiographs; what it refuses has a
     probability and no label, unless `overridden`, which stays in the Diagnosis.
     """
+    image = read(blob, name, synthetic=synthetic, generated=generated)
+    if isinstance(image, Diagnosis):
+        return image
+    return diagnose_radiographs(run, [(name, image)], check, overridden)[0]
+
+
+def read(blob: bytes, name: str, *, synthetic: bool = False, generated: bool = False) -> Radiograph | Diagnosis:
+    """The radiograph in a file's bytes, or the Diagnosis that says why there is none. synthetic, generated: as in `Example`."""
     try:
         image = radiograph.read(blob, name)
     except radiograph.RadiographError as error:
         return Diagnosis(name, error=str(error))
-    if synthetic:
-        image = Radiograph(image.pixels, (GENERATED if generated else SYNTHETIC, *image.warnings))
-    result = diagnose_radiograph(run, image, name)
-    if result.error:
-        return result
-    return replace(result, assessment=input_check.assess(check, image) if check else None, overridden=overridden)
+    note = GENERATED if generated else SYNTHETIC
+    return Radiograph(image.pixels, (note, *image.warnings)) if synthetic else image
 
 
 def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
@@ -75,12 +79,42 @@ def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
 
     Without `stability`, which takes eight times as long as the rest: `stability_of`.
     """
-    seen = transforms.resize(image.pixels, run.card.image)
-    return diagnosis_of(run, image, name, seen, float(forward.logits(run, seen[None])[0]))
+    return diagnose_radiographs(run, [(name, image)])[0]
+
+
+def diagnose_radiographs(
+    run: Run, images: Sequence[tuple[str, Radiograph]], check: InputCheck | None = None, overridden: bool = False
+) -> list[Diagnosis]:
+    """A Diagnosis for each of a batch of radiographs with their names, in one pass; 64 at most, or memory grows.
+
+    The resized image, and the features on the way to the logit, serve the input check too where it wants the same.
+    """
+    if not images:
+        return []
+    seen = transforms.resize_all((image.pixels for _, image in images), run.card.image)
+    shared = check is not None and check.is_encoder(run)
+    logits, features = engine.of(run).logits(seen, check.about.layers if shared else ())
+    results = [
+        diagnosis_of(run, image, name, square, float(logit))
+        for (name, image), square, logit in zip(images, seen, logits, strict=True)
+    ]
+    if check is None:
+        return results
+    squares = (
+        seen
+        if check.takes_squares_of(run.card.image)
+        else transforms.resize_all((image.pixels for _, image in images), check.image)
+    )
+    encoder, known = (run, features) if shared else (None, None)
+    assessments = input_check.assess_squares(check, squares, [image.warnings for _, image in images], encoder, known)
+    return [
+        result if result.error else replace(result, assessment=assessment, overridden=overridden)
+        for result, assessment in zip(results, assessments, strict=True)
+    ]
 
 
 def diagnosis_of(run: Run, image: Radiograph, name: str, seen: np.ndarray, logit: float) -> Diagnosis:
-    """The Diagnosis that follows from a logit, however it was computed. A probability that is not finite is an error."""
+    """The Diagnosis that follows from a logit. A probability that is not finite is an error."""
     probability = float(calibration.calibrated(np.array([logit]), run.card.temperature, run.card.bias)[0])
     if not (math.isfinite(logit) and math.isfinite(probability)):
         return Diagnosis(name, error=NOT_FINITE)
@@ -290,6 +324,8 @@ def population(card: RunCard) -> str:
     """Whose radiographs the run learned from, and what follows for everybody else's."""
     if card.data.source.startswith("phantom"):
         return PHANTOMS_ONLY
+    from pneumo.data import GUANGZHOU_CITATION  # takes scikit-learn with it, and a list of results needs no caveat
+
     return POPULATION if card.data.citation == GUANGZHOU_CITATION else next(iter(card.limits), "")
 
 

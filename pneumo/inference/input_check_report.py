@@ -17,11 +17,12 @@ from pneumo.runs.model_card import INPUT_CHECK, Section
 from pneumo.schema import Interval, PneumoError, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
-AGAIN = "fit the input check again"  # the remedy for damaged files
+AGAIN = "fit the input check again: python -m pneumo input-check --data SOURCE --fit --save"  # for damaged files
+SCHEMA_VERSION = 2  # 1 had an autoencoder in place of the main components
 SCORES = ("features", "unexplained", "position")
 TITLES = {
     "features": "Distance in features",
-    "unexplained": "Not reconstructed",
+    "unexplained": "Not explained",
     "position": "Looks rotated or cropped",
 }
 
@@ -75,13 +76,13 @@ class Measured:
 
 @dataclass(frozen=True)
 class About:
-    """input_check.json. validation: every score of the validation radiographs, ascending, for histograms."""
+    """input_check.json. layers: of the encoder, whose features are used. validation: every score of the validation
+    radiographs, ascending, for histograms."""
 
     schema_version: int
     encoder: str
     encoder_sha256: str
-    autoencoder: str
-    autoencoder_sha256: str
+    layers: tuple[str, ...]
     arrays_sha256: str
     split_digest: str
     n_train: int
@@ -106,8 +107,14 @@ def folder() -> Path:
 
 
 def read_about(place: Path) -> About | None:
-    """input_check.json of a folder, or None where there is none."""
-    return measured.read_json(place / ABOUT_FILE, About, AGAIN)
+    """input_check.json of a folder, or None where there is none. RunError where it has another form."""
+    path = place / ABOUT_FILE
+    version = measured.version_of(path)
+    if isinstance(version, int) and version != SCHEMA_VERSION:
+        raise runs.RunError(
+            f"{path} has the form of version {version}, this one reads version {SCHEMA_VERSION}; {AGAIN}"
+        )
+    return measured.read_json(path, About, AGAIN)
 
 
 def kinds_of(measured: Measured) -> list[tuple[str, Share]]:
@@ -132,8 +139,8 @@ def card_sections(card: RunCard) -> list[Section]:
         f"| {what} | {kind} | {rate(each.value)} | {span(each.ci95, rate)} | {each.n:,} |" for what, kind, each in rows
     )
     text = (
-        "Before a diagnosis each image is compared with the training radiographs: by its distance in features, by what an "
-        "autoencoder cannot reconstruct, and by whether it looks rotated or cropped. The limits come from "
+        "Before a diagnosis each image is compared with the training radiographs: by its distance in features, by what the "
+        "main components of radiographs do not explain, and by whether it looks rotated or cropped. The limits come from "
         f"{about.n_validation:,} validation radiographs; none of the images below set them. A person can overrule a refusal. "
         f"Mean rate of refusal over {len(result.refused)} kinds of out-of-distribution samples: {rate(result.refused_mean)}.\n\n"
         f"| | images | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"

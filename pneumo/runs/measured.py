@@ -56,6 +56,15 @@ def read_json(path: Path, kind: type[Kind], remedy: str = AGAIN) -> Kind | None:
         raise store.RunError(f"{path} does not fit its schema: {error}. Restore the file, or {remedy}") from error
 
 
+def version_of(path: Path) -> object:
+    """`schema_version` of a JSON file; None where there is no file, or none in it that could be read."""
+    try:
+        plain = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    return plain.get("schema_version") if isinstance(plain, dict) else None
+
+
 def save(folder: Path, file: str, value: object, *, indent: int | None = 1) -> None:
     """Writes a dataclass as JSON into a folder that is there. RunError, and nothing is written, where a number is not finite."""
     try:

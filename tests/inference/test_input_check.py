@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from pneumo import cli, runs, training
+from pneumo import cli, runs
 from pneumo.generators import sampling
-from pneumo.images import ood_samples, phantom, radiograph
+from pneumo.images import ood_samples, phantom, radiograph, transforms
 from pneumo.inference import batch, diagnosis, input_check, input_check_fit, input_check_report
+from pneumo.runs import engine
 from pneumo.schema import Assessment, ImageWarning, PneumoError, Radiograph
-from tests.training.test_generators import small
 
 
 @pytest.fixture(scope="module")
@@ -31,15 +31,13 @@ def generated() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def small_check(tmp_path_factory, small_run_folder) -> input_check.InputCheck:
-    """Fitted to phantoms with a classifier of one epoch and an autoencoder of one."""
-    folder = tmp_path_factory.mktemp("input_check") / "small_autoencoder"
-    training.train(small("bottleneck_8", "image.size=32", "epochs=1", "data.source=phantom:120"), folder)
+def small_check(small_run) -> input_check.InputCheck:
+    """Fitted to phantoms with a classifier of one epoch."""
     patch = pytest.MonkeyPatch()
     patch.setattr(input_check_fit, "PHANTOMS", 60)
     patch.setattr(input_check_fit, "TRANSFORMED", 30)
     try:
-        return input_check_fit.fit("phantom:120", runs.load(str(small_run_folder)), runs.load(str(folder)))
+        return input_check_fit.fit("phantom:120", small_run, ("blocks.0", "blocks.1"))
     finally:
         patch.undo()
 
@@ -116,8 +114,7 @@ def test_limits_accept_the_share_of_validation_that_was_decided(small_check):
 
 
 def test_saved_and_loaded_it_says_the_same(small_check, tmp_path):
-    for run in (small_check.encoder, small_check.autoencoder):
-        shutil.copytree(run.folder, tmp_path / run.card.name)
+    shutil.copytree(small_check.encoder_folder, tmp_path / "small")
     input_check.save(small_check, tmp_path / "input_check")
     again = input_check.load(tmp_path / "input_check")
     image = Radiograph(phantom.draw(1, 0, 1).pixels)
@@ -127,9 +124,47 @@ def test_saved_and_loaded_it_says_the_same(small_check, tmp_path):
         input_check.load(tmp_path / "input_check")
 
 
+def test_the_former_form_is_told_from_a_damaged_file(tmp_path):
+    former = {"schema_version": 1, "encoder": "resnet18_frozen", "autoencoder": "bottleneck_32"}
+    (tmp_path / input_check_report.ABOUT_FILE).write_text(json.dumps(former))
+    with pytest.raises(
+        runs.RunError, match=r"form of version 1, this one reads version 2.*input-check --data SOURCE --fit --save"
+    ):
+        input_check.load(tmp_path)
+
+
+def test_a_layer_that_is_not_there_names_those_that_are(small_run):
+    with pytest.raises(PneumoError, match=r"no layer 'backbone.layer1'; it has: blocks, blocks.0"):
+        input_check_fit.fit("phantom:120", small_run)
+
+
+def test_the_run_that_is_the_encoder_shares_its_pass_and_any_other_says_the_same(
+    small_check, small_run, examples, monkeypatch
+):
+    image = radiograph.read(examples[0].data)
+    alone = input_check.assess(small_check, image)
+    own = replace(small_run, card=replace(small_run.card, weights=replace(small_run.card.weights, sha256="other")))
+    [apart] = diagnosis.diagnose_radiographs(own, [("x.png", image)], small_check)
+    counted = []
+    resize = transforms.resize
+    monkeypatch.setattr(transforms, "resize", lambda *given: counted.append(1) or resize(*given))
+    monkeypatch.setattr(engine.Engine, "features", lambda *_: pytest.fail("computed a second time"))
+    [shared] = diagnosis.diagnose_radiographs(small_run, [("x.png", image)], small_check)
+    assert len(counted) == 1, "one square for both"
+    for result in (apart.assessment, shared.assessment):
+        assert (result.verdict, result.reason) == (alone.verdict, alone.reason)
+        assert result.scores == pytest.approx(alone.scores, rel=1e-4, abs=1e-4)
+
+
+def test_scores_that_are_not_finite_refuse(small_check):
+    values = {name: np.array([np.nan, 0.0]) for name in input_check_report.SCORES}
+    wide = {name: input_check_report.Limit(1.0, 2.0) for name in input_check_report.SCORES}
+    check = replace(small_check, about=replace(small_check.about, limits=wide, phantom_limit=-1.0))
+    assert input_check.verdicts_of(check, values, np.array([np.nan, 5.0])).tolist() == ["refused", "radiograph"]
+
+
 def test_other_weights_beside_it_are_noticed(small_check, tmp_path):
-    for run in (small_check.encoder, small_check.autoencoder):
-        shutil.copytree(run.folder, tmp_path / run.card.name)
+    shutil.copytree(small_check.encoder_folder, tmp_path / "small")
     input_check.save(
         replace(small_check, about=replace(small_check.about, encoder_sha256="0")), tmp_path / "input_check"
     )
