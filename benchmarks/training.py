@@ -1,4 +1,4 @@
-"""What training costs: our trainer, a plain textbook loop, and the bare step on tensors that are ready, in turns."""
+"""What training costs: our trainer, a plain textbook loop, and the bare step on tensors that are ready, in turns and in both precisions."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ from pneumo import models
 from pneumo.images import phantom
 from pneumo.schema import CLASS_NAMES, Recipe
 from pneumo.training import ClassificationTask, Trainer, recipes
+from pneumo.training.precision import NAMES, Precision
 
 FILES = 256  # images on disk for the plain loop: enough that no batch repeats within a round
 FILE_PX = (
     448  # radiographs are larger than what a network sees; decoding them again each epoch is the plain loop's cost
 )
 ROUNDS = 5
+READY_GOAL, PLAIN_GOAL = 0.95, 1.0
 CASES = {"pneumonia_cnn, 128 px": ("pneumonia_cnn", 128, 12), "resnet18, 224 px": ("resnet18_scratch", 224, 3)}
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
-def _trainer(recipe: Recipe, images: int = 1024) -> Trainer:
+def _trainer(recipe: Recipe, *, bf16: bool, images: int = 1024) -> Trainer:
     rng = np.random.default_rng(0)
     resized = rng.integers(0, 256, (images, recipe.image.size, recipe.image.size), dtype=np.uint8)
     splits = {"train": np.arange(images), "validation": np.arange(64)}
     torch.manual_seed(0)
     trainer = Trainer(ClassificationTask(recipe, resized, np.arange(images) % 2, splits, 0), recipe, Path(mkdtemp()))
-    trainer.state.epoch = 1
+    trainer.state.epoch, trainer.state.bf16 = 1, bf16
     return trainer
 
 
@@ -51,7 +53,7 @@ class _Ours:
         trainer.task.modules["classifier"].train()
 
     def step(self) -> None:
-        self.trainer._step(next(self.batches))
+        self.trainer._step(next(self.batches), self.trainer.state.bf16)
         self.trainer.state.step += 1
 
 
@@ -66,7 +68,7 @@ class _Ready:
     def step(self) -> None:
         trainer = self.trainer
         [phase], [optimiser], [schedule] = trainer.phases, trainer.optimisers, trainer.schedules
-        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.bf16):
+        with torch.autocast(trainer.device.type, torch.bfloat16, enabled=trainer.state.bf16):
             loss = phase.loss(self.batch)["loss"]
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
@@ -118,14 +120,15 @@ def write_folder(folder: Path, count: int = FILES, size_px: int = FILE_PX) -> No
 
 
 def compare(recipe: Recipe, folder: Path, steps: int, rounds: int = ROUNDS) -> dict[str, float]:
-    """Images a second of the four ways, in turns; medians over the rounds, the first of which warms up and does not count."""
-    ours = _trainer(recipe)
-    ways = {
-        "plain float32 (a)": _Plain(folder, recipe, bf16=False),
-        "plain bf16 (b)": _Plain(folder, recipe, bf16=True),
-        "ready tensors (c)": _Ready(_trainer(recipe)),
-        "our trainer": _Ours(ours),
-    }
+    """Images a second of three ways in both precisions, in turns, and the ratios that have a goal; medians over the rounds, the
+    first of which warms up and does not count."""
+    ways = {}
+    for bf16, name in NAMES.items():
+        ways |= {
+            f"plain loop, {name}": _Plain(folder, recipe, bf16=bf16),
+            f"ready tensors, {name}": _Ready(_trainer(recipe, bf16=bf16)),
+            f"our trainer, {name}": _Ours(_trainer(recipe, bf16=bf16)),
+        }
     rates: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(rounds + 1):
         for name, way in ways.items():
@@ -135,19 +138,49 @@ def compare(recipe: Recipe, folder: Path, steps: int, rounds: int = ROUNDS) -> d
             if turn:
                 rates[name].append(steps * recipe.batch_size / (time.perf_counter() - start))
     result = {name: float(np.median(values)) for name, values in rates.items()}
-    for name in list(ways)[:3]:
-        of = np.array(rates["our trainer"]) / np.array(rates[name])
-        result[f"our trainer / {name}"] = float(np.median(of))
-    return result
+    return result | ratios({name: np.array(values) for name, values in rates.items()})
+
+
+def ratios(rates: dict[str, np.ndarray]) -> dict[str, float]:
+    """What has a goal: our steps beside ready tensors in either precision, and the faster of ours beside the faster plain loop.
+
+    rates: images a second in each round, by way. Ratios are taken within a round, when the machine was equally busy.
+    """
+    result = {
+        f"our trainer / ready tensors, {name}": rates[f"our trainer, {name}"] / rates[f"ready tensors, {name}"]
+        for name in NAMES.values()
+    }
+    fastest = {
+        way: max((rates[f"{way}, {name}"] for name in NAMES.values()), key=np.median)
+        for way in ("our trainer", "plain loop")
+    }
+    result["our trainer / plain loop, the faster of each"] = fastest["our trainer"] / fastest["plain loop"]
+    return {name: float(np.median(values)) for name, values in result.items()}
+
+
+def goal(name: str) -> float | None:
+    """What a ratio should reach; None for what has no goal."""
+    if "/" not in name:
+        return None
+    return PLAIN_GOAL if "plain" in name else READY_GOAL
+
+
+def chosen(recipe: Recipe) -> Precision:
+    """What "auto" comes to on this machine: two steps of each precision are timed."""
+    trainer = _trainer(recipe, bf16=False)
+    trainer._choose_precision()
+    return trainer.state.precision
 
 
 def run() -> None:
-    """Prints the table; about four minutes on two cores."""
+    """Prints the table; about eight minutes on two cores."""
     with TemporaryDirectory() as folder:
         write_folder(Path(folder))
         for title, (name, size, steps) in CASES.items():
             recipe = recipes.override(recipes.get(name), [f"image.size={size}"])
             threads = torch.get_num_threads()
             print(f"\n{title}, batches of {recipe.batch_size}, {threads} thread{'s' * (threads != 1)}")
+            print(f"  precision=auto is {chosen(recipe).text}")
             for key, value in compare(recipe, Path(folder), steps).items():
-                print(f"  {key:<34} {value:8.2f}" + ("" if "/" in key else " images/s"))
+                wanted = "  images/s" if goal(key) is None else f"  goal {goal(key)}"
+                print(f"  {key:<50} {value:8.2f}{wanted}", flush=True)

@@ -16,13 +16,32 @@ from pneumo.inference import batch
 from pneumo.training import recipes
 
 
-def test_the_four_ways_train_and_are_compared(tmp_path):
+def test_three_ways_train_in_two_precisions_and_are_compared(tmp_path):
     training.write_folder(tmp_path, count=40, size_px=64)
     recipe = recipes.override(recipes.get("pneumonia_cnn"), ["image.size=32", "batch_size=8"])
     result = training.compare(recipe, tmp_path, steps=2, rounds=1)
-    assert len(result) == 7
+    assert len(result) == 9
     assert all(value > 0 for value in result.values())
-    assert result["our trainer / ready tensors (c)"] == result["our trainer"] / result["ready tensors (c)"]
+    assert result["our trainer / ready tensors, float32"] == pytest.approx(
+        result["our trainer, float32"] / result["ready tensors, float32"]
+    )
+    assert training.chosen(recipe).timed_s.keys() == set(training.NAMES.values())
+
+
+def test_the_faster_of_ours_is_compared_with_the_faster_plain_loop():
+    ways = ("plain loop", "ready tensors", "our trainer")
+    values = dict(
+        zip((f"{way}, {name}" for name in training.NAMES.values() for way in ways), (8, 10, 9, 4, 20, 18), strict=True)
+    )
+    result = training.ratios({name: np.array([value, value]) for name, value in values.items()})
+    assert result == {
+        "our trainer / ready tensors, float32": 0.9,
+        "our trainer / ready tensors, bfloat16 autocast": 0.9,
+        "our trainer / plain loop, the faster of each": 18 / 8,
+    }
+    goals = {name: training.goal(name) for name in (*values, *result)}
+    assert [goals[name] for name in result] == [0.95, 0.95, 1.0]
+    assert not any(goals[name] for name in values)
 
 
 def test_a_phantom_is_written_as_png(tmp_path):

@@ -41,10 +41,15 @@ def main() -> None:
 
 
 def training_set() -> DataSetSummary | None:
-    """The stored numbers of the set that the default model was trained on; None where there are none."""
+    """The stored numbers of the set that the default model was trained on; None where there are none. A file that cannot be
+    read is named, and the other sets are shown."""
     try:
-        return _stored(runs.default_name())
-    except PneumoError:
+        return _stored(shared.default_name())
+    except PneumoError as error:
+        if runs.available():
+            st.warning(
+                f"The stored numbers cannot be shown: {shared.plain(str(error))}", icon=":material/heart_broken:"
+            )
         return None
 
 

@@ -71,9 +71,13 @@ class TrainingBar:
 
         self.bar = tqdm(unit="step", disable=None, file=sys.stderr, leave=False)
         self.rows = 0
+        self.precision = ""
 
     def __call__(self, progress: Any) -> None:
         """progress: a training.Progress."""
+        if progress.precision != self.precision:
+            self.precision = progress.precision
+            self.bar.write(f"precision: {self.precision}", file=sys.stderr)
         self.bar.total = progress.epochs * progress.steps
         self.bar.set_description(f"epoch {progress.epoch}/{progress.epochs}")
         self.bar.n = (progress.epoch - 1) * progress.steps + progress.step

@@ -9,7 +9,7 @@ from typing import Any
 from pneumo import files
 from pneumo.cli.arguments import FINE, MAX_IMAGES, add_json, whole
 from pneumo.cli.printing import TrainingBar, print_json, progress_bar
-from pneumo.formatting import probability, rate, score, span, with_interval
+from pneumo.formatting import printable, probability, rate, score, span, with_interval
 
 MAX_SETS = 100  # of samples: each takes a minute
 SUMMARY = "compare a GAN's samples with held-out and with training radiographs"
@@ -73,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
 def _print_quality(name: str, result: Any) -> None:
     """result: a Quality."""
     near, memory = result.distances, result.memory
-    print(f"{name}: n = {near.n:,}, {result.seeds} seeds, features of {result.encoder}; lowest and highest in brackets")
+    print(
+        f"{printable(name)}: n = {near.n:,}, {result.seeds} seeds, features of {result.encoder}; lowest and highest in brackets"
+    )
     for each in ("frechet", "kernel", "precision", "recall"):
         value, floor = getattr(near, each), getattr(near, f"{each}_floor")
         print(f"  {each:<10} {_range(value, score):<24} real against real {score(floor)}")

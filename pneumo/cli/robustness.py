@@ -8,7 +8,7 @@ from typing import Any
 from pneumo import files
 from pneumo.cli.arguments import FINE, MAX_IMAGES, SPLITS, add_json, whole
 from pneumo.cli.printing import print_json, progress_bar
-from pneumo.formatting import probability, rate, score
+from pneumo.formatting import printable, probability, rate, score
 
 SUMMARY = "apply twelve corruptions to held-out radiographs and measure what the run loses"
 
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 def _print_result(result: Any, point: Any) -> None:
     """result: a Robustness; point: the operating point that was adopted, or None."""
     print(
-        f"{result.run}: n = {result.n:,} {result.split} images of {result.patients:,} patients, "
+        f"{printable(result.run)}: n = {result.n:,} {result.split} images of {result.patients:,} patients, "
         f"threshold {probability(result.threshold)}"
     )
     for row in result.rows:

@@ -58,9 +58,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _train_once(recipe: Any, folder: Path, resume: bool, stop: threading.Event) -> int:
     from pneumo import training
-    from pneumo.training import checkpoint
 
-    if resume and not checkpoint.exists(folder):
+    if resume and not training.has_checkpoint(folder):
         print(f"no checkpoint in {printable(folder)}: training starts from the beginning", file=sys.stderr)
     try:
         outcome = training.train(
@@ -85,6 +84,8 @@ def _train_once(recipe: Any, folder: Path, resume: bool, stop: threading.Event) 
     print_unreadable(outcome.unreadable)
     card = outcome.card
     print(f"{printable(folder)}: best epoch {card.best_epoch} of {card.epochs_run}, {card.minutes} minutes")
+    if outcome.diverged:
+        print(f"warning: {outcome.diverged}", file=sys.stderr)
     for split, metrics in card.metrics.items():
         print_metrics(split, metrics)
     return FINE
@@ -143,7 +144,7 @@ def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else printable(value)
 
 
 def _stop_on_signals() -> threading.Event:

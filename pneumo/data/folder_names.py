@@ -19,15 +19,17 @@ SPLIT_FOLDERS = {
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".dicom", ".jp2", ".heic", ".avif")
 SYSTEM_NAMES = {
     "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin", "lost+found",
-    "system volume information", "__pycache__",
+    "system volume information", "__pycache__", "#recycle", "#snapshot", "picasa.ini", "zbthumbnail.info",
 }  # fmt: skip
 TEXT_ENDINGS = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".md", ".rst", ".html", ".htm",
     ".log", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".py", ".ipynb", ".sha256", ".md5", ".license",
 }  # fmt: skip
+SYSTEM_ENDINGS = {".db", ".db-journal", ".lnk", ".url", ".thm", ".bak", ".lock", ".swp"}
 ARCHIVE_ENDINGS = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 UNFINISHED_ENDINGS = {".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart"}
 MASK_WORDS = {"mask", "masks", "lungmask", "lungmasks", "segmentation", "segmentations"}
+MASK_FOLDER_WORDS = MASK_WORDS | {"seg", "segs", "groundtruth", "annotation", "annotations", "contours"}
 NOT_WORDS = {"no", "non", "not", "without"}
 PNEUMONIA_STEMS = ("pneumon", "neumon", "bacteri", "viral", "virus")
 NORMAL_WORDS = {"normal", "normals", "healthy", "negative", "control", "controls"}
@@ -86,7 +88,8 @@ def is_system(name: str) -> bool:
 def is_mask_folder(name: str) -> bool:
     """Whether a folder's name says that it holds masks: "masks", "lung masks", "Segmentation"."""
     words = set(_words(name))
-    return bool(MASK_WORDS & words) and not NOT_WORDS & words
+    known = bool(MASK_FOLDER_WORDS & words) or {"ground", "truth"} <= words
+    return known and not NOT_WORDS & words
 
 
 def no_image(name: str) -> str:
@@ -99,7 +102,12 @@ def no_image(name: str) -> str:
     words = _words(stem)
     if ending in IMAGE_ENDINGS and words and (words[-1] in MASK_WORDS or words[0] in MASK_WORDS):
         return MASKS
-    kinds = ((TEXT_ENDINGS, TEXT), (ARCHIVE_ENDINGS, ARCHIVE), (UNFINISHED_ENDINGS, UNFINISHED))
+    kinds = (
+        (SYSTEM_ENDINGS, SYSTEM),
+        (TEXT_ENDINGS, TEXT),
+        (ARCHIVE_ENDINGS, ARCHIVE),
+        (UNFINISHED_ENDINGS, UNFINISHED),
+    )
     return next((reason for endings, reason in kinds if ending in endings), "")
 
 

@@ -101,7 +101,7 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
     # Offline, a missing set, a renamed column and a broken download each have their own family of exceptions
     # in `datasets`, `huggingface_hub`, `httpx` and `fsspec`; to the user they are one: the set cannot be had.
     except Exception as error:
-        log.info("a hub set could not be read: %s", type(error).__name__)  # typed text is not logged
+        log.info("a hub set failed: %s", type(error).__name__)  # its id may have been typed by a visitor
         raise PneumoError(
             f"the data set {identifier!r} could not be read from the hub ({type(error).__name__}); check the name "
             "and the network connection, or use a folder or phantom instead"

@@ -172,7 +172,7 @@ def _say_unknown(result: Scan, folder: Path, *, top: bool) -> None:
     split = folder_names.likely_split(name) if top else ""
     if _holds_classes(folder):
         reason = "the name is no split; expected train, val or test" if split else "it holds class folders of its own"
-        remedy = f"rename it {split}" if split else f"to read it, give {shortened(folder)} instead"
+        remedy = f"rename it {split}" if split else "to read it, give that folder instead"
     else:
         reason = f"the name is no class; expected {' or '.join(CLASS_NAMES)}"
         meant = folder_names.likely_class(name)
@@ -210,9 +210,13 @@ def _count(folder: Path) -> int:
 def nothing_found(result: Scan) -> PneumoError:
     """Why a source has no images, and what would do instead."""
     root, shown = result.root, shortened(result.root)
-    if folder_names.class_of(root.name) is not None and not result.class_folders:
-        above = root.parent.name if root.parent.name else str(root.parent)
+    itself = Path(os.path.realpath(root))  # "." has no name of its own
+    if folder_names.class_of(itself.name) is not None and not result.class_folders:
+        above = itself.parent.name or itself.parent
         return PneumoError(f"{shown} is a class folder itself; give the folder above it, {shortened(above)}, instead")
+    if result.class_folders:
+        there = listed([shortened(path.relative_to(root)) for path in result.class_folders[:4]])
+        return PneumoError(f"{shown} has class folders, but no image in {there}{_passed(result)}")
     below = [shortened(path) for path in _candidates(root)]
     expected = f"expected {CLASS_NAMES[0]}/ and {CLASS_NAMES[1]}/ in it, or in train/, val/ and test/ below it"
     if len(below) == 1:
@@ -223,9 +227,13 @@ def nothing_found(result: Scan) -> PneumoError:
             f"{shown} has no class folders, but {counted(len(below), 'folder')} below it have; give one of them instead: "
             f"{', '.join(below[:5])}{more}"
         )
+    return PneumoError(f"{shown} has no files in class folders; {expected}{_passed(result)}")
+
+
+def _passed(result: Scan) -> str:
+    """The first few things that were passed over, as the end of a sentence."""
     passed = [note for note in result.everything() if note.kind == "passed_over"]
-    said = "".join(f"; {sentence(note)}" for note in passed[:4])
-    return PneumoError(f"{shown} has no files in class folders; {expected}{said}")
+    return "".join(f"; {sentence(note)}" for note in passed[:4])
 
 
 def sentence(note: Note) -> str:

@@ -198,7 +198,21 @@ def load(place: Path | None = None) -> InputCheck | None:
     if about is None:
         return None
     arrays = measured.read_arrays(place / ARRAYS_FILE, about.arrays_sha256, AGAIN)
+    _check_arrays(arrays, place / ARRAYS_FILE)
     return InputCheck(about, arrays, _beside(place, about.encoder, about.encoder_sha256))
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """RunError where one is missing, or where their sizes do not agree."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    size, pixels = shapes.get("centre", (0,)), shapes.get("mean", (0,))
+    expected = {
+        "centre": size, "whiten": size * 2, "phantom_centre": size, "phantom_whiten": size * 2, "position_weight": size,
+        "position_offset": (1,), "mean": pixels, "components": (*shapes.get("components", (0,))[:1], *pixels),
+    }  # fmt: skip
+    for name, shape in expected.items():
+        if shapes.get(name) != shape or not shape[0]:
+            raise runs.RunError(f"{path}: {name} is {shapes.get(name, 'missing')}, expected {shape}; {AGAIN}")
 
 
 def _beside(place: Path, name: str, digest: str) -> Path:

@@ -144,7 +144,10 @@ def count_parameters(model: nn.Module, *, trainable_only: bool = False) -> int:
 
 
 def native_bf16(device: torch.device) -> bool:
-    """Whether the device computes bfloat16 itself; emulated, it would be slower than float32."""
+    """Whether bfloat16 is certain to be faster than float32 there: on a GPU that computes it itself, on a CPU with AMX.
+
+    Other CPUs are faster in it for some models only, whatever their flags say (`training.precision`).
+    """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
-    return device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return device.type == "cpu" and torch.cpu._is_amx_tile_supported()

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pneumo.training.checkpoint import exists as has_checkpoint
     from pneumo.training.contrastive import ContrastiveTask
     from pneumo.training.ensemble import make_ensemble
     from pneumo.training.session import Outcome, finish_processes, is_main_process, train
@@ -24,6 +25,7 @@ PLACES = {
     "Task": "tasks",
     "Trainer": "trainer",
     "finish_processes": "session",
+    "has_checkpoint": "checkpoint.exists",
     "is_main_process": "session",
     "make_ensemble": "ensemble",
     "train": "session",
@@ -42,6 +44,7 @@ __all__ = [
     "Task",
     "Trainer",
     "finish_processes",
+    "has_checkpoint",
     "is_main_process",
     "make_ensemble",
     "train",
@@ -52,4 +55,5 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{PLACES[name]}"), name)
+    module, _, own_name = PLACES[name].partition(".")
+    return getattr(import_module(f"{__name__}.{module}"), own_name or name)

@@ -59,11 +59,13 @@ PHANTOM_LIMITS = ("Trained on computer-drawn phantoms, not on patients: it says 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished training: where the run is, its card, and what could not be read (error by file name)."""
+    """A finished training: where the run is, its card, what could not be read (error by file name), and how it ended where
+    it diverged, a sentence."""
 
     folder: Path
     card: RunCard
     unreadable: dict[str, str]
+    diverged: str = ""
 
 
 def train(
@@ -126,7 +128,7 @@ def _train(
     trainer.accelerator.wait_for_everyone()
     if not trainer.accelerator.is_main_process:
         card = runs.read_card(folder)
-    return Outcome(folder, card, {dataset.items[i].name: error for i, error in resized.errors.items()})
+    return Outcome(folder, card, {dataset.items[i].name: error for i, error in resized.errors.items()}, state.diverged)
 
 
 def only_writer(folder: Path) -> AbstractContextManager[None]:
@@ -240,7 +242,7 @@ def _save(
         minutes=round(state.seconds / 60, 2),
         weights=runs.weights_info(blob, models.count_parameters(model)),
         intended_use=INTENDED_USE,
-        limits=limits_of(dataset, counts, recipe.task),
+        limits=limits_of(dataset, counts, recipe.task) + ((state.diverged,) if state.diverged else ()),
     )
     runs.save(folder, card, blob, state.history, measured.predictions)
     return card
@@ -295,6 +297,5 @@ def _public_source(source: str) -> str:
 
 def _hardware(trainer: Trainer) -> str:
     kind = torch.cuda.get_device_name(trainer.device) if trainer.device.type == "cuda" else "CPU"
-    precision = "bfloat16 autocast" if trainer.bf16 else "float32"
     threads = torch.get_num_threads()
-    return f"{kind}, {threads} thread{'s' * (threads != 1)}, {platform.machine()}, {precision}"
+    return f"{kind}, {threads} thread{'s' * (threads != 1)}, {platform.machine()}, {trainer.state.precision.text}"

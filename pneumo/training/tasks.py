@@ -20,6 +20,7 @@ from pneumo import models
 from pneumo.images import transforms
 from pneumo.metrics import calibration, classification
 from pneumo.schema import AugmentSpec, Recipe
+from pneumo.training import precision
 
 EVALUATION_BATCH = 256  # no gradients are kept, so eight times the usual batch fits anywhere
 COPIES = 4  # changed copies whose features are kept for a frozen backbone; each costs one pass over the data
@@ -205,6 +206,8 @@ class ClassificationTask(ImageTask):
 
 
 def _row(loss: float, labels: np.ndarray, logits: np.ndarray) -> dict[str, float]:
+    if not math.isfinite(loss):  # nothing can be measured; the trainer ends the training
+        return {"loss": loss}
     probabilities = calibration.calibrated(logits, 1.0)
     result = classification.rates(classification.confusion(labels, probabilities, 0.5))
     result = {key: math.nan if value is None else value for key, value in result.items()}
@@ -253,7 +256,8 @@ class FrozenBackboneTask(ClassificationTask):
 
     def _features(self, indices: np.ndarray, generator: torch.Generator | None = None) -> Tensor:
         """(len(indices), F) float32; of changed images where a generator is given."""
-        bf16 = use_bf16(self.recipe.precision, torch.device("cpu"))
+        # Not timed for "auto": a resumed training computes the features again, and they must be the same.
+        bf16 = (precision.fixed(self.recipe.precision, torch.device("cpu")) or precision.Precision(False)).bf16
         out = []
         for rows in in_batches(indices):
             planes = torch.from_numpy(self.resized[rows])
@@ -287,8 +291,3 @@ class FrozenBackboneTask(ClassificationTask):
     def assemble(self, best: dict[str, Tensor]) -> dict[str, Tensor]:
         state = dict(self.whole.state_dict())
         return state | {f"head.{key}": value for key, value in best.items()}
-
-
-def use_bf16(precision: str, device: torch.device) -> bool:
-    """Whether a recipe's precision means bfloat16 autocast on this device."""
-    return models.native_bf16(device) if precision == "auto" else precision == "bf16"

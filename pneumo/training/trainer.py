@@ -25,11 +25,13 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset
 
 from pneumo.schema import PneumoError, Recipe
-from pneumo.training import checkpoint, schedules
+from pneumo.training import checkpoint, divergence, precision, schedules
 from pneumo.training.averaging import average_of
+from pneumo.training.divergence import Diverged
 from pneumo.training.memory import keep_freed_memory
+from pneumo.training.precision import Precision
 from pneumo.training.schedules import STEP_SCHEDULES
-from pneumo.training.tasks import Batch, Task, use_bf16
+from pneumo.training.tasks import Batch, Task
 
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
 CHECKPOINT_EVERY_S = float(os.environ.get("PNEUMO_CHECKPOINT_S", "60"))
@@ -41,7 +43,7 @@ class Interrupted(Exception):  # noqa: N818  a state of affairs, not an error
 
 @dataclass(frozen=True)
 class Progress:
-    """Where training stands, for a bar or a page. history: the rows so far, epoch 0 first."""
+    """Where training stands, for a bar or a page. history: the rows so far, epoch 0 first. precision: in words."""
 
     epoch: int
     epochs: int
@@ -51,11 +53,13 @@ class Progress:
     seconds_left: float
     losses: dict[str, float]
     history: tuple[dict[str, float], ...]
+    precision: str = ""
 
 
 @dataclass
 class State:
-    """What a checkpoint keeps beside tensors. epoch and step: the next ones to do."""
+    """What a checkpoint keeps beside tensors. epoch and step: the next ones to do. bf16, timed_s: as in `Precision`, from the
+    first start on. diverged: how training ended before its time, a sentence."""
 
     epoch: int = 0
     step: int = 0
@@ -64,6 +68,13 @@ class State:
     seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
     sums: dict[str, float] = field(default_factory=dict)
+    bf16: bool | None = None
+    timed_s: dict[str, float] = field(default_factory=dict)
+    diverged: str = ""
+
+    @property
+    def precision(self) -> Precision:
+        return Precision(bool(self.bf16), self.timed_s)
 
 
 def derive(seed: int, *path: int | str) -> int:
@@ -135,7 +146,6 @@ class Trainer:
         self.device = self.accelerator.device
         if self.device.type == "cpu":
             keep_freed_memory()
-        self.bf16 = use_bf16(recipe.precision, self.device)
         self.state = State()
         # Asked before the processes meet in _set_up: afterwards a fast one may have written a checkpoint that a slow one finds.
         self.can_resume = checkpoint.exists(folder)
@@ -184,12 +194,46 @@ class Trainer:
         """
         if resume and self.can_resume:
             self._restore()
-        if not self.state.history:
-            self._finish_epoch()  # epoch 0: before training
-        while self.state.epoch <= self.recipe.epochs and not self._waited_enough():
-            self._train_epoch()
-            self._finish_epoch()
+        if self.state.bf16 is None:
+            self._choose_precision()
+        try:
+            if not self.state.history:
+                self._finish_epoch()  # epoch 0: before training
+            while self.state.epoch <= self.recipe.epochs and not self._waited_enough():
+                self._train_epoch()
+                self._finish_epoch()
+        except Diverged as error:
+            self._keep_what_was_finite(error)
         return self.state
+
+    def _choose_precision(self) -> None:
+        """Once, by the main process; a resumed training goes on in the same one."""
+        chosen = precision.fixed(self.recipe.precision, self.device) or self._timed_precision()
+        told = broadcast_object_list([chosen])[0]
+        self.state.bf16, self.state.timed_s = told.bf16, told.timed_s
+
+    def _timed_precision(self) -> Precision:
+        state = self.state
+        with precision.Untouched(self._stateful()):
+            self.state, raw = replace(state, epoch=1, step=0, sums={}), self._first_batch()
+            for module in self.task.modules.values():
+                module.train()
+            result = precision.faster(lambda bf16: self._step(raw, bf16))
+        self.state = state
+        return result
+
+    def _first_batch(self) -> Batch:
+        """This process's share of the first batch."""
+        indices = next(iter(self.batches))[self.accelerator.process_index :: self.accelerator.num_processes]
+        return {key: value.to(self.device) for key, value in self.task.fetch(indices).items()}
+
+    def _keep_what_was_finite(self, error: Diverged) -> None:
+        """Training ends with the best weights of an earlier epoch. Raises PneumoError where there was none."""
+        if not self.state.best_epoch:
+            if self.accelerator.is_main_process:
+                checkpoint.remove(self.folder)  # going on from it would end the same way
+            raise PneumoError(f"{error}; {divergence.REMEDY}") from error
+        self.state.diverged = f"{error}; the weights are those of epoch {self.state.best_epoch}."
 
     def _train_epoch(self) -> None:
         state, started, saved = self.state, time.monotonic(), time.monotonic()
@@ -198,10 +242,12 @@ class Trainer:
         for module in self.task.modules.values():
             module.train()
         for raw in self.loader:
-            losses = self._step(raw)
+            losses = self._step(raw, state.bf16)
             state.step += 1
             self._report(losses, (state.step - first) / (time.monotonic() - started))
-            stopping = self._anyone_stops()
+            stopping, diverged = self._anyone(self.stop.is_set(), not divergence.are_finite(losses))
+            if diverged:
+                raise divergence.of_step(state.epoch, state.step, losses)
             if stopping or time.monotonic() - saved > self.checkpoint_every_s:
                 state.seconds += time.monotonic() - started
                 started, saved, first = time.monotonic(), time.monotonic(), state.step
@@ -210,7 +256,7 @@ class Trainer:
                 raise Interrupted
         state.seconds += time.monotonic() - started
 
-    def _step(self, raw: Batch) -> dict[str, float]:
+    def _step(self, raw: Batch, bf16: bool) -> dict[str, float]:
         """One batch through every phase. Returns the losses as numbers."""
         state, recipe = self.state, self.recipe
         torch.manual_seed(derive(recipe.seed, state.epoch, state.step, self.accelerator.process_index))
@@ -221,7 +267,7 @@ class Trainer:
         batch = self.task.prepare(raw, generator)
         result: dict[str, float] = {}
         for phase, optimiser, schedule in zip(self.phases, self.optimisers, self.schedules, strict=True):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
                 losses = phase.loss(batch)
             optimiser.zero_grad(set_to_none=True)
             self.accelerator.backward(losses["loss"])
@@ -242,7 +288,9 @@ class Trainer:
         state, steps = self.state, max(1, len(self.batches))
         row = {"epoch": float(state.epoch), "learning_rate": self.optimisers[0].param_groups[0]["lr"]}
         row |= {f"step_{name}": total / steps for name, total in state.sums.items()}
+        divergence.check_weights(state.epoch, self._evaluated())
         row |= self._metrics()
+        divergence.check_losses(state.epoch, row)
         if self.accelerator.is_main_process:
             self.task.record(state.epoch, self._predict, self.folder)
         state.history.append(row)
@@ -255,7 +303,7 @@ class Trainer:
         state.epoch, state.step, state.sums = state.epoch + 1, 0, {}
         self._store()
         self._report({}, 0.0)
-        if self._anyone_stops() and state.epoch <= self.recipe.epochs:
+        if self._anyone(self.stop.is_set())[0] and state.epoch <= self.recipe.epochs:
             raise Interrupted
 
     def _metrics(self) -> dict[str, float]:
@@ -263,12 +311,12 @@ class Trainer:
         result = [self.task.metrics(self._predict) if self.accelerator.is_main_process else None]
         return broadcast_object_list(result)[0]
 
-    def _anyone_stops(self) -> bool:
-        """Whether any process was asked to stop; all must stop after the same step."""
+    def _anyone(self, *questions: bool) -> tuple[bool, ...]:
+        """Each answered by whether it is so in any process: all must stop, or give up, after the same step."""
         if self.accelerator.num_processes == 1:
-            return self.stop.is_set()
-        asked = torch.tensor([int(self.stop.is_set())], device=self.device)
-        return bool(self.accelerator.reduce(asked, "sum").item())
+            return questions
+        asked = torch.tensor([int(each) for each in questions], device=self.device)
+        return tuple(bool(each) for each in self.accelerator.reduce(asked, "sum").tolist())
 
     def _criterion(self, row: dict[str, float]) -> float:
         """The recipe's criterion on validation, with its sign such that more is better; undefined counts as worst."""
@@ -294,7 +342,7 @@ class Trainer:
 
     def _predict(self, function: Callable[[nn.Module], Tensor]) -> Tensor:
         model = self._evaluated().eval()
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.state.bf16):
             return function(model)
 
     def _report(self, losses: dict[str, float], steps_per_s: float) -> None:
@@ -305,7 +353,8 @@ class Trainer:
         left = (self.recipe.epochs * steps - done) / steps_per_s if steps_per_s else math.nan
         rate = steps_per_s * self.batches.batch_size
         epoch = min(state.epoch, self.recipe.epochs)
-        self.progress(Progress(epoch, self.recipe.epochs, state.step, steps, rate, left, losses, tuple(state.history)))
+        rows, words = tuple(state.history), state.precision.text
+        self.progress(Progress(epoch, self.recipe.epochs, state.step, steps, rate, left, losses, rows, words))
 
     # --- checkpoints --------------------------------------------------------------------------------------
 

@@ -115,7 +115,9 @@ def test_a_split_with_blanks_is_read_and_said(tmp_path, name):
 # --- what is no radiograph --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["masks", "Mask", "lung masks", "lung_masks", "Segmentation", "infection-masks"])
+@pytest.mark.parametrize(
+    "name", ["masks", "Mask", "lung masks", "lung_masks", "Segmentation", "infection-masks", "Ground Truth", "seg"]
+)
 def test_mask_folders_are_left_out_and_said(tmp_path, name):
     write(tmp_path, {f"NORMAL/images/{n}.png": n for n in range(3)} | {f"NORMAL/{name}/{n}.png": n for n in range(3)})
     assert len(opened(tmp_path).items) == 3
@@ -139,7 +141,7 @@ def test_names_that_only_sound_like_masks_are_read(tmp_path, name):
     ("name", "reason"),
     [
         ("Thumbs.db", folder_names.SYSTEM), ("desktop.ini", folder_names.SYSTEM), (".DS_Store", folder_names.SYSTEM),
-        ("._a.png", folder_names.SYSTEM), ("~$notes.docx", folder_names.SYSTEM), ("DICOMDIR", folder_names.DICOM_INDEX),
+        ("._a.png", folder_names.SYSTEM), ("Photos.lnk", folder_names.SYSTEM), ("index.db", folder_names.SYSTEM), ("~$notes.docx", folder_names.SYSTEM), ("DICOMDIR", folder_names.DICOM_INDEX),
         ("dicomdir;1", folder_names.DICOM_INDEX), ("set.zip", folder_names.ARCHIVE), ("a.png.part", folder_names.UNFINISHED),
     ],
 )  # fmt: skip
@@ -288,19 +290,27 @@ def test_a_set_within_a_set_is_said(tmp_path):
         tmp_path, {f"train/{n}": k for n, k in PLAIN.items()} | {f"chest_xray/train/{n}": k for n, k in PLAIN.items()}
     )
     assert len(opened(tmp_path).items) == 4
-    assert "passed over 'chest_xray' (4 files): it holds class folders of its own; to read it, give" in said(tmp_path)
+    assert (
+        "passed over 'chest_xray' (4 files): it holds class folders of its own; to read it, give that folder"
+        in said(tmp_path)
+    )
 
 
-def test_a_class_folder_itself_names_the_one_above(tmp_path):
+def test_a_class_folder_itself_names_the_one_above(tmp_path, monkeypatch):
     write(tmp_path / "set", PLAIN)
     with pytest.raises(PneumoError, match="is a class folder itself; give the folder above it, 'set'"):
         opened(tmp_path / "set" / "NORMAL")
+    monkeypatch.chdir(tmp_path / "set" / "NORMAL")
+    with pytest.raises(PneumoError, match="give the folder above it, 'set'"):
+        data.open_source(".")
 
 
 def test_class_folders_without_an_image_say_what_was_there(tmp_path):
     (tmp_path / "NORMAL").mkdir()
     (tmp_path / "NORMAL" / "notes.txt").write_text("")
-    with pytest.raises(PneumoError, match=r"no files in class folders.*texts and tables"):
+    with pytest.raises(
+        PneumoError, match=r"has class folders, but no image in 'NORMAL'; passed over .*texts and tables"
+    ):
         opened(tmp_path)
 
 

@@ -47,6 +47,35 @@ def test_a_disk_that_fills_up_in_training_is_a_sentence_and_the_cache_is_no_cond
     assert left == [], "no half-written file stays"
 
 
+@pytest.fixture
+def small_disk(tmp_path):
+    """A disk of 300 kB, where this process may mount one."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=300k", "none", str(place)], capture_output=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip("only root mounts a disk")
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+@LINUX
+@pytest.mark.slow
+def test_a_real_disk_that_is_full_is_a_sentence(tmp_path, small_disk):
+    environment = os.environ | {"PNEUMO_CACHE": str(small_disk / "cache"), "OMP_NUM_THREADS": "1"}
+    words = [sys.executable, "-m", "pneumo", *TRAIN, "image_size=128", "--out", str(small_disk / "run")]
+    done = subprocess.run(
+        words, cwd=runs.REPOSITORY, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == cli.USAGE
+    assert "the image cache could not be written to" in done.stderr
+    assert "checkpoint.safetensors' cannot be written: No space left on device; free the place" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert [path for path in small_disk.rglob("*") if path.is_file()] == []
+
+
 def test_a_disk_that_is_full_when_the_run_is_saved_leaves_the_checkpoint(tmp_path, monkeypatch, capsys):
     """The training is not lost: with room again, --resume ends it without another step."""
     write_with = files.write_with

@@ -25,6 +25,7 @@ from websockets.sync.client import ClientConnection, connect
 TIMEOUT_S = 180  # of one run of a page while nineteen others want the same two cores
 SETTLED_S = 0.3  # after a run has ended, another one may follow at once (st.rerun)
 XSRF = re.compile(r"_streamlit_xsrf=([^;]+)")
+NAMES = re.compile(rb"visitor-\d+-\d+-\d+")  # of files that visitors bring: wave, visitor, number
 PLAIN = ("markdown", "heading", "alert", "metric", "html", "text", "code")
 
 
@@ -56,6 +57,9 @@ class Visitor:
     socket: ClientConnection | None = None
     token: str = ""
     cookie: str = ""
+    seen: set[bytes] = field(
+        default_factory=set
+    )  # names of files, as they are known to `NAMES`, in all that was received
     opened: ExitStack = field(default_factory=ExitStack)
 
     # --- the connection ---------------------------------------------------------------------------------
@@ -126,6 +130,7 @@ class Visitor:
                 if ended:
                     return
                 raise VisitorError(f"{self.page or 'home'} gave no sign for {TIMEOUT_S} s") from None
+            self.seen.update(NAMES.findall(blob))
             message = ForwardMsg.FromString(blob)
             kind = message.WhichOneof("type")
             if kind == "new_session":
