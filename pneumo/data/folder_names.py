@@ -7,6 +7,8 @@ import re
 import unicodedata
 from pathlib import PurePath
 
+from pneumo.images.beside import SYSTEM_ENDINGS, is_dicom_index
+from pneumo.images.beside import is_system as is_system  # for all of this wing
 from pneumo.schema import CLASS_NAMES
 
 SPLIT_FOLDERS = {
@@ -17,15 +19,10 @@ SPLIT_FOLDERS = {
     "test": "test",
 }
 IMAGE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".dcm", ".dicom", ".jp2", ".heic", ".avif")
-SYSTEM_NAMES = {
-    "thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r", "__macosx", "@eadir", "$recycle.bin", "lost+found",
-    "system volume information", "__pycache__", "#recycle", "#snapshot", "picasa.ini", "zbthumbnail.info",
-}  # fmt: skip
 TEXT_ENDINGS = {
     ".txt", ".csv", ".tsv", ".json", ".jsonl", ".xml", ".yaml", ".yml", ".toml", ".ini", ".md", ".rst", ".html", ".htm",
     ".log", ".pdf", ".doc", ".docx", ".xls", ".xlsx", ".ods", ".py", ".ipynb", ".sha256", ".md5", ".license",
 }  # fmt: skip
-SYSTEM_ENDINGS = {".db", ".db-journal", ".lnk", ".url", ".thm", ".bak", ".lock", ".swp"}
 ARCHIVE_ENDINGS = {".zip", ".tar", ".gz", ".tgz", ".bz2", ".xz", ".7z", ".rar"}
 UNFINISHED_ENDINGS = {".part", ".partial", ".crdownload", ".download", ".tmp", ".filepart"}
 MASK_WORDS = {"mask", "masks", "lungmask", "lungmasks", "segmentation", "segmentations"}
@@ -80,11 +77,6 @@ def likely_split(name: str) -> str:
     return ""
 
 
-def is_system(name: str) -> bool:
-    """Whether a file or folder belongs to the operating system or a program: hidden, Thumbs.db, __MACOSX and their kind."""
-    return name[:1] == "." or name.casefold() in SYSTEM_NAMES or name.startswith("~$")
-
-
 def is_mask_folder(name: str) -> bool:
     """Whether a folder's name says that it holds masks: "masks", "lung masks", "Segmentation"."""
     words = set(_words(name))
@@ -97,7 +89,7 @@ def no_image(name: str) -> str:
     stem, ending = PurePath(name).stem, PurePath(name).suffix.casefold()
     if is_system(name):
         return SYSTEM
-    if plain(name).split(";")[0] == "dicomdir":
+    if is_dicom_index(name):
         return DICOM_INDEX
     words = _words(stem)
     if ending in IMAGE_ENDINGS and words and (words[-1] in MASK_WORDS or words[0] in MASK_WORDS):

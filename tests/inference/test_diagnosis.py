@@ -313,7 +313,7 @@ def test_files_below_lists_everything_and_refuses_what_is_not_there(tmp_path):
 def test_what_lies_beside_images_is_passed_over_and_counted(tmp_path):
     beside = (
         "Thumbs.db", "THUMBS.DB", "desktop.ini", ".DS_Store", "._a.png", "deep/.hidden/b.png", "__MACOSX/a.png",
-        "__MACOSX/deep/._a.png", "CD/DICOMDIR", "CD/dicomdir", "CD/AUTORUN.INF",
+        "__MACOSX/deep/._a.png", "CD/DICOMDIR", "CD/dicomdir", "CD/DICOMDIR;1", "CD/AUTORUN.INF", "@eaDir/a.png", "a.lnk",
     )  # fmt: skip
     for name in (*beside, "a.png", "CD/IMG0001", "deep/thumbs.db.png", "MACOSX/c.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
