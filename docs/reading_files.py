@@ -34,7 +34,7 @@ Written by `python docs/reading_files.py`. A file is recognised by its content, 
 | others | | HEIC, JPEG XL, GIF, PDF, archives and a dozen others are named |
 
 Limits: {megabytes} MB a file; sides of up to {side:,} pixels; {grey} megapixels of grey, {colour} of colour, {wide} of numbers of 32 and 64 bits, of AVIF and of compressed colour in TIFF, {deep} of 16 bits a colour, {j2k} of JPEG 2000. JPEG 2000 of over {whole} MB is decoded at half or a quarter of its sides, and the result says so.
-Decoders that may crash run in a helper process with {cpu:g} s of processor time for an image ({cpu_j2k:g} s for JPEG 2000); it is replaced when it ends (ADR 15).
+Decoders that may crash run in a helper process with {cpu:g} s of processor time for an image ({cpu_j2k:g} s for JPEG 2000); it is replaced when it ends (ADR 17).
 
 ## DICOM as viewers show it
 

@@ -2,7 +2,7 @@
 
 A private helper of `radiograph`. JPEG Lossless, 12-bit JPEG, JPEG-LS, JPEG 2000, DICOM run lengths, AVIF, and the PNG and TIFF files
 that Pillow does not read with all their bits go through `imagecodecs`; some of its libraries end the process on a damaged
-stream. Callers check every announced size first (`codestreams`). docs/adr/0015.
+stream. Callers check every announced size first (`codestreams`). docs/adr/0017.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 A private helper of `dicom`. Elements are stepped over by their lengths (PS3.5, chapter 7); no name or date is ever converted, so none
 can reach a message, a log, or memory that outlives the call. What is broken is left out and named by its keyword, and the walk goes
-on at the next landmark: a file with one bad optional element still shows its image. docs/adr/0015.
+on at the next landmark: a file with one bad optional element still shows its image. docs/adr/0017.
 """
 
 from __future__ import annotations
