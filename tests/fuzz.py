@@ -65,7 +65,7 @@ class Findings:
 # --- changing files ---------------------------------------------------------------------------------------
 
 CHANGES = st.tuples(
-    st.sampled_from(("bit", "byte", "number", "delete", "double", "insert", "cut", "join", "head")),
+    st.sampled_from(("bit", "byte", "number", "delete", "double", "insert", "cut", "join", "head", "flood")),
     st.integers(0, 2**16 - 1),
     st.integers(0, 2**16 - 1),
     st.integers(1, 64),
@@ -98,6 +98,10 @@ _CHANGES: dict[str, Callable[[bytes, int, int, int, list[bytes]], bytes]] = {
         data[: at + length] + data[at : at + length] * (number % 40) + data[at + length :]
     ),
     "insert": lambda data, at, number, length, others: data[:at] + random.Random(number).randbytes(length) + data[at:],
+    # Up to four megabytes of one short thing: what takes the square of a file's size is slow only for large ones.
+    "flood": lambda data, at, number, length, others: (
+        data[:at] + data[at : at + length] * (2 ** (number % 23) // length) + data[at:]
+    ),
     "cut": lambda data, at, number, length, others: data[:at],
     "join": lambda data, at, number, length, others: data[:at] + others[number % len(others)][at:],
     "head": lambda data, at, number, length, others: data[: length * 8] + others[number % len(others)][length * 8 :],
@@ -174,8 +178,8 @@ def broken_promise(outcome: str, seconds: float, megabytes: float) -> str | None
     return f"took {megabytes:.0f} MB" if megabytes > LIMIT_MB else None
 
 
-def fuzz(until: float, number: int, now: Path, keep: Path) -> Findings:
-    """Reads changed files until that moment of `time.monotonic`. number: what the draws begin with. now: where the file being
+def fuzz(until: float, number: int, now: Path, keep: Path, most: float = float("inf")) -> Findings:
+    """Reads changed files until that moment of `time.monotonic`, or that many. number: what the draws begin with. now: where the file being
     read is written first, for whoever finds this process dead. keep: a folder for files that break a promise."""
     names, files = zip(*sorted(seeds().items()), strict=True)
     findings = Findings()
@@ -189,7 +193,7 @@ def fuzz(until: float, number: int, now: Path, keep: Path) -> Findings:
     )
     @given(st.integers(0, len(files) - 1), st.lists(CHANGES, max_size=8))
     def one(which: int, changes: list[Change]) -> None:
-        if time.monotonic() > until:
+        if time.monotonic() > until or findings.inputs >= most:
             return
         data = changed(files[which], changes, list(files))
         now.write_bytes(data)
@@ -203,7 +207,7 @@ def fuzz(until: float, number: int, now: Path, keep: Path) -> Findings:
             kept.write_bytes(data)
             findings.broken.append(f"{promise}: {kept.name}")
 
-    while time.monotonic() < until:
+    while time.monotonic() < until and findings.inputs < most:
         seed(number + findings.inputs)(one)()
     return findings
 
