@@ -1,4 +1,4 @@
-"""python -m benchmarks [phantom] [training] [pages [options]]"""
+"""python -m benchmarks [phantom] [training] [serving [options] | pages [options]]"""
 
 import sys
 
@@ -17,17 +17,27 @@ def pages(options: list[str]) -> int:
     return pages.main(options)
 
 
+def serving(options: list[str]) -> int:
+    from benchmarks import serving
+
+    return serving.main(options)
+
+
 BENCHMARKS = {"phantom": phantom, "training": training.run}
+WITH_OPTIONS = {"serving": serving, "pages": pages}
 
 
 def main(arguments: list[str]) -> int:
-    """Runs what is named, or all; what follows "pages" are its options."""
-    arguments = arguments or [*BENCHMARKS, "pages"]
+    """Runs what is named, or all; what follows a name of WITH_OPTIONS are its options. Returns the exit code."""
+    if not arguments:
+        for each in BENCHMARKS.values():
+            each()
+        return max(each([]) for each in WITH_OPTIONS.values())
     for number, name in enumerate(arguments):
-        if name == "pages":
-            return pages(arguments[number + 1 :])
+        if name in WITH_OPTIONS:
+            return WITH_OPTIONS[name](arguments[number + 1 :])
         if name not in BENCHMARKS:
-            print(f"no benchmark {name!r}; there are {', '.join(BENCHMARKS)}, pages", file=sys.stderr)
+            print(f"no benchmark {name!r}; there are {', '.join([*BENCHMARKS, *WITH_OPTIONS])}", file=sys.stderr)
             return 2
         BENCHMARKS[name]()
     return 0

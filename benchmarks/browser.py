@@ -10,7 +10,7 @@ import ast
 import os
 import shutil
 import socket
-import subprocess
+import subprocess  # nosec B404  starts the app itself, nothing else
 import sys
 import time
 import urllib.request
@@ -105,7 +105,7 @@ def running_app(port: int | None = None, **environment: str) -> Iterator[App]:
     if "PNEUMO_DATA" not in environment:
         variables.pop("PNEUMO_DATA", None)
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # nosec B603  fixed words and a number, no shell
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
              "--server.address", "127.0.0.1", "--server.fileWatcherType", "none", "--logger.enableRich", "false"],
             cwd=REPOSITORY, env=variables, stdout=log, stderr=subprocess.STDOUT,
@@ -127,7 +127,7 @@ def _wait_for_health(app: App, process: subprocess.Popen) -> None:
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            urllib.request.urlopen(f"{app.address}/_stcore/health", timeout=2).read()
+            urllib.request.urlopen(f"{app.address}/_stcore/health", timeout=2).read()  # nosec B310  http, by our own hand
             return
         except OSError:
             time.sleep(0.1)

@@ -54,7 +54,9 @@ def show_hero() -> None:
     """A generated radiograph, its heatmap and the result; nothing where there is no network that generates them."""
     if not runs.available("classification") or not shared.generated_examples():
         return
-    card = shared.load_card(runs.default_name())
+    card = shared.load_card(shared.default_name())
+    if card.task != "classification":
+        return
     hero = read_hero(card.name)
     if hero is None:
         return

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import streamlit as st
 
 from pages import shared
-from pneumo import runs
 from pneumo.formatting import counted, probability, rate, score, span
 from pneumo.inference import dataset_findings, diagnosis
 from pneumo.runs import names
@@ -32,9 +31,13 @@ class Tile:
 def show_default_model() -> None:
     st.subheader("The default model, in short", divider="gray")
     try:
-        card = shared.load_card(runs.default_name())
+        card = shared.load_card(shared.default_name())
     except PneumoError as error:
         st.error(f"No model can be used: {shared.plain(str(error))}", icon=":material/error:")
+        return
+    shared.tell_unusable()
+    if not card.metrics:
+        st.info("No classification model is there to be shown in short.", icon=":material/info:")
         return
     st.markdown(f"##### {names.name_of(card)}")
     show_metrics(card)

@@ -14,10 +14,16 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import streamlit as st
+from starlette.formparsers import MultiPartParser
 
+from pages import logs
 from pneumo.schema import PneumoError
 
 log = logging.getLogger(__name__)
+logs.keep_visitors_out()
+# Starlette puts uploads of more than a megabyte into a file on the disk while they come in. They stay in memory instead:
+# as many bytes as Streamlit lets through (server.maxUploadSize), and the frame around them.
+MultiPartParser.spool_max_size = 1_000_000 * (st.get_option("server.maxUploadSize") + 10)
 # The frame and the warming thread run before there is a visitor; Streamlit would warn of that once a call, a page of lines.
 logging.getLogger("streamlit.runtime.scriptrunner_utils.script_run_context").addFilter(
     lambda record: "missing ScriptRunContext" not in record.getMessage()

@@ -59,6 +59,28 @@ def decode(kind: type, value: Any) -> Any:
     return result
 
 
+def parse(blob: bytes) -> Any:
+    """JSON values from bytes in UTF-8. PneumoError where they are no JSON, have too many levels, or have a key twice, where it
+    would depend on the reader which of the two values counts."""
+    try:
+        return json.loads(blob, object_pairs_hook=_once)
+    except RecursionError:
+        raise PneumoError("it has too many levels; expected a few") from None
+    except PneumoError:
+        raise
+    except ValueError as error:  # no JSON, no UTF-8, a number of too many digits
+        raise PneumoError(f"it cannot be read as JSON ({error})") from error
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise PneumoError(f"the key {reprlib.repr(key)} is there twice; expected it once")
+        result[key] = value
+    return result
+
+
 @cache
 def _adapter(kind: type) -> TypeAdapter[Any]:
     """Of a tuple with one `kind`: a plain dataclass takes the settings of what is around it."""

@@ -71,7 +71,22 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def printable(path: Path | str) -> str:
-    """A file's name as a table can hold it: line breaks, and bytes that are no UTF-8 (old archives), become escapes."""
-    ood = ("Cc", "Cs")  # control characters; surrogates, which stand for such bytes
-    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in ood else c for c in str(path))
+def printable(text: Path | str) -> str:
+    """A name as a line of a table or a terminal can hold it: line breaks, other control characters, and bytes that are no
+    UTF-8 (old archives) become escapes."""
+    unprintable = (
+        "Cc",
+        "Cs",
+        "Zl",
+        "Zp",
+    )  # control characters; surrogates, which stand for such bytes; line separators
+    return "".join(
+        c.encode("unicode_escape").decode() if unicodedata.category(c) in unprintable else c for c in str(text)
+    )
+
+
+def shortened(text: Path | str, longest: int = 120) -> str:
+    """What somebody typed, as a message can repeat it: printable, in quotation marks, the middle of a long text left out."""
+    text = str(text)
+    half = longest // 2
+    return f"'{printable(text if len(text) <= longest else f'{text[:half]} ... {text[-half:]}')}'"

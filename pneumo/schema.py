@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 
 from pneumo import checks
-from pneumo.checks import ABOVE_ZERO, BELOW_ONE, NOT_NEGATIVE, ONE_OR_MORE, SHARE, PneumoError, Range, up_to
+from pneumo.checks import ABOVE_ZERO, BELOW_ONE, SEED, SHARE, PneumoError, Range, above_zero, from_to, up_to
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
 POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
@@ -62,10 +62,10 @@ class ImageSpec:
     intensity: "raw" leaves grey values alone; "stretch" maps the radiograph's 1st to 99th percentile to 0..255.
     """
 
-    size: Annotated[int, Range("8 or more pixels", lambda value: value >= 8)] = 128
-    channels: Annotated[int, Range("1 (grey) or more", lambda value: value >= 1)] = 1
-    mean: tuple[float, ...] = (0.5,)
-    std: tuple[float, ...] = (0.5,)
+    size: Annotated[int, from_to(8, 1024, "pixels")] = 128
+    channels: Annotated[int, from_to(1, 4, "(1 is grey, 3 red, green and blue)")] = 1
+    mean: Annotated[tuple[float, ...], checks.INTENSITY] = (0.5,)
+    std: Annotated[tuple[float, ...], above_zero(1000)] = (0.5,)
     interpolation: Literal["bilinear", "nearest"] = "bilinear"
     intensity: Literal["raw", "stretch"] = "raw"
 
@@ -74,8 +74,6 @@ class ImageSpec:
         n, m, s = self.channels, len(self.mean), len(self.std)
         if not m == s == n:
             raise PneumoError(f"image.mean has {m} and image.std {s} values for {n} channels; give one per channel")
-        if min(self.std) <= 0:
-            raise PneumoError(f"image.std is {self.std}; every value must be above 0")
 
 
 @dataclass(frozen=True)
@@ -120,9 +118,9 @@ class DataSpec:
     source: str = "phantom"
     validation: float = 0.15
     test: float = 0.10
-    split_seed: int = 42
-    folds: int = 0
-    fold: int = 0
+    split_seed: Annotated[int, SEED] = 42
+    folds: Annotated[int, up_to(100)] = 0
+    fold: Annotated[int, up_to(99)] = 0
     labels: Annotated[float, Range("a share of the patients above 0, up to 1", lambda value: 0 < value <= 1)] = 1.0
     leave_out: str = ""
     only: Literal["", "NORMAL", "PNEUMONIA"] = ""
@@ -130,8 +128,7 @@ class DataSpec:
     def __post_init__(self) -> None:
         checks.check_ranges(self, "data.")
         if self.folds and not (self.folds >= 2 and 0 <= self.fold < self.folds):
-            came = f"data.folds is {self.folds} and data.fold {self.fold}"
-            raise PneumoError(f"{came}; expected 2 or more folds, counted from 0")
+            raise PneumoError(f"data.folds is {self.folds}, data.fold {self.fold}; expected 2 or more, counted from 0")
         if not (0 < self.validation < 1 and 0 <= self.test < 1 and self.validation + self.test < 1):
             came = f"data.validation is {self.validation} and data.test {self.test}"
             raise PneumoError(f"{came}; expected shares that leave some for training, e.g. 0.15 and 0.10")
@@ -162,46 +159,52 @@ class Recipe:
     image: ImageSpec = ImageSpec()
     augment: AugmentSpec = AugmentSpec()
     data: DataSpec = DataSpec()
-    batch_size: Annotated[int, ONE_OR_MORE] = 32
-    epochs: Annotated[int, ONE_OR_MORE] = 15
-    epoch_images: Annotated[int, NOT_NEGATIVE] = 0
+    batch_size: Annotated[int, from_to(1, 4096)] = 32
+    epochs: Annotated[int, from_to(1, 100_000)] = 15
+    epoch_images: Annotated[int, up_to(100_000_000)] = 0
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
-    learning_rate: Annotated[float, ABOVE_ZERO] = 1e-3
-    weight_decay: Annotated[float, NOT_NEGATIVE] = 0.0
-    momentum: Annotated[float, NOT_NEGATIVE] = 0.9
+    learning_rate: Annotated[float, above_zero(100)] = 1e-3
+    weight_decay: Annotated[float, up_to(100)] = 0.0
+    momentum: Annotated[float, BELOW_ONE] = 0.9
     nesterov: bool = False
     beta1: Annotated[float, BELOW_ONE] = 0.9  # Adam's and AdamW's decay of the first moment
     beta2: Annotated[float, BELOW_ONE] = 0.999  # and of the second moment
     schedule: Literal["constant", "plateau", "step", "exponential", "cosine", "onecycle"] = "constant"
-    learning_rate_min: Annotated[float, NOT_NEGATIVE] = 0.0
-    step_epochs: Annotated[int, ONE_OR_MORE] = 5
-    gamma: Annotated[float, NOT_NEGATIVE] = 0.5
-    plateau_patience: Annotated[int, NOT_NEGATIVE] = 3  # epochs without a better validation loss before the rate falls
-    patience: Annotated[int, NOT_NEGATIVE] = 0  # epochs without a better criterion before training stops; 0: never
+    learning_rate_min: Annotated[float, SHARE] = 0.0
+    step_epochs: Annotated[int, from_to(1, 100_000)] = 5
+    gamma: Annotated[float, up_to(10)] = 0.5
+    plateau_patience: Annotated[int, up_to(100_000)] = (
+        3  # epochs without a better validation loss before the rate falls
+    )
+    patience: Annotated[int, up_to(100_000)] = 0  # epochs without a better criterion before training stops; 0: never
     criterion: Literal["loss", "accuracy", "f1", "auroc", "last"] = "auroc"
-    positive_weight: Annotated[float, NOT_NEGATIVE] = 1.0
+    positive_weight: Annotated[float, up_to(1000)] = 1.0
     class_weights: Literal["none", "balanced"] = "none"  # "balanced": total / (2 count)
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     label_smoothing: Annotated[float, BELOW_ONE] = 0.0
     ema_decay: Annotated[float, BELOW_ONE] = 0.0  # moving average of the weights per step; 0 is off
-    clip_norm: Annotated[float, NOT_NEGATIVE] = 0.0  # largest gradient norm; 0 is off
+    clip_norm: Annotated[float, up_to(1_000_000)] = 0.0  # largest gradient norm; 0 is off
     precision: Literal["auto", "bf16", "float32"] = "auto"
     channels_last: bool = True
     pretrained: str = "none"
     initial_bias: Literal["zero", "prior"] = "zero"
-    contrastive_temperature: Annotated[float, ABOVE_ZERO] = 0.2  # small ones look at the hardest negatives
+    contrastive_temperature: Annotated[float, above_zero(100)] = 0.2  # small ones look at the hardest negatives
     gan_loss: Literal["bce", "hinge"] = "bce"  # non-saturating, or that of Lim and Ye 2017
     gan_augment: bool = False
-    gan_r1: Annotated[float, NOT_NEGATIVE] = 0.0  # gradient penalty on real images (Mescheder et al. 2018)
-    gan_rate: Annotated[float, ABOVE_ZERO] = 1.0  # factor on the discriminator's rate (Heusel et al. 2017)
-    snapshot_epochs: tuple[int, ...] = ()  # after these, and the last, a GAN leaves a sheet of the same samples
-    kl_weight: Annotated[float, NOT_NEGATIVE] = 1.0  # how strongly a VAE's codes are drawn to a standard normal
-    denoise: Annotated[float, NOT_NEGATIVE] = 0.0  # noise on an autoencoder's input (sd, of full scale); 0 is off
+    gan_r1: Annotated[float, up_to(10_000)] = 0.0  # gradient penalty on real images (Mescheder et al. 2018)
+    gan_rate: Annotated[float, above_zero(1000)] = 1.0  # factor on the discriminator's rate (Heusel et al. 2017)
+    snapshot_epochs: Annotated[
+        tuple[int, ...], checks.EPOCHS
+    ] = ()  # after these, and the last, a GAN leaves a sheet of the same samples
+    kl_weight: Annotated[float, up_to(10_000)] = 1.0  # how strongly a VAE's codes are drawn to a standard normal
+    denoise: Annotated[float, up_to(10)] = 0.0  # noise on an autoencoder's input (sd, of full scale); 0 is off
     storage: Literal["float32", "float16", "int8"] = "float16"
-    seed: Annotated[int, NOT_NEGATIVE] = 42
+    seed: Annotated[int, SEED] = 42
 
     def __post_init__(self) -> None:
         checks.check_ranges(self)
+        checks.check_folder_name(self.name, "name")
+        checks.check_batch(self.batch_size, self.image.channels, self.image.size)
 
 
 @dataclass(frozen=True)
@@ -394,5 +397,4 @@ class Predictions:
 
     def split(self, name: str) -> Predictions:
         """The images of one split: "validation" or "test"."""
-        chosen = self.splits == name
-        return Predictions(*(column[chosen] for column in vars(self).values()))
+        return Predictions(*(column[self.splits == name] for column in vars(self).values()))

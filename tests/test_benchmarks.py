@@ -1,13 +1,18 @@
 """The benchmarks run; what they find is not a test's business."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from benchmarks import __main__ as command
-from benchmarks import browser, interactions, pages, starting, training, uploads
+from benchmarks import browser, interactions, pages, serving, starting, training, uploads
 from benchmarks.browser import Link
 from benchmarks.phantom import write_png
+from pneumo import runs
+from pneumo.inference import batch
 from pneumo.training import recipes
 
 
@@ -183,10 +188,94 @@ def test_the_command_line_of_the_pages(capsys):
 def test_the_benchmarks_are_called_by_name(monkeypatch, capsys):
     called = []
     monkeypatch.setattr(command, "BENCHMARKS", {"phantom": lambda: called.append("phantom")})
-    monkeypatch.setattr(command, "pages", lambda options: called.append(options) or 1)
+    with_options = {
+        name: lambda words, code=code: called.append(words) or code for name, code in (("serving", 0), ("pages", 1))
+    }
+    monkeypatch.setattr(command, "WITH_OPTIONS", with_options)
     assert command.main(["phantom"]) == 0
     assert command.main(["phantom", "pages", "--only", "gan"]) == 1
+    assert command.main(["serving", "--files", "9"]) == 0
     assert command.main([]) == 1
-    assert called == ["phantom", "phantom", ["--only", "gan"], "phantom", []]
+    assert called == ["phantom", "phantom", ["--only", "gan"], ["--files", "9"], "phantom", [], []]
     assert command.main(["nothing"]) == 2
-    assert "no benchmark 'nothing'" in capsys.readouterr().err
+    assert "no benchmark 'nothing'; there are phantom, serving, pages" in capsys.readouterr().err
+
+
+# --- serving ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """Two small folders of files, and the plain script's weights."""
+    place = tmp_path_factory.mktemp("serving")
+    patch = pytest.MonkeyPatch()
+    patch.setattr(serving, "WIDTH_PX", 300)
+    patch.setattr(serving, "HEIGHT_PX", 220)
+    for name, count in (("files", 5), ("fewer", 2)):
+        (place / name).mkdir()
+        serving.write_files(place / name, count)
+    patch.undo()
+    serving.plain_weights(place / "plain.pt")
+    return place
+
+
+def test_the_files_are_all_different(served):
+    blobs = [file.read_bytes() for file in sorted((served / "files").iterdir())]
+    assert len(set(blobs)) == len(blobs) == 5
+    assert Image.open(served / "files" / "00000.jpeg").size == (300, 220)
+
+
+def test_the_plain_script_says_what_predict_says(served):
+    """Otherwise they would not do the same work. It rounds and resizes in its own way."""
+    run = runs.load()
+    words = [str(served / "plain.pt"), str(run.card.image.size), str(served / "files")]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.plain", *words],
+        capture_output=True,
+        text=True,
+        cwd=runs.REPOSITORY,
+        check=True,
+    )
+    said = {line.split()[0]: float(line.split()[1]) for line in done.stdout.splitlines()}
+    for path, result in batch.diagnose_files(run, sorted((served / "files").iterdir())):
+        plain = 1 / (1 + np.exp(-result.logit))  # before calibration
+        assert said[str(path)] == pytest.approx(plain, abs=0.02)
+
+
+def test_rows_of_folders_and_of_one_file(served, monkeypatch):
+    """Without the processes: what is made of their seconds."""
+    seconds = {"benchmarks.plain": 4.0, "pneumo": 1.0}
+    monkeypatch.setattr(
+        serving, "process", lambda words: serving.Process(seconds[words[1]], 2 * seconds[words[1]], 300.0 + len(words))
+    )
+    rows = {row.what: row for row in serving.folders(served / "files", served / "fewer", served / "plain.pt", 2)}
+    assert rows["plain, 5 files"].value == 1.25 and rows["predict, 5 files"].value == 5
+    assert rows["predict, times as fast as plain"].value == 4 and rows["predict, times as fast as plain"].met
+    assert rows["plain, cores busy for"].value == 1600
+    assert rows["predict, more than of 2 files"].met
+    seconds["pneumo"] = 6.0
+    rows = {row.what: row for row in serving.folders(served / "files", served / "fewer", served / "plain.pt", 1)}
+    assert rows["predict, times as fast as plain"].met is False
+    [*_, last] = serving.one_file(served / "files" / "00000.jpeg", served / "plain.pt", 1)
+    assert (last.value, last.met) == (1.5, False)
+    assert serving.line(last).endswith("missed")
+
+
+def test_each_stage_of_an_image_takes_time(served):
+    rows = list(serving.stages(sorted((served / "files").iterdir())))
+    assert [row.what.split(",")[0] for row in rows] == ["decode", "resize", "classifier", "input check"]
+    assert all(row.value > 0 and row.unit == "ms" for row in rows)
+
+
+def test_a_process_that_fails_says_why(tmp_path):
+    with pytest.raises(RuntimeError, match=r"ended with 2.*no file or folder"):
+        serving.process(["-m", "pneumo", "predict", str(tmp_path / "nothing")])
+
+
+def test_the_command_line_of_serving(capsys):
+    for wrong in (["--files", "2"], ["--rounds", "0"]):
+        with pytest.raises(SystemExit) as ended:
+            serving.arguments(wrong)
+        assert ended.value.code == 2
+    assert "five files" in capsys.readouterr().err
+    assert (serving.arguments([]).files, serving.arguments(["--files", "9"]).files) == (1000, 9)

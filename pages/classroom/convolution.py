@@ -6,12 +6,13 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pneumo import plots
+from pneumo import plots, runs
 from pneumo.images import sheets
 from pneumo.inference import examples
 from pneumo.inference.examples import Example
 from pneumo.lessons import convolution
 from pneumo.runs import Run, names
+from pneumo.schema import PneumoError
 
 SIZE = 24  # every cell can be seen and pointed at
 PLAY_S = 0.4
@@ -22,14 +23,18 @@ FIRST_PLACE = {"convolution.row": 18, "convolution.column": 5}  # at the edge of
 
 @shared.guarded
 def main() -> None:
-    run = shared.default_run()
     st.title("Convolution")
-    height, width = convolution.first_kernel(run)
+    run = run_to_look_into()
+    first = "some with larger kernels."
+    if run is not None:
+        first = "some with larger kernels: {} uses {}\u00a0×\u00a0{}.".format(
+            "the default model" if run.card.name == shared.default_name() else names.name_of(run.card),
+            *convolution.first_kernel(run),
+        )
     st.markdown(
         "A small **kernel** slides over the image. At each place nine pixels are multiplied by nine numbers and added up: the "
         "sum is one pixel of a new image. A layer repeats this for many kernels and sums over its input channels, plus a bias. "
-        "The convolutional networks here begin with this step, some with larger kernels: the default model uses "
-        f"{height}\u00a0×\u00a0{width}."
+        f"The convolutional networks here begin with this step, {first}"
     )
     example, kernel = choose_input()
     pixels = examples.read_pixels(example.data, example.name)
@@ -37,7 +42,21 @@ def main() -> None:
     show_steps(plane, kernel)
     show_activation(convolution.convolve(plane, kernel))
     show_sizes(plane, kernel)
-    show_first_layer(run, pixels)
+    if run is not None:
+        show_first_layer(run, pixels)
+
+
+def run_to_look_into() -> Run | None:
+    """The default run, or the first classifier that can be loaded; None where there is none, and the lesson goes on without."""
+    found, damaged = None, {}
+    for name in shared.by_name(runs.available("classification")):
+        try:
+            found = shared.load_run(name)
+            break
+        except PneumoError as error:
+            damaged[name] = str(error)
+    shared.tell_unusable(damaged)
+    return found
 
 
 # --- what goes in -----------------------------------------------------------------------------------------

@@ -64,17 +64,24 @@ def built_in() -> dict[str, Example]:
 
 def choose_runs() -> list[Run]:
     """Two or more classification runs: at first the default one and another that learned from people."""
-    names = shared.classifiers()
+    names = shared.classifiers(to_load=True)
     single = [name for name in names[1:] if not shared.load_card(name).members]
     other = [name for name in single if not shared.knows_phantoms(name)] or single or names[1:]
     chosen = shared.keep("compare.runs", names[:1] + other[:1])
     if not set(chosen) <= set(names):  # a run that is no longer there
         st.session_state["compare.runs"] = names[:1] + other[:1]
+    loaded, damaged = shared.those_that_work(st.session_state["compare.runs"], shared.load_run)
+    if damaged:  # they leave the selector, and others take their place where too few are left
+        names = [name for name in names if name not in damaged]
+        spare = [name for name in names if name not in loaded]
+        st.session_state["compare.runs"] = [*loaded, *spare[: max(0, 2 - len(loaded))]]
     picked = st.multiselect("Models", names, key="compare.runs", format_func=shared.title)
-    if len(picked) < 2:
+    loaded, others = shared.those_that_work(picked, shared.load_run)
+    shared.tell_unusable(damaged | others)
+    if len(loaded) < 2:
         st.info("Choose two or more models to compare.", icon=":material/compare:")
         st.stop()
-    return [shared.load_run(name) for name in picked]
+    return list(loaded.values())
 
 
 def kept_for(file: Example) -> dict:
@@ -87,6 +94,7 @@ def kept_for(file: Example) -> dict:
 
 def read_with_all(file: Example, chosen: list[Run], kept: dict) -> list[Diagnosis]:
     """A Diagnosis from each run, each made once; stops where the file cannot be read."""
+    check = shared.the_input_check()
     for run in chosen:
         key = "diagnosis", run.card.weights.sha256
         if key not in kept:
@@ -96,7 +104,7 @@ def read_with_all(file: Example, chosen: list[Run], kept: dict) -> list[Diagnosi
                 file.name,
                 synthetic=file.synthetic,
                 generated=file.generated,
-                check=shared.the_input_check(),
+                check=check,
             )
     against = hashlib.sha256(file.data).hexdigest() in shared.overridden()
     results = [replace(kept["diagnosis", run.card.weights.sha256], overridden=against) for run in chosen]

@@ -143,7 +143,7 @@ def similar_text(known: Predictions, result: Diagnosis) -> str:
 
 def show_input_check(result: Diagnosis) -> None:
     """How the image compares with the radiographs that the input check was fitted to."""
-    check = shared.the_input_check()
+    check = shared.the_input_check(quiet=True)
     if check is None or result.assessment is None:
         return
     with st.expander(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages import shared
+from pages import access, shared
 from pages.evidence import data_images, data_numbers
 from pneumo import runs
 from pneumo.inference import dataset_audit, dataset_findings, dataset_measures, dataset_summary
@@ -13,8 +13,6 @@ from pneumo.inference.dataset_summary import DataSetSummary
 from pneumo.schema import PneumoError
 
 KEPT_SURVEYS = 4  # in memory, for all visitors together
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
-FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Real-Ip")  # a proxy stands before the server
 TILE_PX = 150  # five beside each other at 1280 px, two on a phone
 STORED, PHANTOMS, FOLDER = "stored", "phantoms", "folder"
 TABS = ("Classes and split", "Patients", "Sizes and copies", "Brightness", "Samples", "Augmentation")
@@ -43,10 +41,15 @@ def main() -> None:
 
 
 def training_set() -> DataSetSummary | None:
-    """The stored numbers of the set that the default model was trained on; None where there are none."""
+    """The stored numbers of the set that the default model was trained on; None where there are none. A file that cannot be
+    read is named, and the other sets are shown."""
     try:
-        return _stored(runs.default_name())
-    except PneumoError:
+        return _stored(shared.default_name())
+    except PneumoError as error:
+        if runs.available():
+            st.warning(
+                f"The stored numbers cannot be shown: {shared.plain(str(error))}", icon=":material/heart_broken:"
+            )
         return None
 
 
@@ -67,33 +70,23 @@ def choose_kind(stored: DataSetSummary | None) -> str:
 
 def choose_folder() -> str | None:
     """The set that whoever started the server named in PNEUMO_DATA, or what is typed, where that is safe; None without either."""
-    named = dataset_audit.named_source()
-    if typing_is_safe():
+    named, obstacle = dataset_audit.named_source(), access.obstacle()
+    if obstacle is None:
         shared.keep("data.typed", "")
         typed = st.text_input(
             "A folder with NORMAL and PNEUMONIA in it, or hub:<dataset id>",
             key="data.typed",
             placeholder=dataset_audit.title(named) if named else "/home/me/chest_xray",
-            help="Offered because this server listens to this machine only.",
+            help="Offered because this server listens to this machine only. What you type is not logged.",
         )
-        return typed.strip() or named
+        return access.checked(typed) or named
     if not named:
         st.info(
             f"To look at a set of your own, start the app with the variable {dataset_audit.SOURCE_VARIABLE}: the path of a folder "
-            "with NORMAL and PNEUMONIA in it, or hub:<dataset id>.",
+            f"with NORMAL and PNEUMONIA in it, or hub:<dataset id>. {obstacle}",
             icon=":material/folder_open:",
         )
     return named
-
-
-def typing_is_safe() -> bool:
-    """Whether a visitor may name any folder: only where the server listens to its own machine and no proxy stands before it.
-
-    Elsewhere whoever can reach the page could look through the server's disk, and PNEUMO_DATA alone says what is shown.
-    A hub id counts as a folder: `datasets` takes both.
-    """
-    headers = st.context.headers
-    return st.get_option("server.address") in LOOPBACK and not any(name in headers for name in FORWARDED)
 
 
 @st.cache_resource(show_spinner=False, max_entries=KEPT_SURVEYS)
@@ -161,9 +154,17 @@ def show_origin(summary: DataSetSummary, survey: Survey | None) -> None:
         )
         licence = survey.audit["licence"]
     st.caption(shared.plain(f"{origin}. Licence: {licence}."))
+    if survey is not None:
+        show_warnings(dataset_audit.warnings_of(survey))
     if survey is not None and survey.audit["unreadable"]:
         with st.expander("What could not be read", icon=":material/block:"):
             st.dataframe([{"file": f, "reason": r} for f, r in survey.audit["unreadable"].items()], hide_index=True)
+
+
+def show_warnings(sentences: list[str]) -> None:
+    """What was passed over in the folder, and what the reader noticed, in one box."""
+    if sentences:
+        st.warning("\n".join(f"- {shared.plain(each)}" for each in sentences), icon=":material/warning:")
 
 
 def show_conclusions(summary: DataSetSummary) -> None:

@@ -177,7 +177,7 @@ def choose_recipe(place: st.delta_generator.DeltaGenerator) -> Recipe:
 def default_recipe() -> str:
     """The name of the default model's recipe; empty where there is no model."""
     try:
-        return shared.load_card(runs.default_name()).recipe.name
+        return shared.load_card(shared.default_name()).recipe.name
     except PneumoError:
         return ""
 

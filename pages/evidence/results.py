@@ -40,6 +40,7 @@ def choose() -> Chosen:
         key="results.runs",
         help="The conclusions are about the first one; charts and tables show all of them.",
     )
+    shared.tell_unusable()
     if not names:
         st.info("Choose one model or more.")
         st.stop()

@@ -55,7 +55,7 @@ def show_leaderboard(split: str) -> None:
     st.subheader("Leaderboard", divider="gray")
     cards = [shared.load_card(name) for name in runs.available("classification")]
     cards = [card for card in cards if not card.data.source.startswith("phantom")]
-    default = runs.default_name()
+    default = shared.default_name()
     titles = {card.name: name_of(card) + (" (default)" if card.name == default else "") for card in cards}
     rows = [{"model": titles[row["run"]]} | row for row in leaderboard.rows(cards, split)]
     table(rows, "results.leaderboard", column_order=LEADERBOARD)

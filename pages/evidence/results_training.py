@@ -87,7 +87,12 @@ def show_experiments() -> None:
     if not names:
         return
     st.subheader("Experiments", divider="gray")
-    tables = {name: experiment_tables.read(name) for name in names}
+    tables, damaged = shared.those_that_work(names, experiment_tables.read)
+    for reason in damaged.values():
+        st.warning(shared.plain(reason), icon=":material/heart_broken:")
+    names = list(tables)
+    if not names:
+        return
     shared.keep("results.experiment", names[0], names)
     name = st.selectbox("Experiment", names, format_func=lambda each: tables[each].title, key="results.experiment")
     each = tables[name]

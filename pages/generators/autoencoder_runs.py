@@ -30,8 +30,17 @@ PREVIEW_PX, SELECTOR_PX = 96, 400
 
 
 def known_runs() -> list[str]:
-    """Autoencoders by family and length of code, the one without a bottleneck last; stops the page where there is none."""
-    found = runs.available("reconstruction")
+    """Autoencoders by family and length of code, the one without a bottleneck last; stops the page where there is none.
+
+    Those that cannot be loaded, and measurements that cannot be read, are named here and left out everywhere.
+    """
+    bad = runs.unusable()
+    loaded, damaged = shared.those_that_work(
+        [name for name in runs.available("reconstruction") if name not in bad], shared.load_run
+    )
+    found = list(loaded)
+    _, unread = shared.those_that_work(found, _read_space)
+    shared.tell_unusable(damaged | unread)
     if not found:
         st.info(
             "There is no trained autoencoder in the weights folder yet. Two epochs on phantoms take a minute: "
@@ -64,7 +73,15 @@ def _space(name: str, weights: str, written_ns: int) -> Space | None:
 
 
 def space_of(name: str) -> Space | None:
-    """What was measured of a run's code. It may be measured, or measured again, while the app is open."""
+    """What was measured of a run's code; None where nothing was, or where it cannot be read, which `known_runs` says. It may be
+    measured, or measured again, while the app is open."""
+    try:
+        return _read_space(name)
+    except PneumoError:
+        return None
+
+
+def _read_space(name: str) -> Space | None:
     written = latent_map.written_at(name)
     return None if written is None else _space(name, shared.load_card(name).weights.sha256, written)
 

@@ -42,10 +42,10 @@ def choose_run() -> Run:
             "There is no trained GAN in the weights folder yet. Two epochs on phantoms take a minute: "
             "`python -m pneumo train conv_gan epochs=2 image_size=32 --out weights/conv_gan`"
         )
+        shared.tell_unusable()
         st.stop()
     known.sort(key=lambda name: (-shared.load_card(name).image.size, name))
-    shared.keep(RUN, known[0], known)
-    return shared.load_run(st.selectbox("Model", known, key=RUN, format_func=shared.title, width=400))
+    return shared.pick_loaded(RUN, known, width=400)
 
 
 main()

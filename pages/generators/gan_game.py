@@ -7,7 +7,6 @@ import streamlit as st
 
 from pages import shared
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery, show_image
-from pneumo import runs
 from pneumo.formatting import with_interval
 from pneumo.generators import game
 from pneumo.inference import dataset_audit, examples
@@ -51,7 +50,7 @@ def _held_out() -> list[tuple[np.ndarray, int]]:
 
 def _from_folder() -> list[tuple[np.ndarray, int]]:
     try:
-        known = shared.load_predictions(runs.default_name()).split("test")
+        known = shared.load_predictions(shared.default_name()).split("test")
     except PneumoError:
         return []  # without a default run nothing says which radiographs are held out
     order = np.random.default_rng(st.session_state[ROUND]).permutation(len(known.names))[:REAL_CANDIDATES]

@@ -23,8 +23,11 @@ METRICS = {  # by the field of `quality_report.Distances`; ↓: lower is better,
 @st.fragment
 @shared.guarded
 def show_quality(run: Run) -> None:
-    result = {name: each for name in runs.available("gan") if (each := quality_report.read(runs.resolve(name)))}
-    if run.card.name not in result:
+    read, damaged = shared.those_that_work(runs.available("gan"), lambda name: quality_report.read(runs.resolve(name)))
+    result = {name: each for name, each in read.items() if each}
+    for reason in damaged.values():
+        st.warning(shared.plain(reason), icon=":material/heart_broken:")
+    if run.card.name not in result and run.card.name not in damaged:
         st.caption(
             f"This model has not been measured yet. Run `python -m pneumo quality {run.card.name} --data FOLDER --crossed --save`."
         )

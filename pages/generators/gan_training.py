@@ -36,8 +36,10 @@ def show_training(run: Run) -> None:
         width=400,
     )
     shown = [run.card.name, *([other] if other else [])]
-    kept = {name: _snapshots(name, shared.load_card(name).weights.sha256) for name in shown}
-    if not kept[run.card.name]:
+    kept, damaged = shared.those_that_work(shown, lambda name: _snapshots(name, shared.load_card(name).weights.sha256))
+    for reason in damaged.values():
+        st.warning(shared.plain(reason), icon=":material/heart_broken:")
+    if not kept.get(run.card.name):
         st.caption("This run kept no samples from its training.")
         return
     playing = st.session_state.get(PLAYING, False)

@@ -3,8 +3,8 @@
 from pages.shared.cases import case_cache, real_cases
 from pages.shared.errors import guarded
 from pages.shared.runs import (
+    by_name,
     classifiers,
-    default_run,
     generated_examples,
     knows_phantoms,
     load_card,
@@ -16,12 +16,15 @@ from pages.shared.runs import (
     load_validation,
     phantom_examples,
     pick_card,
+    pick_loaded,
     pick_run,
+    stop_without,
     the_input_check,
     title,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.threshold import choose_threshold
+from pages.shared.unusable import default_name, tell_unusable, those_that_work
 from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, plain
 from pneumo.formatting import probability
 
@@ -31,11 +34,12 @@ __all__ = [
     "OVERRIDDEN",
     "SYMBOLS",
     "SharedCache",
+    "by_name",
     "case_cache",
     "choose_threshold",
     "class_count",
     "classifiers",
-    "default_run",
+    "default_name",
     "generated_examples",
     "guarded",
     "keep",
@@ -53,10 +57,14 @@ __all__ = [
     "overridden",
     "phantom_examples",
     "pick_card",
+    "pick_loaded",
     "pick_run",
     "plain",
     "probability",
     "real_cases",
+    "stop_without",
+    "tell_unusable",
     "the_input_check",
+    "those_that_work",
     "title",
 ]

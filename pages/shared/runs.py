@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, NoReturn
 
 import streamlit as st
 
 from pages.shared.state import keep, kept_for_run
+from pages.shared.unusable import default_name, tell_unusable
 from pages.shared.wording import plain
 from pneumo import runs
 from pneumo.inference import evaluation, examples, input_check, input_check_report, robustness
@@ -28,12 +30,16 @@ def load_input_check(folder: str) -> InputCheck | None:
     return input_check.load(Path(folder))
 
 
-def the_input_check() -> InputCheck | None:
-    """The input check of the weights folder; where it cannot be used the page says so and goes on without."""
+def the_input_check(*, quiet: bool = False) -> InputCheck | None:
+    """The input check of the weights folder; where it cannot be used the page says so and goes on without.
+
+    quiet: where the page has said it already.
+    """
     try:
         return load_input_check(str(input_check_report.folder()))
     except PneumoError as error:
-        st.warning(f"The check for chest X-rays is unavailable: {plain(str(error))}", icon=":material/door_open:")
+        if not quiet:
+            st.warning(f"The check for chest X-rays is unavailable: {plain(str(error))}", icon=":material/door_open:")
         return None
 
 
@@ -97,61 +103,78 @@ def title(name: str) -> str:
     Its own name where its card cannot be read, so that the other runs stay within reach.
     """
     try:
-        return names.name_of(load_card(name)) + (" (default)" if name == runs.default_name() else "")
+        return names.name_of(load_card(name)) + (" (default)" if name == default_name() else "")
     except PneumoError:
         return name
 
 
-def _is_classifier(name: str) -> bool:
-    return load_card(name).task == "classification"
+def classifiers(*, to_load: bool = False) -> list[str]:
+    """Names of the classification runs, the default one first; stops the page where there is none.
+
+    to_load: only those whose weights are there, as far as that can be seen without loading them. What cannot be used is named
+    by the page: `tell_unusable`.
+    """
+    known = by_name(runs.available("classification"))
+    if to_load:
+        bad = runs.unusable()
+        known = [name for name in known if name not in bad]
+    if not known:
+        stop_without("classification run")
+    return known
 
 
-def classifiers() -> list[str]:
-    """Names of the classification runs, the default one first; stops the page where there is none."""
-    try:
-        default = runs.default_name()
-        known = sorted(filter(_is_classifier, runs.available()), key=lambda name: (name != default, name))
-        if not known:
-            raise PneumoError(f"no classification run in {runs.weights_folder()}; train one, or restore the folder")
-        return known
-    except PneumoError as error:
-        st.error(f"No model can be used: {error}")
-        st.stop()
+def by_name(known: list[str]) -> list[str]:
+    """The default run first, the others in alphabetical order."""
+    first = default_name() if known else ""
+    return sorted(known, key=lambda name: (name != first, name))
+
+
+def stop_without(what: str) -> NoReturn:
+    """Says that there is no run of a kind that can be used, and why those that are there cannot; stops the page."""
+    st.error(
+        f"No model can be used: there is no {what} in the weights folder. Train one, or restore the folder.",
+        icon=":material/error:",
+    )
+    tell_unusable()
+    st.stop()
 
 
 def pick_run(key: str, *, for_phantoms: bool = False) -> Run:
-    """A selector over the runs in weights/; stops the page where there is none to use.
+    """A selector over the classification runs in weights/; stops the page where there is none to use.
 
     The default run comes first; for phantoms, a run that was trained on them, where there is one.
     """
-    try:
-        known, default = runs.available("classification"), runs.default_name()
-        known.sort(key=lambda name: (for_phantoms and not knows_phantoms(name), name != default, name))
-        if known:
-            keep(key, known[0], known)
-        return load_run(st.selectbox("Model", known, key=key, format_func=title))
-    except PneumoError as error:
-        st.error(f"No model can be used: {error}")
+    known = classifiers(to_load=True)
+    if for_phantoms:
+        known.sort(key=lambda name: not knows_phantoms(name))
+    return pick_loaded(key, known)
+
+
+def pick_loaded(key: str, known: list[str], **options: Any) -> Run:
+    """A selector over runs, without those that turn out to be damaged when they are loaded; these are named below it."""
+    known, damaged, run = list(known), {}, None
+    while known and run is None:
+        name = keep(key, known[0], known)
+        try:
+            run = load_run(name)
+        except PneumoError as error:
+            known.remove(name)
+            damaged[name] = str(error)
+    if run is not None:
+        st.selectbox("Model", known, key=key, format_func=title, **options)
+    tell_unusable(damaged)
+    if run is None:
+        st.error("No model can be used: none of them could be loaded.", icon=":material/error:")
         st.stop()
+    return run
 
 
 def pick_card(key: str) -> RunCard:
     """A selector over the cards of all runs, whatever their task, the default one first; stops the page where there is none."""
-    try:
-        known, default = runs.available(), runs.default_name()
-        known.sort(key=lambda name: (name != default, name))
-        if known:
-            keep(key, known[0], known)
-        return load_card(st.selectbox("Model", known, key=key, format_func=title))
-    except PneumoError as error:
-        st.error(f"No model can be used: {error}")
-        st.stop()
-
-
-def default_run() -> Run:
-    """The default run; stops the page where it cannot be used."""
-    try:
-        return load_run(runs.default_name())
-    except PneumoError as error:
-        st.error(f"No model can be used: {error}")
-        st.stop()
+    known = by_name(runs.available())
+    if not known:
+        stop_without("run")
+    keep(key, known[0], known)
+    name = st.selectbox("Model", known, key=key, format_func=title)
+    tell_unusable()
+    return load_card(name)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from pneumo.cli.arguments import FINE
+from pneumo import files
+from pneumo.cli.arguments import FINE, place
 
 SUMMARY = "print a run's model card as Markdown, in the format of the Hugging Face hub"
 
@@ -14,10 +14,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "run", nargs="?", metavar="RUN", help="a name in weights/ or a folder; default: the default run"
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: stdout")
+    parser.add_argument("--out", type=place, metavar="FILE", help="default: stdout")
 
 
 def run(options: argparse.Namespace) -> int:
+    if options.out:
+        files.check_file(options.out)
     from pneumo import runs
     from pneumo.generators import latent_report, quality_report
     from pneumo.inference import heatmap_report, input_check_report

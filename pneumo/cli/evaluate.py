@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from pneumo.cli.arguments import FINE, SOME_FAILED, SPLITS, add_json, add_threshold
-from pneumo.cli.printing import print_json, print_metrics, print_unreadable, progress_bar
+from pneumo.cli.printing import Warnings, print_json, print_metrics, print_unreadable, progress_bar
 
 SUMMARY = "measure a run on every image of a data set (on its test split if it has splits)"
 
@@ -24,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from pneumo import runs
+    from pneumo import data, runs
     from pneumo.codec import encode
     from pneumo.inference import evaluation
 
@@ -37,10 +37,12 @@ def run(options: argparse.Namespace) -> int:
         flip=options.flip,
         progress=progress_bar("reading images"),
     )
+    Warnings()(data.sentences(result.notes, result.noticed))
     print_unreadable(result.unreadable)
     if options.json:
+        about = {"unreadable": result.unreadable, "notes": encode(result.notes), "warnings": encode(result.noticed)}
         first = {"run": run.card.name, "data": result.source}
-        print_json(first | encode(result.metrics) | {"unreadable": result.unreadable})
+        print_json(first | encode(result.metrics) | about)
     else:
         print_metrics(f"{run.card.name} on {result.source} ({result.split})", result.metrics)
     return SOME_FAILED if result.unreadable else FINE

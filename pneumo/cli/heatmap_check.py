@@ -6,7 +6,7 @@ import argparse
 
 from pneumo.cli.arguments import FINE, add_json
 from pneumo.cli.printing import print_json, progress_bar
-from pneumo.formatting import counted, rate
+from pneumo.formatting import counted, printable, rate
 
 SUMMARY = "measure finer heatmaps beside Grad-CAM, and choose a run's default one"
 
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         print_json(result)
         return FINE
-    print(f"{result.run}: {heatmap_report.conclusion(result)}")
+    print(f"{printable(result.run)}: {heatmap_report.conclusion(result)}")
     print(
         f"  {counted(result.phantoms, 'phantom')}, {counted(result.radiographs, 'validation image')}, "
         f"{counted(result.generated, 'generated radiograph')}"

@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pneumo.cli.arguments import FINE, add_json
+from pneumo import files
+from pneumo.cli.arguments import FINE, add_json, place
 from pneumo.cli.printing import print_json, progress_bar
 from pneumo.formatting import rate, span
 from pneumo.schema import PneumoError
@@ -23,7 +24,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--layers", nargs="+", metavar="LAYER", help="with --fit: whose features, e.g. backbone.layer1 or blocks.0"
     )
     parser.add_argument(
-        "--save", type=Path, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/input_check"
+        "--save", type=place, nargs="?", const=Path(), metavar="DIR", help="keep it; default: weights/input_check"
     )
     add_json(parser)
 
@@ -34,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
 
     if (options.fit or options.save) and not options.data:
         raise PneumoError("--fit and --save need --data SOURCE, the source that the encoder was trained on")
+    if options.save:
+        files.check_folder(input_check.folder() if options.save == Path() else options.save)
     check = _fitted(options) if options.fit else input_check.load()
     if check is None:
         raise PneumoError(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from pneumo import files
 from pneumo.cli.arguments import FINE, add_json
 from pneumo.cli.printing import print_json, progress_bar
-from pneumo.formatting import score, with_interval
+from pneumo.formatting import printable, score, with_interval
 from pneumo.schema import PneumoError
 
 SUMMARY = "measure an autoencoder on held-out radiographs, against principal components and JPEG"
@@ -32,6 +33,8 @@ def run(options: argparse.Namespace) -> int:
     run = runs.load(options.run, "reconstruction")
     if options.save and not options.data:
         raise PneumoError("--save needs --data SOURCE, the source that the run was trained on")
+    if options.save:
+        files.check_folder(run.folder)
     if options.data:
         space = latent_measures.measure(run, options.data, progress_bar("measuring", "step"))
     else:
@@ -52,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
 def _print_latent(name: str, about: Any) -> None:
     """about: a Latent."""
     print(
-        f"{name}: {about.input_size:,} pixels in a code of {about.code_size:,} numbers, "
+        f"{printable(name)}: {about.input_size:,} pixels in a code of {about.code_size:,} numbers, "
         f"n = {about.n:,} held-out radiographs of {about.patients:,} patients, 95% intervals in brackets"
     )
     for title, each in (

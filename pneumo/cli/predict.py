@@ -36,14 +36,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from pneumo import runs
-    from pneumo.inference import batch, input_check
+    from pneumo.inference import batch, input_check, input_check_report
 
     run = runs.load(options.run, "classification")  # a wrong name is refused before any folder is listed
     found = batch.files_below(options.paths)
     threshold = run.card.point().threshold if options.threshold is None else options.threshold
     check = input_check.load()
     if check is None:
-        print(f"no input check in {input_check.folder()}: any image gets a result", file=sys.stderr)
+        print(f"no input check in {input_check_report.folder()}: any image gets a result", file=sys.stderr)
     if found.passed_over:
         print(
             f"passed over {counted(found.passed_over, 'file')} in the folders that are no images by their names (hidden, Thumbs.db, "

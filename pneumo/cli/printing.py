@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from pneumo.formatting import METRICS, metric, probability
+from pneumo.formatting import METRICS, metric, printable, probability
 from pneumo.schema import Metrics
 
 
@@ -21,7 +21,7 @@ def print_json(value: Any) -> None:
 def print_metrics(title: str, metrics: Metrics) -> None:
     """Every metric with its 95% interval, one a line, and the confusion matrix."""
     print(
-        f"{title}: n = {metrics.n:,} images of {metrics.patients:,} patients, "
+        f"{printable(title)}: n = {metrics.n:,} images of {metrics.patients:,} patients, "
         f"threshold {probability(metrics.threshold)}, 95% intervals in brackets"
     )
     for name, (title, _) in METRICS.items():
@@ -32,7 +32,20 @@ def print_metrics(title: str, metrics: Metrics) -> None:
 def print_unreadable(errors: dict[str, str]) -> None:
     """On stderr, one line a file that was left out. errors: by file name."""
     for name, error in errors.items():
-        print(f"left out {name}: {error}", file=sys.stderr)
+        print(f"left out {printable(name)}: {printable(error)}", file=sys.stderr)
+
+
+class Warnings:
+    """Prints sentences about a source on stderr, each once, however often the source is opened."""
+
+    def __init__(self) -> None:
+        self.said: set[str] = set()
+
+    def __call__(self, sentences: Sequence[str]) -> None:
+        for sentence in sentences:
+            if sentence not in self.said:
+                self.said.add(sentence)
+                print(f"warning: {printable(sentence)}", file=sys.stderr)
 
 
 def progress_bar(description: str, unit: str = "image") -> Callable[[int, int], None]:

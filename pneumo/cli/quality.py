@@ -6,11 +6,12 @@ import argparse
 from dataclasses import replace
 from typing import Any
 
-from pneumo.cli.arguments import FINE, add_json
+from pneumo import files
+from pneumo.cli.arguments import FINE, MAX_IMAGES, add_json, whole
 from pneumo.cli.printing import TrainingBar, print_json, progress_bar
-from pneumo.formatting import probability, rate, score, span, with_interval
-from pneumo.schema import PneumoError
+from pneumo.formatting import printable, probability, rate, score, span, with_interval
 
+MAX_SETS = 100  # of samples: each takes a minute
 SUMMARY = "compare a GAN's samples with held-out and with training radiographs"
 
 
@@ -21,9 +22,15 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--encoder", metavar="RUN", help="the run whose features are compared; default: resnet18_frozen"
     )
     parser.add_argument("--classifier", metavar="RUN", help="the run that classifies samples; default: the default run")
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="sets of samples; default: 3")
     parser.add_argument(
-        "--images", type=int, default=0, metavar="N", help="at most N images of each kind; default: all"
+        "--seeds", type=whole(1, MAX_SETS), default=3, metavar="N", help=f"sets of samples, 1 to {MAX_SETS}; default: 3"
+    )
+    parser.add_argument(
+        "--images",
+        type=whole(0, MAX_IMAGES),
+        default=0,
+        metavar="N",
+        help="at most N images of each kind; default: all",
     )
     parser.add_argument(
         "--tstr",
@@ -40,9 +47,9 @@ def run(options: argparse.Namespace) -> int:
     from pneumo import runs, training
     from pneumo.generators import quality, quality_report
 
-    if options.seeds < 1:
-        raise PneumoError(f"--seeds is {options.seeds}; expected 1 or more")
     gan = runs.load(options.run, "gan")
+    if options.save:
+        files.check_folder(gan.folder)
     result = quality.measure(
         gan,
         runs.load(options.encoder or quality_report.ENCODER, "classification"),
@@ -66,7 +73,9 @@ def run(options: argparse.Namespace) -> int:
 def _print_quality(name: str, result: Any) -> None:
     """result: a Quality."""
     near, memory = result.distances, result.memory
-    print(f"{name}: n = {near.n:,}, {result.seeds} seeds, features of {result.encoder}; lowest and highest in brackets")
+    print(
+        f"{printable(name)}: n = {near.n:,}, {result.seeds} seeds, features of {result.encoder}; lowest and highest in brackets"
+    )
     for each in ("frechet", "kernel", "precision", "recall"):
         value, floor = getattr(near, each), getattr(near, f"{each}_floor")
         print(f"  {each:<10} {_range(value, score):<24} real against real {score(floor)}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from pneumo.cli.arguments import FINE, SPLITS, add_json
+from pneumo import files
+from pneumo.cli.arguments import FINE, MAX_IMAGES, SPLITS, add_json, whole
 from pneumo.cli.printing import print_json, progress_bar
-from pneumo.formatting import probability, rate, score
+from pneumo.formatting import printable, probability, rate, score
 
 SUMMARY = "apply twelve corruptions to held-out radiographs and measure what the run loses"
 
@@ -18,7 +19,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--data", required=True, metavar="SOURCE", help="the source that the run was trained on")
     parser.add_argument("--split", "--part", dest="split", choices=SPLITS[1:], default="validation")
-    parser.add_argument("--images", type=int, default=0, metavar="N", help="at most N images; default: all")
+    parser.add_argument(
+        "--images", type=whole(0, MAX_IMAGES), default=0, metavar="N", help="at most N images; default: all"
+    )
     parser.add_argument(
         "--adopt",
         action="store_true",
@@ -32,6 +35,8 @@ def run(options: argparse.Namespace) -> int:
     from pneumo.inference import robustness
 
     run = runs.load(options.run, "classification")
+    if options.adopt:
+        files.check_folder(run.folder)
     result = robustness.measure(
         run, options.data, options.split, options.images, progress_bar("corruptions", "corruption")
     )
@@ -49,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
 def _print_result(result: Any, point: Any) -> None:
     """result: a Robustness; point: the operating point that was adopted, or None."""
     print(
-        f"{result.run}: n = {result.n:,} {result.split} images of {result.patients:,} patients, "
+        f"{printable(result.run)}: n = {result.n:,} {result.split} images of {result.patients:,} patients, "
         f"threshold {probability(result.threshold)}"
     )
     for row in result.rows:

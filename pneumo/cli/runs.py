@@ -7,7 +7,7 @@ from typing import Any
 
 from pneumo.cli.arguments import FINE, add_json
 from pneumo.cli.printing import print_json
-from pneumo.formatting import score, with_interval
+from pneumo.formatting import printable, score, with_interval
 from pneumo.schema import Metrics
 
 SUMMARY = "list the runs in weights/"
@@ -46,7 +46,7 @@ def _row(card: Any, name: str, default: bool) -> dict[str, Any]:
 def _line(card: Any, name: str, default: bool) -> str:
     metrics = card.metrics.get("test") or next(iter(card.metrics.values()), None)
     return (
-        f"{name:<24} {card.model:<22} {card.weights.parameters:>10,} parameters  {card.image.size:>3} px  "
+        f"{printable(name):<24} {card.model:<22} {card.weights.parameters:>10,} parameters  {card.image.size:>3} px  "
         f"{_area(metrics) if metrics else card.task}{'  (default)' if default else ''}"
     )
 

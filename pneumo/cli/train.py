@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import signal
 import sys
 import threading
@@ -11,11 +12,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pneumo.cli.arguments import FINE, SOME_FAILED
-from pneumo.cli.printing import TrainingBar, print_metrics, print_unreadable, progress_bar
-from pneumo.formatting import counted
+from pneumo.cli.arguments import FINE, SOME_FAILED, place
+from pneumo.cli.printing import TrainingBar, Warnings, print_metrics, print_unreadable, progress_bar
+from pneumo.formatting import counted, printable, shortened
 from pneumo.schema import PneumoError
 
+MOST_FOLDS = 100  # folds or seeds: each is a training of its own
 SUMMARY = "train a recipe and save the run"
 
 
@@ -29,7 +31,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "sweep.SETTING=A,B,C once for every value, with a table of results",
     )
     parser.add_argument("--data", metavar="SOURCE", help="default: the recipe's own source, which is phantom")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="default: runs/RECIPE")
+    parser.add_argument("--out", type=place, metavar="DIR", help="default: runs/RECIPE")
     parser.add_argument("--resume", action="store_true", help="continue from the checkpoint in --out, if there is one")
 
 
@@ -58,7 +60,7 @@ def _train_once(recipe: Any, folder: Path, resume: bool, stop: threading.Event) 
     from pneumo import training
 
     if resume and not training.has_checkpoint(folder):
-        print(f"no checkpoint in {folder}: training starts from the beginning", file=sys.stderr)
+        print(f"no checkpoint in {printable(folder)}: training starts from the beginning", file=sys.stderr)
     try:
         outcome = training.train(
             recipe,
@@ -67,9 +69,13 @@ def _train_once(recipe: Any, folder: Path, resume: bool, stop: threading.Event) 
             progress=TrainingBar(),
             decoding=progress_bar("reading images"),
             stop=stop,
+            warn=Warnings(),
         )
     except training.Interrupted:
-        print(f"stopped; {folder} holds the checkpoint. To continue, add --resume to the same command", file=sys.stderr)
+        print(
+            f"stopped; {printable(folder)} holds the checkpoint. To continue, add --resume to the same command",
+            file=sys.stderr,
+        )
         return SOME_FAILED
     speaks = training.is_main_process()
     training.finish_processes()
@@ -77,7 +83,7 @@ def _train_once(recipe: Any, folder: Path, resume: bool, stop: threading.Event) 
         return FINE
     print_unreadable(outcome.unreadable)
     card = outcome.card
-    print(f"{folder}: best epoch {card.best_epoch} of {card.epochs_run}, {card.minutes} minutes")
+    print(f"{printable(folder)}: best epoch {card.best_epoch} of {card.epochs_run}, {card.minutes} minutes")
     if outcome.diverged:
         print(f"warning: {outcome.diverged}", file=sys.stderr)
     for split, metrics in card.metrics.items():
@@ -91,8 +97,8 @@ def _plan(words: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
     for word in words:
         key, _, text = word.partition("=")
         if key in ("folds", "seeds"):
-            if not text.isdecimal() or int(text) < 2:
-                raise PneumoError(f"{word!r}: expected a whole number of 2 or more, e.g. {key}=3")
+            if not re.fullmatch("[0-9]{1,9}", text) or not 2 <= int(text) <= MOST_FOLDS:
+                raise PneumoError(f"{shortened(word)}: expected a whole number from 2 to {MOST_FOLDS}, e.g. {key}=3")
             plan[key] = int(text)
         elif key.startswith("sweep."):
             plan.setdefault("sweep", {})[key.removeprefix("sweep.")] = text.split(",")
@@ -119,11 +125,17 @@ def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool
             progress=TrainingBar(),
             decoding=progress_bar("reading images"),
             stop=stop,
+            warn=Warnings(),
         )
     except training.Interrupted:
-        print(f"stopped; {folder} holds what is done. To continue, add --resume to the same command", file=sys.stderr)
+        print(
+            f"stopped; {printable(folder)} holds what is done. To continue, add --resume to the same command",
+            file=sys.stderr,
+        )
         return SOME_FAILED
-    print(f"{folder / experiments.RESULTS_FILE}: {counted(len(rows), 'training')}, measured on validation patients")
+    print(
+        f"{printable(folder / experiments.RESULTS_FILE)}: {counted(len(rows), 'training')}, measured on validation patients"
+    )
     for row in experiments.summarise(rows):
         print("  " + ", ".join(f"{key} {_cell(value)}" for key, value in row.items() if value is not None))
     if plan.get("folds") and not plan.get("seeds") and not plan.get("sweep"):
@@ -132,7 +144,7 @@ def _train_several(recipe: Any, plan: dict[str, Any], folder: Path, resume: bool
 
 
 def _cell(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else printable(value)
 
 
 def _stop_on_signals() -> threading.Event:

@@ -7,17 +7,23 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from pneumo.data.dataset import DECODE_THREADS, DataSet
+from pneumo.codec import encode
+from pneumo.data.dataset import DECODE_THREADS, DataSet, Note
+from pneumo.data.notes import Noticed, noticed, sentences
 from pneumo.data.split import class_counts
 from pneumo.images import radiograph
+from pneumo.schema import ImageWarning
 
 # --- the audit --------------------------------------------------------------------------------------------
 
 
 def audit(dataset: DataSet, progress: Callable[[int, int], None] | None = None) -> dict[str, Any]:
-    """Counts, sizes, imbalance, duplicates and patients of a source, as plain JSON values."""
+    """Counts, sizes, imbalance, duplicates and patients of a source, as plain JSON values.
+
+    notes: what was passed over, each as a `Note`. warnings: what the reader noticed, each as a `Noticed`.
+    """
     items = dataset.items
-    sizes, unreadable = _measure(dataset, progress)
+    sizes, unreadable, warnings = _measure(dataset, progress)
     counts = class_counts(items, range(len(items)))
     digests = Counter(item.digest for item in items)
     labels_of = defaultdict(set)
@@ -44,29 +50,39 @@ def audit(dataset: DataSet, progress: Callable[[int, int], None] | None = None) 
         "duplicates_with_two_labels": sum(len(labels) > 1 for labels in labels_of.values()),
         "sizes": sizes,
         "unreadable": unreadable,
+        "notes": encode(dataset.notes),
+        "warnings": encode(noticed(items, warnings)),
         "licence": dataset.licence,
     }
 
 
+def audit_warnings(audit: dict[str, Any]) -> list[str]:
+    """What an audit says was passed over, and what the reader noticed, one sentence each."""
+    return sentences([Note(**each) for each in audit["notes"]], [Noticed(**each) for each in audit["warnings"]])
+
+
 def _measure(
     dataset: DataSet, progress: Callable[[int, int], None] | None
-) -> tuple[list[dict[str, Any]], dict[str, str]]:
-    """The ten most common sizes (width x height in pixels), and what could not be read."""
+) -> tuple[list[dict[str, Any]], dict[str, str], dict[int, tuple[ImageWarning, ...]]]:
+    """The ten most common sizes (width x height in pixels), what could not be read, and warnings by index."""
 
-    def shape(index: int) -> tuple[int, ...] | str:
+    def about(index: int) -> tuple[tuple[int, ...], tuple[ImageWarning, ...]] | str:
         try:
-            return dataset.read(index).shape
+            image = dataset.radiograph(index)
         except radiograph.RadiographError as error:
             return str(error)
+        return image.pixels.shape, image.warnings
 
     shapes: Counter[tuple[int, ...]] = Counter()
-    unreadable = {}
+    unreadable, warnings = {}, {}
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
-        for i, result in enumerate(pool.map(shape, range(len(dataset.items)))):
+        for i, result in enumerate(pool.map(about, range(len(dataset.items)))):
             if isinstance(result, str):
                 unreadable[dataset.items[i].name] = result
             else:
-                shapes[result] += 1
+                shapes[result[0]] += 1
+                if result[1]:
+                    warnings[i] = result[1]
             if progress:
                 progress(i + 1, len(dataset.items))
-    return [{"width": w, "height": h, "images": n} for (h, w), n in shapes.most_common(10)], unreadable
+    return [{"width": w, "height": h, "images": n} for (h, w), n in shapes.most_common(10)], unreadable, warnings

@@ -5,29 +5,31 @@ from __future__ import annotations
 import ast
 import functools
 import hashlib
+import importlib
 import importlib.metadata
 import inspect
 import json
 import logging
 import os
 import tokenize
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import platformdirs
 
-from pneumo import files
+from pneumo import files, images
 from pneumo.data.dataset import DECODE_THREADS, DataSet
-from pneumo.images import containers, dicom, radiograph, transforms
-from pneumo.schema import ImageSpec
+from pneumo.images import radiograph, transforms
+from pneumo.schema import ImageSpec, ImageWarning
 
 log = logging.getLogger(__name__)
 
 
-DECODING = (radiograph, dicom, containers, transforms.resize, transforms.stretch)
+RESIZING = (transforms.resize, transforms.stretch)
 # What json and numpy are known to raise on arbitrary bytes; numpy parses its header as Python.
 DAMAGED = (
     OSError,
@@ -39,15 +41,21 @@ DAMAGED = (
     RecursionError,
     tokenize.TokenError,
 )
-DECODERS = ("numpy", "pillow", "pydicom", "torch")
+# What decodes and resizes; those that are not installed count as such.
+DECODERS = (
+    "numpy", "pillow", "pydicom", "torch", "python-gdcm", "pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg",
+    "pylibjpeg-rle", "pyjpegls", "imagecodecs", "tifffile",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
 class ResizedImages:
-    """The decoded data set: array (N, S, S) uint8, memory-mapped; errors by index of what could not be read."""
+    """The decoded data set: array (N, S, S) uint8, memory-mapped; errors by index of what could not be read; warnings of
+    the reader by index, only of images that have some."""
 
     array: np.ndarray
     errors: dict[int, str]
+    warnings: dict[int, tuple[ImageWarning, ...]] = field(default_factory=dict)
 
 
 # --- the decoded cache ------------------------------------------------------------------------------------
@@ -69,25 +77,30 @@ def resized(dataset: DataSet, image: ImageSpec, progress: Callable[[int, int], N
     if cached is not None:
         return cached
     array = np.zeros((len(dataset.items), image.size, image.size), dtype=np.uint8)
-    errors: dict[int, str] = {}
+    result = ResizedImages(array, {}, {})
     with ThreadPoolExecutor(DECODE_THREADS) as pool:
         made = pool.map(lambda i: _resized_or_error(dataset, i, image), range(len(dataset.items)))
-        for i, result in enumerate(made):
-            if isinstance(result, str):
-                errors[i] = result
+        for i, one in enumerate(made):
+            if isinstance(one, str):
+                result.errors[i] = one
             else:
-                array[i] = result
+                array[i], warnings = one
+                if warnings:
+                    result.warnings[i] = warnings
             if progress:
                 progress(i + 1, len(dataset.items))
-    _store_cache(path, array, errors)
-    return _load_cache(path, array.shape) or ResizedImages(array, errors)
+    _store_cache(path, result)
+    return _load_cache(path, array.shape) or result
 
 
-def _resized_or_error(dataset: DataSet, index: int, image: ImageSpec) -> np.ndarray | str:
+def _resized_or_error(
+    dataset: DataSet, index: int, image: ImageSpec
+) -> tuple[np.ndarray, tuple[ImageWarning, ...]] | str:
     try:
-        return transforms.resize(dataset.read(index), image)
+        read = dataset.radiograph(index)
     except radiograph.RadiographError as error:
         return str(error)
+    return transforms.resize(read.pixels, image), read.warnings
 
 
 def _cache_key(dataset: DataSet, image: ImageSpec) -> str:
@@ -98,9 +111,41 @@ def _cache_key(dataset: DataSet, image: ImageSpec) -> str:
 @functools.cache
 def _decoding() -> str:
     """What decides the pixels beside the files: our decoding code, and the versions of what it calls."""
-    code = [statements(inspect.getsource(part)) for part in DECODING]
-    versions = [importlib.metadata.version(name) for name in DECODERS]
+    code = [statements(inspect.getsource(part)) for part in (*reading_modules(), *RESIZING)]
+    versions = [_version(name) for name in DECODERS]
     return "\n".join([*code, *versions, str((transforms.LEVELS, transforms.STRETCH_PERCENTILES))])
+
+
+def reading_modules() -> list[ModuleType]:
+    """The modules that decide how a file is read: radiograph, what it imports of its package, and what those do."""
+    found: dict[str, ModuleType] = {}
+    waiting = [radiograph.__name__]
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found[name] = importlib.import_module(name)
+            waiting += _imported(inspect.getsource(found[name]))
+    return [found[name] for name in sorted(found)]
+
+
+def _imported(source: str) -> Iterator[str]:
+    """Modules of pneumo.images that a source imports anywhere, or names as a file: a helper process is started by its file."""
+    known = {path.stem for path in Path(images.__file__).parent.iterdir()}
+    for node in ast.walk(ast.parse(source)):
+        names: list[str] = []
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(images.__name__):
+            below = node.module.removeprefix(images.__name__).strip(".")
+            names = [below.split(".")[0]] if below else [each.name for each in node.names]
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.endswith(".py"):
+            names = [Path(node.value).stem]
+        yield from (f"{images.__name__}.{name}" for name in names if name in known)
+
+
+def _version(name: str) -> str:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "absent"
 
 
 def statements(source: str) -> str:
@@ -121,8 +166,12 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> ResizedImages | None:
     try:
         about = json.loads(path.with_suffix(".json").read_text())
         array = np.lib.format.open_memmap(path, mode="r")  # np.load would also try ZIP archives and pickles
-        sound = array.shape == shape and hashlib.sha256(array).hexdigest() == about["sha256"]
+        sound = array.shape == shape and about["sha256"] == _checksum(array, about["errors"], about["warnings"])
         errors = {int(index): str(text) for index, text in about["errors"].items()}
+        warnings = {
+            int(index): tuple(ImageWarning(str(code), str(message)) for code, message in each)
+            for index, each in about["warnings"].items()
+        }
     except FileNotFoundError:
         return None
     except DAMAGED as error:
@@ -131,15 +180,28 @@ def _load_cache(path: Path, shape: tuple[int, ...]) -> ResizedImages | None:
     if not sound:
         log.warning("the image cache does not match its checksum and is made anew")
         return None
-    return ResizedImages(array, errors)
+    return ResizedImages(array, errors, warnings)
 
 
-def _store_cache(path: Path, array: np.ndarray, errors: dict[int, str]) -> None:
-    """Array first, then its description, each written aside and renamed: a kill leaves no half file under the name."""
+def _store_cache(path: Path, result: ResizedImages) -> None:
+    """Array first, then its description, each written aside and renamed: a kill leaves no half file under the name.
+
+    Two processes that decode the same files write the same bytes, so it does not matter who comes last.
+    """
+    errors = {str(index): text for index, text in result.errors.items()}
+    warnings = {str(index): [[each.code, each.message] for each in some] for index, some in result.warnings.items()}
+    about = {"sha256": _checksum(result.array, errors, warnings), "errors": errors, "warnings": warnings}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        files.write_with(path, lambda file: np.save(file, array))
-        about = json.dumps({"sha256": hashlib.sha256(array).hexdigest(), "errors": errors})
-        files.write_with(path.with_suffix(".json"), lambda file: file.write(about.encode()))
+        files.write_with(path, lambda file: np.save(file, result.array))
+        files.write_with(path.with_suffix(".json"), lambda file: file.write(json.dumps(about).encode()))
+        files.remove_leftovers(path)
     except OSError as error:  # a full or read-only disk costs the cache, not the work
         log.warning("the image cache could not be written to %s: %s", path.parent, error.strerror)
+
+
+def _checksum(array: np.ndarray, errors: dict[str, str], warnings: dict[str, list[list[str]]]) -> str:
+    """Of everything that the cache says: pixels, what could not be read and why, what the reader noticed."""
+    result = hashlib.sha256(array)
+    result.update(json.dumps([errors, warnings], sort_keys=True).encode())
+    return result.hexdigest()

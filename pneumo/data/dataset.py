@@ -7,10 +7,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from pneumo.formatting import printable as printable  # names of files, for all of this wing
+from pneumo.schema import Radiograph
 
 SPLITS = ("train", "validation", "test")
 DECODE_THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
@@ -37,18 +38,40 @@ class Item:
     digest: str
 
 
+@dataclass(frozen=True)
+class Note:
+    """What whoever uses a source should know of it.
+
+    kind: "passed_over" (not read), "read" (read although its name is not quite right), or "missing".
+    path: a folder, or one example of a kind of files, relative to the source. files: how many. suggestion: half a
+    sentence, empty where there is nothing to do.
+    """
+
+    kind: Literal["passed_over", "read", "missing"]
+    path: str
+    reason: str
+    files: int = 0
+    suggestion: str = ""
+
+
 @dataclass(frozen=True, eq=False)
 class DataSet:
     """Labelled radiographs and a way to read each.
 
-    read: index -> (H, W) uint8 pixels; raises radiograph.RadiographError. May be called from threads.
+    radiograph: index -> pixels and what the reader noticed; raises radiograph.RadiographError. May be called from threads.
+    notes: what was passed over, and the like.
     """
 
     source: str
     items: tuple[Item, ...]
-    read: Callable[[int], np.ndarray]
+    radiograph: Callable[[int], Radiograph]
     licence: str
     citation: str
+    notes: tuple[Note, ...] = ()
+
+    def read(self, index: int) -> np.ndarray:
+        """(H, W) uint8, the pixels alone. Raises radiograph.RadiographError."""
+        return self.radiograph(index).pixels
 
     @property
     def labels(self) -> np.ndarray:

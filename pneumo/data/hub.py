@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from pneumo import files
 from pneumo.data.cache import log
 from pneumo.data.dataset import (
     GUANGZHOU_CITATION,
@@ -18,12 +18,12 @@ from pneumo.data.dataset import (
     DataSet,
     Item,
     patient_of,
-    printable,
     subtype_of,
 )
-from pneumo.data.folders import SPLIT_FOLDERS
+from pneumo.data.folder_names import SPLIT_FOLDERS
+from pneumo.formatting import printable, shortened
 from pneumo.images import radiograph
-from pneumo.schema import CLASS_NAMES, PneumoError
+from pneumo.schema import CLASS_NAMES, PneumoError, Radiograph
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ HUB_SETS = {
     ),
 }
 UNKNOWN_HUB_SET = HubSet(None, None, "image", "label", "see the data set's page", "")
+HUB_NAME = re.compile(r"([A-Za-z0-9][\w.-]{0,95}/)?[A-Za-z0-9][\w.-]{0,95}", re.ASCII)  # owner/name, as the hub allows
 HUB_TIMEOUT_S = 5.0  # a visitor is waiting
 EXAMPLES_HUB_ID = "hf-vision/chest-xray-pneumonia"
 
@@ -58,6 +59,7 @@ EXAMPLES_HUB_ID = "hf-vision/chest-xray-pneumonia"
 
 
 def open_hub(identifier: str) -> DataSet:
+    _check_name(identifier)
     how = HUB_SETS.get(identifier, UNKNOWN_HUB_SET)
     splits = _load_hub(identifier, how, streaming=False)
     rows = [(split, table, i) for split, table in splits.items() for i in range(len(table))]
@@ -69,11 +71,24 @@ def open_hub(identifier: str) -> DataSet:
         items.append(Item(f"{split}/{name}", label, patient, subtype_of(name), SPLIT_FOLDERS.get(split, split), digest))
         blobs.append((table, i))
 
-    def read(index: int) -> np.ndarray:
+    def read(index: int) -> Radiograph:
         table, i = blobs[index]
-        return radiograph.read(_hub_bytes(table[i][how.image]) or b"", items[index].name).pixels
+        try:
+            blob = _hub_bytes(table[i][how.image]) or b""
+        except OSError as error:  # a downloaded file that is gone
+            raise radiograph.RadiographError("unreadable", f"the file cannot be read: {error.strerror}") from error
+        return radiograph.read(blob, items[index].name)
 
     return DataSet(f"hub:{identifier}", tuple(items), read, how.licence, how.citation)
+
+
+def _check_name(identifier: str) -> None:
+    """Raises PneumoError for what cannot be the id of a hub set, before anything is asked; a copy on this disk is one."""
+    if not HUB_NAME.fullmatch(identifier) and not files.is_folder(identifier):
+        raise PneumoError(
+            f"{shortened(identifier)} is no id of a data set on the hub; expected owner/name, e.g. {EXAMPLES_HUB_ID}. "
+            "Check the name, or give a folder with a copy"
+        )
 
 
 def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
@@ -86,7 +101,7 @@ def _load_hub(identifier: str, how: HubSet, *, streaming: bool) -> Any:
     # Offline, a missing set, a renamed column and a broken download each have their own family of exceptions
     # in `datasets`, `huggingface_hub`, `httpx` and `fsspec`; to the user they are one: the set cannot be had.
     except Exception as error:
-        log.info("hub set %s failed: %s", identifier, type(error).__name__)
+        log.info("a hub set failed: %s", type(error).__name__)  # its id may have been typed by a visitor
         raise PneumoError(
             f"the data set {identifier!r} could not be read from the hub ({type(error).__name__}); check the name "
             "and the network connection, or use a folder or phantom instead"

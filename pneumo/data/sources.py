@@ -7,6 +7,8 @@ A SOURCE is a folder with NORMAL/ and PNEUMONIA/ (with or without train/ val/ te
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,20 +18,47 @@ from pneumo.data import cache, split
 from pneumo.data.dataset import DataSet, Item
 from pneumo.data.folders import open_folder
 from pneumo.data.hub import open_hub
+from pneumo.formatting import shortened
 from pneumo.images import phantom
-from pneumo.schema import PneumoError, Progress, RunCard
+from pneumo.schema import PneumoError, Progress, Radiograph, RunCard
 
 PHANTOM_COUNT = 1200  # enough for a first model in minutes
 PHANTOM_SIZE_PX = 224
+PHANTOM_LIMITS = (4, 20_000)  # the least that has both classes; at most 1 GB of pixels, and three minutes to draw them
+PHANTOM_SEED_MOST = 2**32 - 1
+LONGEST_SOURCE = 4096  # characters: no system has longer paths
 
 
 def open_source(source: str) -> DataSet:
     """The data set behind a SOURCE. Raises PneumoError with the remedy when there is none."""
+    check_source(source)
     if source == "phantom" or source.startswith("phantom:"):
         return _open_phantom(source)
     if source.startswith("hub:"):
         return open_hub(source.removeprefix("hub:"))
-    return open_folder(Path(source))
+    try:
+        return open_folder(Path(source))
+    except (OSError, RecursionError) as error:  # a name too long for this system, a drive that is gone
+        why = getattr(error, "strerror", None) or "too many levels"
+        raise PneumoError(
+            f"{shortened(source)} cannot be read: {why}; check the name, and that the drive is connected"
+        ) from error
+
+
+def check_source(source: str) -> None:
+    """Raises PneumoError for a text that no system takes as a name: empty, endless, or with characters no name has."""
+    what = "a SOURCE is a folder, hub:<dataset id> or phantom"
+    if not source.strip():
+        raise PneumoError(f"the SOURCE is empty; {what}")
+    if len(source) > LONGEST_SOURCE:
+        raise PneumoError(f"the SOURCE has {len(source):,} characters; expected up to {LONGEST_SOURCE:,}. {what}")
+    try:
+        os.fsencode(source)
+        nul = "\0" in source
+    except UnicodeError:
+        nul = True
+    if nul:
+        raise PneumoError(f"{shortened(source)} has a character that no name of a folder has; {what}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,17 +102,22 @@ def _open_phantom(source: str) -> DataSet:
         Item(p.name, p.label, p.patient, "phantom" if p.label else "", "", hashlib.sha256(p.pixels).hexdigest())
         for p in drawn
     )
-    return DataSet(source, items, lambda i: drawn[i].pixels, "Apache-2.0 (generated)", "pneumo.phantom")
+    return DataSet(source, items, lambda i: Radiograph(drawn[i].pixels), "Apache-2.0 (generated)", "pneumo.phantom")
 
 
 def _phantom_arguments(source: str) -> tuple[int, int]:
-    try:
-        numbers = [int(text) for text in source.split(":")[1:]]
-        count, seed = [*numbers, *(PHANTOM_COUNT, 0)[len(numbers) :]]
-    except ValueError:
+    words = re.fullmatch(r"phantom(?::([0-9]{1,30}))?(?::([0-9]{1,30}))?", source)
+    if not words:
         raise PneumoError(
-            f"{source!r} is no phantom source; write phantom, phantom:COUNT or phantom:COUNT:SEED"
-        ) from None
-    if count < 4:
-        raise PneumoError(f"{source!r} asks for {count} phantoms; 4 is the least that has both classes")
+            f"{shortened(source)} is no phantom source; write phantom, phantom:COUNT or phantom:COUNT:SEED in whole "
+            f"numbers, COUNT from {PHANTOM_LIMITS[0]} to {PHANTOM_LIMITS[1]:,}"
+        )
+    count, seed = int(words[1] or PHANTOM_COUNT), int(words[2] or 0)
+    least, most = PHANTOM_LIMITS
+    if not least <= count <= most:
+        raise PneumoError(
+            f"{source!r} asks for {count} phantoms; expected {least} to {most:,} (4 is the least that has both classes)"
+        )
+    if seed > PHANTOM_SEED_MOST:
+        raise PneumoError(f"{source!r} has the seed {seed}; expected 0 to {PHANTOM_SEED_MOST:,}")
     return count, seed

@@ -13,7 +13,7 @@ from pneumo.generators import reconstruction
 from pneumo.generators.latent_report import Space
 from pneumo.generators.reconstruction import Reconstruction
 from pneumo.images import ood_samples, transforms
-from pneumo.runs import Run, forward
+from pneumo.runs import Run
 from pneumo.schema import PneumoError
 
 DIRECTIONS = 8
@@ -76,7 +76,7 @@ def denoise(run: Run, pixels: np.ndarray, strength: float, seed: int) -> tuple[R
     resized_image = transforms.resize(pixels, run.card.image)
     noise = np.random.default_rng(seed).standard_normal(resized_image.shape)
     noisy = (resized_image / 255 + strength * noise).clip(0, 1).astype(np.float32)
-    [result] = forward.reconstructions(run, noisy[None])
+    result = reconstruction.reconstructed(run, noisy)
     return reconstruction.compare(resized_image, noisy), reconstruction.compare(resized_image, result)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pneumo.generators.sampling import check_task
+from pneumo.generators.sampling import check_task, finite
 from pneumo.images import transforms
 from pneumo.metrics import fidelity
 from pneumo.runs import Run, forward
@@ -31,8 +31,13 @@ def reconstruct(run: Run, pixels: np.ndarray) -> Reconstruction:
     """A radiograph through an autoencoder. pixels: (H, W) uint8."""
     check_task(run, "reconstruction")
     resized_image = transforms.resize(pixels, run.card.image)
-    [result] = forward.reconstructions(run, resized_image[None])
-    return compare(resized_image, result)
+    return compare(resized_image, reconstructed(run, resized_image))
+
+
+def reconstructed(run: Run, seen: np.ndarray) -> np.ndarray:
+    """(S, S) float32 in 0..1. seen: (S, S) uint8 or float32 in 0..1. PneumoError where the result is not finite."""
+    [result] = finite(run, torch.from_numpy(forward.reconstructions(run, seen[None]))).numpy()
+    return result
 
 
 def compare(resized_image: np.ndarray, result: np.ndarray) -> Reconstruction:
@@ -68,12 +73,12 @@ def code_size(run: Run) -> int:
 def codes(run: Run, resized: np.ndarray) -> np.ndarray:
     """(N, code) float32. resized: (N, S, S) uint8 of the run's size."""
     check_task(run, "reconstruction")
-    return forward.codes(run, resized)
+    return finite(run, torch.from_numpy(forward.codes(run, resized))).numpy()
 
 
 def decode(run: Run, result: np.ndarray) -> np.ndarray:
     """(N, S, S) uint8 from codes (N, code) float32; for networks whose code is a row of numbers."""
     check_task(run, "reconstruction")
     with run.lock, torch.inference_mode():
-        images = run.model.decode(torch.from_numpy(np.ascontiguousarray(result, dtype=np.float32)))
+        images = finite(run, run.model.decode(torch.from_numpy(np.ascontiguousarray(result, dtype=np.float32))))
     return (images.mean(1).clamp(0, 1) * 255).round().byte().numpy()

@@ -51,12 +51,12 @@ def labels(run: Run, count: int, wanted: str | None = None) -> Tensor:
 
 
 def draw(run: Run, z: Tensor, of: Tensor) -> np.ndarray:
-    """(N, S, S) uint8. z: (N, Z); of: (N,) int64 class indices. Deterministic, safe under threads."""
+    """(N, S, S) uint8. z: (N, Z); of: (N,) int64 class indices. Deterministic, safe under threads. PneumoError as `finite`."""
     check_task(run, "gan")
     out = []
     with run.lock, torch.inference_mode():
         for part, which in zip(z.split(BATCH), of.split(BATCH), strict=True):
-            out.append(sheets.to_uint8(run.model.generator(part, which)))
+            out.append(sheets.to_uint8(finite(run, run.model.generator(part, which))))
     return np.concatenate(out)
 
 
@@ -86,6 +86,15 @@ def check_task(run: Run, task: str) -> None:
     if run.card.task != task:
         wanted = {"gan": "a GAN", "reconstruction": "an autoencoder"}[task]
         raise PneumoError(f"run {run.card.name!r} is for {run.card.task}; choose the run of {wanted}")
+
+
+def finite(run: Run, outputs: Tensor) -> Tensor:
+    """The outputs. PneumoError where one is NaN or infinite, which would be drawn as a black pixel as if it meant something."""
+    if not torch.isfinite(outputs).all():
+        raise PneumoError(
+            f"what run {run.card.name!r} generates is not finite (NaN or Infinity); use another run, or train it again"
+        )
+    return outputs
 
 
 def directions(run: Run, count: int) -> np.ndarray:
@@ -129,7 +138,7 @@ def verdicts(run: Run, drawn: np.ndarray, of: Tensor) -> np.ndarray:
     check_task(run, "gan")
     with run.lock, torch.inference_mode():
         images = transforms.normalise(torch.from_numpy(np.ascontiguousarray(drawn)), run.card.image)
-        return run.model.discriminator(images, of).sigmoid().double().numpy()
+        return finite(run, run.model.discriminator(images, of)).sigmoid().double().numpy()
 
 
 def snapshots(run: Run) -> dict[int, np.ndarray]:

@@ -10,11 +10,12 @@ import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePath
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from pneumo.formatting import printable
 from pneumo.images import radiograph
+from pneumo.images.beside import is_beside
 from pneumo.images.overlays import overlay
 from pneumo.inference.diagnosis import (
     NO_RESULT,
@@ -46,7 +47,6 @@ VERDICT_NOTES = {  # in a few words, for a table
     "unusual": "Unlike most training radiographs.",
     "phantom": "Looks like a phantom.",
 }
-NOT_IMAGES = {"dicomdir", "thumbs.db", "desktop.ini", "autorun.inf"}  # in lower case, as a CD's names may be in either
 COLUMNS = ("file", "probability", "label", "threshold", "model", "weights_sha256", "input_check", "warnings", "error")
 _DIGESTS: WeakKeyDictionary[Radiograph, bytes] = WeakKeyDictionary()  # forgotten with the images
 
@@ -65,8 +65,8 @@ class Found:
 def files_below(paths: Iterable[Path]) -> Found:
     """The files themselves, and every file in the folders, in order.
 
-    In a folder, what file systems, archives and CDs put beside images is passed over: hidden files and folders, NOT_IMAGES,
-    __MACOSX. A path that is not there is kept, to be told among the results; PneumoError where nothing at all was found.
+    In a folder, what file systems, archives and CDs put beside images is passed over (`images.beside`). A path that is not
+    there is kept, to be told among the results; PneumoError where nothing at all was found.
     """
     files: list[Path] = []
     passed_over, found = 0, False
@@ -76,18 +76,13 @@ def files_below(paths: Iterable[Path]) -> Found:
             found |= path.exists()
             continue
         inside = sorted(each for each in path.rglob("*") if each.is_file())
-        wanted = [each for each in inside if not _is_passed_over(each.relative_to(path))]
+        wanted = [each for each in inside if not is_beside(each.relative_to(path))]
         files += wanted
         passed_over += len(inside) - len(wanted)
         found |= bool(wanted)
     if found:
         return Found(files, passed_over)
     raise PneumoError("; ".join(_why_nothing(path) for path in paths) or "no file was named")
-
-
-def _is_passed_over(inside: PurePath) -> bool:
-    """inside: a file's path within the folder that was named."""
-    return inside.name.lower() in NOT_IMAGES or any(part[0] == "." or part == "__MACOSX" for part in inside.parts)
 
 
 def _why_nothing(path: Path) -> str:

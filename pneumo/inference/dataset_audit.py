@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from pneumo import data
+from pneumo import data, files
 from pneumo.images import radiograph, transforms
-from pneumo.schema import CLASS_NAMES, AugmentSpec, DataSpec, ImageSpec, Recipe
+from pneumo.schema import CLASS_NAMES, AugmentSpec, DataSpec, ImageSpec, Radiograph, Recipe
 from pneumo.training import recipes
 
 PHANTOMS = "phantom:240"  # about 115 patients of both classes, drawn in two seconds
@@ -77,11 +77,15 @@ class Survey:
 def named_source() -> str | None:
     """The SOURCE that whoever started the server named in PNEUMO_DATA: a hub set, or a folder that is there."""
     source = os.environ.get(SOURCE_VARIABLE, "")
-    return source if source.startswith("hub:") or (source and Path(source).is_dir()) else None
+    return source if source.startswith("hub:") or files.is_folder(source) else None
 
 
 def title(source: str) -> str:
-    """What to call a source on a page: of a folder the name only, its place on the disk is nobody's business."""
+    """What to call a source on a page: of a folder the name only, its place on the disk is nobody's business.
+
+    Raises PneumoError for a text that no folder has as a name.
+    """
+    data.check_source(source)
     if source.startswith("phantom"):
         return "Phantoms"
     return source if source.startswith("hub:") else Path(source).resolve().name
@@ -98,13 +102,13 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
     sizes = np.zeros((len(dataset.items), 2), dtype=np.int64)
     stopped = threading.Event()
 
-    def read(index: int) -> np.ndarray:
+    def read(index: int) -> Radiograph:
         """For the audit, which reads every image: what else is to be known of it is noted on the way."""
         if stopped.is_set():
             raise radiograph.RadiographError("stopped", "not read: reading was stopped")
-        pixels = dataset.read(index)
-        resized[index], sizes[index] = transforms.resize(pixels, MEASURED), pixels.shape[::-1]
-        return pixels
+        image = dataset.radiograph(index)
+        resized[index], sizes[index] = transforms.resize(image.pixels, MEASURED), image.pixels.shape[::-1]
+        return image
 
     def report(done: int, total: int) -> None:
         try:
@@ -114,7 +118,7 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
             stopped.set()
             raise
 
-    audit = data.audit(dataclasses.replace(dataset, read=read), report)
+    audit = data.audit(dataclasses.replace(dataset, radiograph=read), report)
     counts, patients_in = data.count_splits(dataset, data.split_patients(dataset, DataSpec()))
     return Survey(
         source=source,
@@ -131,6 +135,11 @@ def take(source: str, progress: Callable[[int, int], None] | None = None) -> Sur
         duplicates=_duplicates(dataset),
         read=dataset.read,
     )
+
+
+def warnings_of(result: Survey) -> list[str]:
+    """What was passed over, and what the reader noticed, one sentence each."""
+    return data.audit_warnings(result.audit)
 
 
 def _duplicates(dataset: data.DataSet) -> tuple[tuple[int, ...], ...]:

@@ -253,11 +253,21 @@ def read(name: str) -> DataSetSummary:
 
 
 def for_run(card: RunCard) -> DataSetSummary | None:
-    """The set a run was trained on, of both classes even where the run used one; None where no summary of it is stored."""
+    """The set a run was trained on, of both classes even where the run used one; None where no summary of it is stored.
+
+    A summary that cannot be read is passed over; where no other is the run's, it might have been: RunError.
+    """
+    damaged: RunError | None = None
     for name in available():
-        summary = read(name)
+        try:
+            summary = read(name)
+        except RunError as error:
+            damaged = error
+            continue
         if card.data.split_digest in (summary.data.split_digest, *summary.one_class_digests.values()):
             return summary
+    if damaged:
+        raise damaged
     return None
 
 

@@ -10,7 +10,6 @@ import numpy as np
 import torch
 
 from pneumo import formatting
-from pneumo.data import GUANGZHOU_CITATION
 from pneumo.images import radiograph, transforms
 from pneumo.inference import explanation, heatmap_choice, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
@@ -325,6 +324,8 @@ def population(card: RunCard) -> str:
     """Whose radiographs the run learned from, and what follows for everybody else's."""
     if card.data.source.startswith("phantom"):
         return PHANTOMS_ONLY
+    from pneumo.data import GUANGZHOU_CITATION  # takes scikit-learn with it, and a list of results needs no caveat
+
     return POPULATION if card.data.citation == GUANGZHOU_CITATION else next(iter(card.limits), "")
 
 

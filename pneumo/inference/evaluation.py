@@ -15,12 +15,15 @@ from pneumo.schema import Metrics, PneumoError, Predictions
 
 @dataclass(frozen=True, eq=False)
 class DataSetEvaluation:
-    """A run measured on a source. unreadable: error by file name."""
+    """A run measured on a source. unreadable: error by file name. notes, noticed: of the source, and what the reader
+    noticed in the images that were measured."""
 
     source: str
     split: str
     metrics: Metrics
     unreadable: dict[str, str]
+    notes: tuple[data.Note, ...] = ()
+    noticed: tuple[data.Noticed, ...] = ()
 
 
 def evaluate(
@@ -56,7 +59,8 @@ def evaluate(
     )
     chosen = set(indices.tolist())
     unreadable = {dataset.items[i].name: error for i, error in resized.errors.items() if i in chosen}
-    return DataSetEvaluation(source, taken, metrics, unreadable)
+    noticed = data.noticed(dataset.items, resized.warnings, chosen)
+    return DataSetEvaluation(source, taken, metrics, unreadable, dataset.notes, noticed)
 
 
 def _choose(run: Run, dataset: data.DataSet, errors: dict[int, str], split: str | None) -> tuple[np.ndarray, str]:

@@ -18,7 +18,7 @@ from pneumo import models, runs
 from pneumo.inference import explanation
 from pneumo.inference.explanation import Heatmap
 from pneumo.inference.heatmap_report import MARGINS, OWN, SMOOTHING, TAUGHT, Row, read
-from pneumo.schema import CLASS_NAMES, POSITIVE, RunCard
+from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError, RunCard
 
 METHODS = ("gradcam", "hirescam", "layercam")
 FINEST = 20  # cells a side: smoothed as below, a map with more cells looks no finer
@@ -28,14 +28,22 @@ FINEST = 20  # cells a side: smoothed as below, a map with more cells looks no f
 
 
 def for_run(run: runs.Run) -> tuple[str, str]:
-    """Method and layer of a run's default heatmap: as measured, or Grad-CAM as taught where nothing was measured."""
-    result = read(run.folder, run.card)
+    """Method and layer of a run's default heatmap: as measured, or Grad-CAM as taught where nothing was measured, or where
+    that cannot be read, which the model's card says."""
+    try:
+        result = read(run.folder, run.card)
+    except runs.RunError:
+        result = None
     return (result.method, result.layer) if result else (TAUGHT, explanation.default_layer(run))
 
 
 def default_maps(run: runs.Run, tensor: Tensor) -> dict[str, Heatmap]:
     """The heatmap of each class that a page shows first. tensor: (C, S, S) float32, preprocessed."""
-    return maps(run, tensor, *for_run(run))
+    method, layer = for_run(run)
+    try:
+        return maps(run, tensor, method, layer)
+    except PneumoError:  # a layer that this model does not have: heatmap.json is as good as damaged
+        return maps(run, tensor, TAUGHT, explanation.default_layer(run))
 
 
 def maps(run: runs.Run, tensor: Tensor, method: str, layer: str) -> dict[str, Heatmap]:

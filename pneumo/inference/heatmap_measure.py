@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pneumo import data, models, runs
+from pneumo import data, files, models, runs
 from pneumo.generators import sampling
 from pneumo.images import phantom, radiograph, transforms
 from pneumo.inference import explanation, heatmap_checks
@@ -129,6 +129,8 @@ def command(
 ) -> HeatmapChoice:
     """What `python -m pneumo heatmap-check` does: measures a run, and writes heatmap.json into its folder when asked to."""
     loaded = runs.load(run, "classification")
+    if save_it:
+        files.check_folder(loaded.folder)
     result = measure(loaded, source, progress)
     if save_it:
         save(loaded.folder, result)

@@ -31,6 +31,8 @@ def written_at(name: str) -> int | None:
         return (runs.resolve(name) / latent_report.FILE).stat().st_mtime_ns
     except FileNotFoundError:
         return None
+    except OSError:  # a loop of links: there is something, and reading it says what
+        return 0
 
 
 def held_out(space: Space, per_class: int) -> dict[str, tuple[np.ndarray, int]]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pneumo.metrics.finite import finite
 from pneumo.metrics.significance import wilson
 from pneumo.schema import Interval
 
@@ -23,12 +24,12 @@ FEWEST_SIMILAR = 10  # fewer say nothing: their interval is half the scale
 
 def brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     """Mean squared error of the probability (Brier 1950), 0 best, 1 worst."""
-    return float(np.mean((np.asarray(probabilities) - labels) ** 2))
+    return float(np.mean((finite(probabilities) - labels) ** 2))
 
 
 def ece(labels: np.ndarray, probabilities: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
     """Expected calibration error over equally wide bins (Naeini et al. 2015)."""
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    labels, probabilities = np.asarray(labels), finite(probabilities)
     index = np.minimum((probabilities * bins).astype(int), bins - 1)
     total = np.zeros(bins)
     np.add.at(total, index, labels - probabilities)
@@ -39,11 +40,12 @@ def fit_calibration(logits: np.ndarray, labels: np.ndarray) -> tuple[float, floa
     """(temperature, bias) that make sigmoid(logit / temperature + bias) likeliest on these labels.
 
     Temperature scaling (Guo et al. 2017) with the offset of Platt (1999): augmentation and sampling move the logits as a
-    whole, which a temperature alone cannot undo. Neither changes the order of the images.
+    whole, which a temperature alone cannot undo. Neither changes the order of the images. PneumoError where a logit is not
+    finite.
     """
     from scipy.optimize import minimize
 
-    logits, labels = np.asarray(logits, dtype=np.float64), np.asarray(labels)
+    logits, labels = finite(logits, "logits"), np.asarray(labels)
 
     def loss(parameters: np.ndarray) -> float:
         scaled = logits / np.exp(parameters[0]) + parameters[1]

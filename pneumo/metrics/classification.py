@@ -14,13 +14,14 @@ import numpy as np
 
 from pneumo.metrics import resampling
 from pneumo.metrics.calibration import brier, calibrated, ece
+from pneumo.metrics.finite import finite
 from pneumo.metrics.significance import delong_interval, wilson
 from pneumo.schema import Interval, Metrics, PneumoError, Predictions, Subgroup
 
 
 def confusion(labels: np.ndarray, probabilities: np.ndarray, threshold: float) -> dict[str, int]:
-    """Counts {tn, fp, fn, tp} at a threshold."""
-    called, truth = np.asarray(probabilities) >= threshold, np.asarray(labels).astype(bool)
+    """Counts {tn, fp, fn, tp} at a threshold. PneumoError where a probability is not finite."""
+    called, truth = finite(probabilities) >= threshold, np.asarray(labels).astype(bool)
     return {
         "tn": int((~called & ~truth).sum()),
         "fp": int((called & ~truth).sum()),
@@ -56,17 +57,17 @@ def _share(split: int, whole: int) -> float | None:
 
 
 def auroc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Area under the ROC curve; None when one class is missing."""
+    """Area under the ROC curve; None when one class is missing. PneumoError where a probability is not finite."""
     from sklearn.metrics import roc_auc_score
 
-    return float(roc_auc_score(labels, probabilities)) if len(np.unique(labels)) == 2 else None
+    return float(roc_auc_score(labels, finite(probabilities))) if len(np.unique(labels)) == 2 else None
 
 
 def auprc(labels: np.ndarray, probabilities: np.ndarray) -> float | None:
-    """Average precision; None when one class is missing."""
+    """Average precision; None when one class is missing. PneumoError where a probability is not finite."""
     from sklearn.metrics import average_precision_score
 
-    return float(average_precision_score(labels, probabilities)) if len(np.unique(labels)) == 2 else None
+    return float(average_precision_score(labels, finite(probabilities))) if len(np.unique(labels)) == 2 else None
 
 
 def evaluate(
@@ -81,8 +82,8 @@ def evaluate(
 ) -> Metrics:
     """Every metric of the documented table, with 95% intervals.
 
-    Raises PneumoError on an empty set. patients: one name per image; the bootstrap draws whole patients. subtypes: one per
-    image, for the sensitivity to each kind of pneumonia. uncalibrated: (N,) probabilities before calibration, for their ECE.
+    Raises PneumoError on an empty set, and where a probability is not finite. patients: one name per image; the bootstrap draws
+    whole patients. subtypes: one per image, for the sensitivity to each kind of pneumonia. uncalibrated: (N,) probabilities before calibration, for their ECE.
     """
     labels, probabilities = np.asarray(labels, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     if not len(labels):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pneumo.metrics.finite import finite
 from pneumo.schema import Interval, PneumoError
 
 Z95 = 1.959963984540054  # scipy.stats.norm.ppf(0.975)
@@ -36,7 +37,7 @@ def delong_interval(labels: np.ndarray, scores: np.ndarray) -> Interval | None:
     labels = np.asarray(labels)
     if len(np.unique(labels)) < 2:
         return None
-    areas, covariance = _delong(labels, np.asarray(scores)[None])
+    areas, covariance = _delong(labels, finite(scores, "scores")[None])
     area, variance = float(areas[0]), float(covariance[0, 0])
     if area in (0.0, 1.0) or variance <= 0:
         return None
@@ -58,7 +59,7 @@ def delong_test(labels: np.ndarray, first: np.ndarray, second: np.ndarray) -> Di
     """Whether two AUROCs on the same images differ. Raises PneumoError when a class is missing or sizes differ."""
     from scipy.stats import norm
 
-    labels, first, second = (np.asarray(each) for each in (labels, first, second))
+    labels, first, second = np.asarray(labels), finite(first, "scores"), finite(second, "scores")
     _check_same(labels, first, second)
     if len(np.unique(labels)) < 2:
         raise PneumoError("DeLong's test needs NORMAL and PNEUMONIA images")

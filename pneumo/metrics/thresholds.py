@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pneumo.metrics.classification import confusion, rates
+from pneumo.metrics.finite import finite
 from pneumo.schema import Interval, OperatingPoint, PneumoError
 
 INSIDE = (1e-9, 1 - 1e-9)
@@ -23,10 +24,12 @@ def operating_points(
     """Youden, sensitivity 95%, specificity 95% and 0.5, with their rates on these labels.
 
     Each threshold lies half-way (in logit) between two neighbouring probabilities, so that no validation
-    image sits on it. Raises PneumoError when one class is missing.
+    image sits on it. Raises PneumoError when one class is missing, or a probability is not finite.
     """
     labels = np.asarray(labels)
-    probabilities = np.clip(probabilities, *INSIDE)  # so that a threshold of 0 is below and one of 1 above every image
+    probabilities = np.clip(
+        finite(probabilities), *INSIDE
+    )  # so that a threshold of 0 is below and one of 1 above every image
     if len(np.unique(labels)) < 2:
         raise PneumoError("operating points need NORMAL and PNEUMONIA images in the validation set")
     thresholds = _between(probabilities)
@@ -83,9 +86,10 @@ def rates_at(
 def indeterminate_band(labels: np.ndarray, probabilities: np.ndarray) -> Interval | None:
     """Where validation cannot tell: from the threshold of 99.5% sensitivity up to that of 99.5% specificity.
 
-    None where they cross: every threshold between them then tells nearly all of both classes apart.
+    None where they cross: every threshold between them then tells nearly all of both classes apart. PneumoError where a
+    probability is not finite.
     """
-    labels, probabilities = np.asarray(labels), np.asarray(probabilities)
+    labels, probabilities = np.asarray(labels), finite(probabilities)
     rule_out = float(np.quantile(probabilities[labels == 1], 1 - BAND_RATE))
     rule_in = float(np.quantile(probabilities[labels == 0], BAND_RATE))
     return Interval(rule_out, rule_in) if rule_out < rule_in else None

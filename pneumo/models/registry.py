@@ -9,6 +9,7 @@ Building does no I/O. Models return logits.
 from __future__ import annotations
 
 import inspect
+import reprlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,10 @@ from torch import Tensor, nn
 
 from pneumo.formatting import nearest
 from pneumo.schema import ImageSpec, PneumoError
+
+WIDEST = 4096  # channels, or numbers of a code
+MOST_LAYERS = 16  # of a list of widths
+MOST_PARAMETERS = 200_000_000  # with Adam's moments and gradients 3 GB
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,49 @@ def build(name: str, image: ImageSpec, **arguments: Any) -> nn.Module:
     for key in arguments:
         if key not in known:
             raise PneumoError(f"model {name!r} has no argument {key!r}{nearest(key, known)}; it has: {known}")
+    _check_arguments(name, builder, arguments)
     try:
         return builder(image, **arguments)
     except PneumoError:
         raise
     except (TypeError, ValueError) as error:  # torch's layers check their own arguments
         raise PneumoError(f"model {name!r} cannot be built with {arguments}: {error}") from error
+
+
+def check(name: str, image: ImageSpec, **arguments: Any) -> None:
+    """Raises PneumoError where a model cannot be built, or would be too large, without taking memory for it."""
+    try:
+        with torch.device("meta"):
+            model = build(name, image, **arguments)
+    except NotImplementedError:  # torchvision's RegNet computes its widths with tensors; its size is fixed
+        model = build(name, image, **arguments)
+    parameters = count_parameters(model)
+    if parameters > MOST_PARAMETERS:
+        raise PneumoError(
+            f"model {name!r} with {arguments} at {image.size} pixels has {parameters:,} parameters; expected up to "
+            f"{MOST_PARAMETERS:,}. Choose a smaller image_size or smaller model_args"
+        )
+
+
+def _check_arguments(name: str, builder: Callable[..., nn.Module], arguments: dict[str, Any]) -> None:
+    """Raises PneumoError for a number that is none of its kind or outside its range, going by the builder's annotations."""
+    for key, value in arguments.items():
+        kind = str(inspect.signature(builder).parameters[key].annotation)
+        several = kind.startswith("Sequence") and isinstance(value, list | tuple) and 0 < len(value) <= MOST_LAYERS
+        for each in value if several else [value]:
+            expected = ""
+            if "int" in kind and not (type(each) is int and 1 <= each <= WIDEST):
+                expected = (
+                    f"whole numbers from 1 to {WIDEST:,}" if "Seq" in kind else f"a whole number from 1 to {WIDEST:,}"
+                )
+            elif kind == "float" and not (type(each) in (int, float) and 0 <= each <= 1):
+                expected = "a number from 0 to 1"
+            elif kind == "bool" and type(each) is not bool:
+                expected = "true or false"
+            if expected:
+                raise PneumoError(
+                    f"model {name!r} cannot be built with {reprlib.repr(arguments)}: expected for {key} {expected}"
+                )
 
 
 def cam_layer(name: str, model: nn.Module) -> nn.Module:

@@ -23,6 +23,7 @@ from pneumo.runs.store import (
     read_predictions,
     resolve,
     save,
+    unusable,
     weights_folder,
     weights_info,
     write,
@@ -30,10 +31,10 @@ from pneumo.runs.store import (
 )
 
 if TYPE_CHECKING:
-    from pneumo.runs.weights import deserialise, ensemble_of, load, serialise
+    from pneumo.runs.weights import check_finite, deserialise, ensemble_of, load, serialise
 
 # Looked up when they are first used: they take torch, and who reads a card does not wait seconds for that.
-OF_THE_MODEL = ("deserialise", "ensemble_of", "load", "serialise")
+OF_THE_MODEL = ("check_finite", "deserialise", "ensemble_of", "load", "serialise")
 
 __all__ = [
     "CARD_FILE",
@@ -47,6 +48,7 @@ __all__ = [
     "Run",
     "RunError",
     "available",
+    "check_finite",
     "default_name",
     "deserialise",
     "digest",
@@ -58,6 +60,7 @@ __all__ = [
     "resolve",
     "save",
     "serialise",
+    "unusable",
     "weights_folder",
     "weights_info",
     "write",

@@ -81,8 +81,9 @@ class Engine:
         wanted = self._wanted
         if layer not in wanted.left:
             return
-        flat = output.flatten(2)  # (N, C, h w)
-        wanted.found[layer] = torch.cat([flat.mean(2), flat.std(2, correction=0)], 1)
+        mean = output.mean((2, 3), keepdim=True)  # (N, C, 1, 1)
+        deviation = (output - mean).square().mean((2, 3)).sqrt()  # ten times as fast as `std` in this memory format
+        wanted.found[layer] = torch.cat([mean[:, :, 0, 0], deviation], 1)
         wanted.left.discard(layer)
         if wanted.stop and not wanted.left:
             raise _Reached

@@ -5,20 +5,33 @@ They come from results.csv of `python -m pneumo train ... seeds= folds= sweep.FI
 
 from __future__ import annotations
 
-import csv
-import io
-import json
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from pneumo.runs import store
+from pneumo.codec import decode, parse
+from pneumo.runs import store, tables
+from pneumo.runs.reading import RunError, read_file
+from pneumo.schema import PneumoError
 
 FOLDER = "experiments"
+COLUMNS = {"labels": ("arm", "labels", "auroc"), "table": ()}  # that a kind must have
+NUMBERS = {"labels": ("labels", "auroc"), "table": ()}  # of these: what is drawn
+AGAIN = "remove the table's two files"
+
+
+@dataclass(frozen=True)
+class About:
+    """<name>.json. kind: "labels" is drawn as a curve over the share of labels, "table" is shown as it is."""
+
+    title: str
+    kind: Literal["labels", "table"]
+    note: str
 
 
 @dataclass(frozen=True)
 class Table:
-    """kind: "labels" is drawn as a curve over the share of labels, "table" is shown as it is."""
+    """A table with its title and note; kind as in `About`."""
 
     title: str
     kind: str
@@ -33,20 +46,30 @@ def available() -> list[str]:
 
 def read(name: str) -> Table:
     """A table; RunError where it does not fit."""
-    folder = store.weights_folder() / FOLDER
+    place = store.weights_folder() / FOLDER / name
+    about_blob = read_file(place.with_name(f"{name}.json"), AGAIN)
+    table_blob = read_file(place.with_name(f"{name}.csv"), AGAIN)
     try:
-        about = json.loads((folder / f"{name}.json").read_text())
-        rows = csv.DictReader(io.StringIO((folder / f"{name}.csv").read_text()))
+        about = decode(About, parse(about_blob))
+        rows = tables.rows(table_blob, COLUMNS[about.kind])
         cells = tuple({key: _value(text) for key, text in row.items()} for row in rows)
-        return Table(about["title"], about["kind"], about["note"], cells)
-    except (OSError, ValueError, KeyError) as error:
-        raise store.RunError(
-            f"{folder / name}: the experiment's table does not fit ({error}); restore its two files"
-        ) from error
+        _check_numbers(cells, NUMBERS[about.kind])
+    except (PneumoError, ValueError) as error:
+        raise RunError(f"{place}: the experiment's table does not fit ({error}); restore its two files") from error
+    return Table(about.title, about.kind, about.note, cells)
+
+
+def _check_numbers(cells: tuple[dict[str, Any], ...], columns: tuple[str, ...]) -> None:
+    for number, row in enumerate(cells, 1):
+        for column in columns:
+            if not isinstance(row[column], float):
+                raise ValueError(f"row {number} has {row[column]!r} under {column}; expected a number")
 
 
 def _value(text: str) -> float | str:
+    """A cell as a finite number, or as it stands."""
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
         return text
+    return value if math.isfinite(value) else text

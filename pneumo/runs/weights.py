@@ -7,7 +7,7 @@ Loading checks the weights against the card's sha256.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,14 +18,17 @@ from safetensors.torch import save as save_tensors
 from torch import nn
 
 from pneumo import models
+from pneumo.runs.reading import RunError, read_file
 from pneumo.runs.store import (
     CARD_FILE,
     WEIGHTS_FILE,
     Run,
-    RunError,
     available,
     digest,
-    read_bytes,
+    expect_size,
+    folder_of_member,
+    instead_of_default,
+    member_card,
     read_card,
     resolve,
 )
@@ -40,6 +43,15 @@ def load(run: str | None = None, task: str | None = None) -> Run:
     task: what the run must have been trained for, e.g. "classification"; None takes any.
     """
     folder = resolve(run)
+    try:
+        return _load(folder, task)
+    except RunError as error:
+        if run:
+            raise
+        raise instead_of_default(folder.name, error, task) from error
+
+
+def _load(folder: Path, task: str | None) -> Run:
     card = read_card(folder)
     if task and card.task != task:
         raise RunError(
@@ -48,24 +60,40 @@ def load(run: str | None = None, task: str | None = None) -> Run:
     if card.members:
         return _load_ensemble(card, folder)
     path = folder / WEIGHTS_FILE
-    blob = read_bytes(path)
+    blob = _read_weights(path, card)
+    try:
+        model = models.build(card.model, card.image, **card.model_args)
+    except (
+        PneumoError,
+        RuntimeError,
+        MemoryError,
+        OverflowError,
+    ) as error:  # the last ones: arguments beyond all sizes
+        raise RunError(f"{folder / CARD_FILE}: {error}. Restore the file, or train the run again") from error
+    try:
+        state = deserialise(blob)
+        check_finite(state)
+        model.load_state_dict(state)
+    except RunError as error:
+        raise RunError(f"{path}: {error}; train the run again") from error
+    except (SafetensorError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{path} does not fit model {card.model!r}: {str(error).splitlines()[0]}; train again"
+        ) from error
+    return Run(card, folder, model.float().eval())
+
+
+def _read_weights(path: Path, card: RunCard) -> bytes:
+    """The bytes of the weights' file. RunError where they are not those of the card."""
+    expect_size(path, card)
+    blob = read_file(path, most=card.weights.size_bytes)
     result = digest(blob)
     if result != card.weights.sha256:
         raise RunError(
             f"{path} has sha256 {result[:12]}..., its card says {card.weights.sha256[:12]}...; the weights "
             "are not those of this card. Restore the file (a download may have been cut short), or train again"
         )
-    try:
-        model = models.build(card.model, card.image, **card.model_args)
-    except PneumoError as error:
-        raise RunError(f"{folder / CARD_FILE}: {error}. Restore the file, or train the run again") from error
-    try:
-        model.load_state_dict(deserialise(blob))
-    except (SafetensorError, RuntimeError) as error:
-        raise RunError(
-            f"{path} does not fit model {card.model!r}: {str(error).splitlines()[0]}; train again"
-        ) from error
-    return Run(card, folder, model.float().eval())
+    return blob
 
 
 def _load_ensemble(card: RunCard, folder: Path) -> Run:
@@ -74,15 +102,10 @@ def _load_ensemble(card: RunCard, folder: Path) -> Run:
     One lock for all: a heatmap of a member must not meet the ensemble's own inference.
     """
     members, lock = [], threading.RLock()
-    for name, sha256 in card.members.items():
-        beside = folder.parent / name
-        member = load(str(beside) if (beside / CARD_FILE).is_file() else name)
-        if member.card.weights.sha256 != sha256:
-            raise RunError(
-                f"{folder / CARD_FILE}: member {name!r} has other weights now (sha256 {member.card.weights.sha256[:12]}..., "
-                f"expected {sha256[:12]}...); restore that run, or make the ensemble again"
-            )
-        members.append(replace(member, lock=lock))
+    for name in card.members:
+        beside = folder_of_member(folder, name)
+        member_card(folder, beside, card)
+        members.append(replace(_load(beside, card.task), lock=lock))
     return Run(card, folder, ensemble_of(members), lock, tuple(members))
 
 
@@ -97,13 +120,26 @@ def serialise(state: dict[str, torch.Tensor], storage: str = "float32") -> bytes
 
     storage: "float32" as it is; "float16"; or "int8", where every matrix and kernel becomes whole numbers -127..127
     with one float32 scale per output channel (`<name>::scale`), a quarter of the size. Vectors stay float32 then.
+    Weights that are not finite, or become so in that storage, raise RunError.
     """
+    check_finite(state)
     plain = {key: value.detach().cpu().contiguous() for key, value in state.items()}
     if storage == "float16":
         plain = {key: value.half() if value.is_floating_point() else value for key, value in plain.items()}
     if storage == "int8":
         plain = dict(pair for key, value in plain.items() for pair in _quantised(key, value))
+    try:
+        check_finite(plain)
+    except RunError as error:
+        raise RunError(f"{error} as {storage}, which ends at 65,504; choose storage=float32") from error
     return save_tensors(plain)
+
+
+def check_finite(state: Mapping[str, torch.Tensor]) -> None:
+    """RunError that names the first tensor with NaN or Infinity in it. One look at each number, nothing is allocated."""
+    for name, value in state.items():
+        if value.numel() and value.is_floating_point() and not all(map(torch.isfinite, value.detach().aminmax())):
+            raise RunError(f"the weights {name!r} are not finite (NaN or Infinity)")
 
 
 def _quantised(key: str, value: torch.Tensor) -> list[tuple[str, torch.Tensor]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -65,15 +66,15 @@ def store(folder: Path, recipe: Recipe, state: dict[str, Any], best: dict[str, T
     }
     folder.mkdir(parents=True, exist_ok=True)
     plain_tensors = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
-    files.write(folder / FILE, save_tensors(plain_tensors, {"pneumo": json.dumps(about)}))
+    text = json.dumps(about)
+    files.write(folder / FILE, save_tensors(plain_tensors, {"pneumo": text, "sha256": _digest(text, plain_tensors)}))
 
 
 def restore(folder: Path, recipe: Recipe, stateful: Stateful) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """State and best weights; what is stateful gets its state back. PneumoError where the checkpoint is of another recipe."""
+    """State and best weights; what is stateful gets its state back. PneumoError where the checkpoint is
+    damaged, or of another recipe."""
     path = folder / FILE
-    with safe_open(path, "pt") as file:
-        about = json.loads(file.metadata()["pneumo"])
-        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+    about, tensors = _read(path)
     if about["recipe"] != encode(recipe):
         raise PneumoError(
             f"{path} belongs to another recipe ({_difference(about['recipe'], encode(recipe))}); "
@@ -90,6 +91,34 @@ def restore(folder: Path, recipe: Recipe, stateful: Stateful) -> tuple[dict[str,
     for schedule, plain in zip(stateful.schedules, about["schedules"], strict=True):
         schedule.load_state_dict(plain)
     return about["state"], _below(tensors, "best.")
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """What was stored, checked against its own sha256: one altered bit would go unnoticed in weights and moments."""
+    try:
+        with safe_open(path, "pt") as file:
+            stored = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+        sound = stored["sha256"] == _digest(stored["pneumo"], tensors)
+    except (SafetensorError, KeyError, ValueError, RuntimeError, OSError) as error:
+        raise _damaged(path, type(error).__name__) from error
+    if not sound:
+        raise _damaged(path, "its content does not match its checksum")
+    return json.loads(stored["pneumo"]), tensors
+
+
+def _digest(text: str, tensors: dict[str, Tensor]) -> str:
+    """sha256 over names, types, shapes and values of the tensors, and everything else that is stored."""
+    result = hashlib.sha256(text.encode())
+    for key in sorted(tensors):
+        value = tensors[key].contiguous()
+        result.update(f"{key} {value.dtype} {tuple(value.shape)}".encode())
+        result.update(value.reshape(-1).view(torch.uint8).numpy())
+    return result.hexdigest()
+
+
+def _damaged(path: Path, why: str) -> PneumoError:
+    return PneumoError(f"{path} is damaged ({why}); delete it, and train again from the beginning")
 
 
 def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -12,7 +12,9 @@ from pneumo.formatting import listed
 from pneumo.runs import forward
 from pneumo.schema import CLASS_NAMES, ImageSpec, PneumoError, RunCard, WeightsInfo
 from pneumo.training import measurement
-from pneumo.training.session import check_free, versions
+from pneumo.training.session import check_free, only_writer, versions
+
+MOST_MEMBERS = 32  # every one of them is in memory
 
 
 def make_ensemble(
@@ -23,7 +25,15 @@ def make_ensemble(
     Thresholds are chosen on validation, as for a single run. Raises PneumoError where the members were not trained on the
     same split of the same source, or see grey values differently.
     """
+    with only_writer(folder):
+        return _make(names, source, folder, progress)
+
+
+def _make(names: Sequence[str], source: str, folder: Path, progress: Callable[[int, int], None] | None) -> RunCard:
+    """As `make_ensemble`, in a folder that nobody else writes to."""
     check_free(folder)
+    if len(names) > MOST_MEMBERS:
+        raise PneumoError(f"{len(names)} runs were named; expected 2 to {MOST_MEMBERS}")
     members = [runs.load(name, "classification") for name in names]
     _check_alike(members)
     card = _card(members, folder.name)

@@ -8,8 +8,11 @@ used for no choice.
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import itertools
+import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +20,15 @@ from typing import Any
 
 import numpy as np
 
-from pneumo import runs
+from pneumo import files, runs
 from pneumo.metrics import classification, thresholds
 from pneumo.schema import PneumoError, Predictions, Recipe, RunCard
 from pneumo.training import recipes
 from pneumo.training.session import train
 
 RESULTS_FILE = "results.csv"
+MOST_TRAININGS = 1000
+LONGEST_NAME = 100  # characters of a training's folder: systems allow 255 bytes
 METRICS = ("auroc", "accuracy", "sensitivity", "specificity", "f1", "brier", "ece")
 
 
@@ -51,14 +56,26 @@ def variations(
         recipe = replace(recipe, data=replace(recipe.data, folds=folds))
     if seeds:
         axes.append([("seed", str(recipe.seed + n)) for n in range(seeds)])
+    planned = math.prod(map(len, axes))
+    if planned > MOST_TRAININGS:
+        raise PneumoError(f"this experiment has {planned:,} trainings; expected up to {MOST_TRAININGS:,}")
     result = []
     for chosen in itertools.product(*axes):
-        name = " ".join(f"{key.split('.')[-1]}={value}" for key, value in chosen).replace("/", "-")
+        name = folder_name(" ".join(f"{key.split('.')[-1]}={value}" for key, value in chosen))
         changed = recipes.override(recipe, [f"{key}={value}" for key, value in chosen])
-        result.append(Variation(name.replace(" ", "_"), dict(chosen), changed))
+        result.append(Variation(name, dict(chosen), changed))
     if len({each.name for each in result}) < len(result):
         raise PneumoError("two trainings of this experiment would be the same; give every value once")
     return result
+
+
+def folder_name(text: str) -> str:
+    """A training's folder, after its changes: one level, in characters that every system takes, not too long."""
+    plain = re.sub(r"[^\w.,=+\[\]-]", "-", text.replace(" ", "_"))
+    if len(plain.encode()) <= LONGEST_NAME:
+        return plain
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{plain.encode()[: LONGEST_NAME - 13].decode(errors='ignore')}-{digest}"
 
 
 def run_all(
@@ -73,6 +90,7 @@ def run_all(
 
     started(number, total, variation) is called before each. options: for `train`, e.g. progress and stop.
     """
+    files.check_folder(folder)
     rows = []
     for number, variation in enumerate(planned, 1):
         place = folder / variation.name

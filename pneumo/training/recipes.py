@@ -13,7 +13,7 @@ from pneumo.schema import PneumoError, Recipe
 from pneumo.training.recipes_classifiers import CLASSIFIERS
 from pneumo.training.recipes_generators import GENERATORS
 
-NUMBER = re.compile(r"[+-]?(\.\d+|\d+\.)")  # the two forms that JSON does not take
+NUMBER = re.compile(r"[+-]?(\.[0-9]+|[0-9]+\.)")  # the two forms that JSON does not take
 
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*CLASSIFIERS, *GENERATORS)}
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import torch
 from accelerate import PartialState
 from torch import Tensor
 
-from pneumo import data, models, runs
+from pneumo import data, files, models, runs
 from pneumo.formatting import nearest, rate
 from pneumo.metrics import calibration
 from pneumo.schema import (
@@ -74,13 +76,30 @@ def train(
     progress: Callable[[Progress], None] | None = None,
     decoding: Callable[[int, int], None] | None = None,
     stop: threading.Event | None = None,
+    warn: Callable[[list[str]], None] | None = None,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
 ) -> Outcome:
     """Trains and saves a run in `folder`. Raises PneumoError before any work when it cannot end well.
 
+    warn: told, before training begins, what was passed over in the source and what the reader noticed, a sentence each.
     resume: goes on from the checkpoint in `folder`; where there is none, training starts from the beginning.
     The internal test is read once, after the weights, the temperature and the thresholds are fixed.
     """
+    with only_writer(folder):
+        return _train(recipe, folder, resume, progress, decoding, stop, warn, checkpoint_every_s)
+
+
+def _train(
+    recipe: Recipe,
+    folder: Path,
+    resume: bool,
+    progress: Callable[[Progress], None] | None,
+    decoding: Callable[[int, int], None] | None,
+    stop: threading.Event | None,
+    warn: Callable[[list[str]], None] | None,
+    checkpoint_every_s: float,
+) -> Outcome:
+    """As `train`, in a folder that nobody else writes to."""
     _check_folder(folder, resume)
     if recipe.task not in TASKS:
         raise PneumoError(f"no task named {recipe.task!r}{nearest(recipe.task, TASKS)}; there are: {', '.join(TASKS)}")
@@ -89,10 +108,12 @@ def train(
             f"model {recipe.model!r} is for {models.entry(recipe.model).task}, the recipe's task is {recipe.task}; "
             f"for {recipe.task} there are: {', '.join(models.names(recipe.task))}"
         )
-    models.build(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
+    models.check(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
     start = _pretrained(recipe)
     dataset = data.open_source(recipe.data.source)
     resized = data.resized(dataset, recipe.image, decoding)
+    if warn and _is_first_process():
+        warn(data.sentences(dataset.notes, data.noticed(dataset.items, resized.warnings)))
     splits = data.training_splits(dataset, recipe, resized.errors)
     _check_splits(dataset.labels, splits, recipe)
     torch.manual_seed(recipe.seed)
@@ -102,10 +123,22 @@ def train(
     if trainer.accelerator.is_main_process:
         card = _save(recipe, folder, dataset, splits, task, trainer, state)
         checkpoint.remove(folder)
+        for name in (runs.WEIGHTS_FILE, runs.HISTORY_FILE, runs.PREDICTIONS_FILE, runs.CARD_FILE):
+            files.remove_leftovers(folder / name, older_s=0)  # of kills; nobody else writes here
     trainer.accelerator.wait_for_everyone()
     if not trainer.accelerator.is_main_process:
         card = runs.read_card(folder)
     return Outcome(folder, card, {dataset.items[i].name: error for i, error in resized.errors.items()}, state.diverged)
+
+
+def only_writer(folder: Path) -> AbstractContextManager[None]:
+    """Holds a run's folder against other trainings; of several processes of one training the first does."""
+    return files.only_writer(folder) if _is_first_process() else nullcontext()
+
+
+def _is_first_process() -> bool:
+    """As `accelerate launch` says it in the environment: before the processes meet."""
+    return os.environ.get("RANK", "0") == "0"
 
 
 def is_main_process() -> bool:

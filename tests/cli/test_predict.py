@@ -1,9 +1,11 @@
 """predict: a row for every file, one bad file among good ones."""
 
 import json
+import os
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 from pneumo import cli, runs
@@ -94,3 +96,92 @@ def test_a_wrong_run_is_refused_before_a_folder_is_listed(weights, images, run, 
     code, out, err = run("predict", images, "--run", "smal")
     assert (code, out) == (cli.USAGE, "")
     assert "did you mean 'small'" in err
+
+
+def test_one_missing_path_does_not_stop_the_rest(weights, images, tmp_path, run):
+    code, out, _ = run("predict", tmp_path / "gone.png", images / "NORMAL", "--json")
+    rows = json.loads(out)
+    assert code == cli.SOME_FAILED
+    assert [row["error"] for row in rows] == ["there is no such file or folder", None, None]
+    assert run("predict", tmp_path / "gone.png", images / "NORMAL")[1].startswith(
+        f"{tmp_path}/gone.png: not read: there is no"
+    )
+    code, out, err = run("predict", tmp_path / "gone.png", tmp_path / "nor this")
+    assert (code, out) == (cli.USAGE, "")
+    assert "gone.png" in err and "nor this" in err
+
+
+def test_what_is_passed_over_is_said_once_and_is_no_failure(weights, images, run):
+    for name in ("Thumbs.db", "DICOMDIR", "._x.png"):
+        (images / "NORMAL" / name).write_bytes(b"x")
+    code, out, err = run("predict", images)
+    assert code == cli.FINE and "Thumbs" not in out
+    assert err.count("passed over 3 files") == 1
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", "tab\tand\x1b[2Jmore.png", b"r\xf6ntgen.png"])
+def test_a_name_stays_on_its_line(weights, examples, tmp_path, run, name):
+    path = tmp_path / (name if isinstance(name, str) else os.fsdecode(name))
+    path.write_bytes(examples[0].data)
+    code, out, _ = run("predict", path)
+    [first, *rest] = out.splitlines()
+    assert code == cli.FINE and "probability" in first and first.isprintable()
+    assert all(line.startswith("  warning: ") for line in rest)
+    assert json.loads(run("predict", path, "--json")[1])[0]["path"] == str(path), "JSON escapes by itself"
+
+
+def test_each_result_is_printed_before_the_next_file_is_read(weights, images, run, monkeypatch, capsys):
+    printed = []
+
+    def one_by_one(run, paths, **options):
+        for path in paths:
+            printed.append(capsys.readouterr().out)
+            yield path, diagnosis.diagnose(run, path.read_bytes(), path.name)
+
+    monkeypatch.setattr("pneumo.inference.batch.diagnose_files", one_by_one)
+    for words in ((), ("--json",)):
+        printed.clear()
+        out = run("predict", images, *words)[1]
+        assert [text.count("Example") for text in printed] == [0, 1, 1, 1]
+        assert out.count("Example") == 1, "the last one"
+
+
+def test_stability_is_told_where_it_is_asked_for(weights, images, run, monkeypatch):
+    [plain, *_] = json.loads(run("predict", images, "--json")[1])
+    assert "stability" not in plain
+    rows = json.loads(run("predict", images, "--json", "--stability")[1])
+    assert all(row["stability"]["low"] <= row["probability"] <= row["stability"]["high"] for row in rows)
+    told = run("predict", images, "--stability")[1]
+    assert told.count("under small changes, threshold") == 4
+    monkeypatch.setattr(diagnosis, "is_unstable", lambda *_: True)
+    rows = json.loads(run("predict", images, "--json", "--stability")[1])
+    assert all(diagnosis.UNSTABLE in row["warnings"] for row in rows)
+
+
+def test_a_broken_model_gives_errors_and_no_labels(weights, images, run, monkeypatch):
+    nothing = lambda self, squares, layers=(): (np.full(len(squares), np.nan), np.empty((0, 0)))  # noqa: E731
+    monkeypatch.setattr("pneumo.runs.engine.Engine.logits", nothing)
+    code, out, _ = run("predict", images, "--json", "--stability")
+    rows = json.loads(out)
+    assert code == cli.SOME_FAILED
+    assert all(row["label"] is None and row["probability"] is None and "no finite" in row["error"] for row in rows)
+
+
+# What one result does not need, each of which takes a tenth of a second or more.
+UNNEEDED = {
+    "accelerate", "datasets", "matplotlib", "pandas", "plotly.graph_objects", "pytorch_grad_cam", "sklearn",
+    "scipy.stats", "scipy.ndimage", "streamlit", "torchmetrics", "torchvision",
+    "pneumo.generators", "pneumo.training",
+}  # fmt: skip
+
+
+def test_predict_imports_what_it_needs_and_no_more(examples, tmp_path):
+    """With the default run and the shipped input check, as it is called first of all."""
+    (tmp_path / "x.png").write_bytes(examples[0].data)
+    code = (
+        f"import sys; from pneumo import cli; cli.main(['predict', {str(tmp_path)!r}]); print('modules', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=runs.REPOSITORY, check=True)
+    [*said, modules] = done.stdout.splitlines()
+    assert "x.png: " in said[0]
+    assert UNNEEDED & set(modules.split()) == set()

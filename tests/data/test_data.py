@@ -16,7 +16,7 @@ from pneumo import data
 from pneumo.data import cache as cache_module
 from pneumo.data import hub
 from pneumo.images import containers, dicom, radiograph, transforms
-from pneumo.schema import DataSpec, ImageSpec, PneumoError
+from pneumo.schema import DataSpec, ImageSpec, PneumoError, Radiograph
 
 IMAGE = ImageSpec(size=16)
 
@@ -195,7 +195,7 @@ def test_the_usual_shares_are_15_and_10_percent_of_the_patients(tmp_path):
 def test_the_order_of_the_files_does_not_matter(guangzhou):
     dataset = data.open_source(guangzhou)
     items = dataset.items
-    both = [data.DataSet(dataset.source, order, dataset.read, "", "") for order in (items, items[::-1])]
+    both = [data.DataSet(dataset.source, order, dataset.radiograph, "", "") for order in (items, items[::-1])]
     digests = [data.split_digest(d, data.split_patients(d, DataSpec())) for d in both]
     assert digests[0] == digests[1]
 
@@ -253,12 +253,12 @@ class Counting:
 
     def __init__(self, dataset: data.DataSet) -> None:
         self.reads = 0
-        self.dataset = data.DataSet(dataset.source, dataset.items, self.read, "", "")
+        self.dataset = data.DataSet(dataset.source, dataset.items, self.radiograph, "", "")
         self.inner = dataset
 
-    def read(self, index: int) -> np.ndarray:
+    def radiograph(self, index: int) -> Radiograph:
         self.reads += 1
-        return self.inner.read(index)
+        return self.inner.radiograph(index)
 
 
 @pytest.fixture
@@ -317,7 +317,7 @@ def test_any_altered_byte_of_the_header_gives_the_same_images(place, value):
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "resized.npy"
         array = np.arange(2 * 16 * 16, dtype=np.uint8).reshape(2, 16, 16)
-        cache_module._store_cache(path, array, {})
+        cache_module._store_cache(path, cache_module.ResizedImages(array, {}))
         blob = bytearray(path.read_bytes())
         blob[place] = value
         path.write_bytes(blob)
@@ -337,14 +337,14 @@ def test_a_full_disk_costs_the_cache_and_leaves_nothing_behind(counting, cache, 
 
 def test_a_file_that_cannot_be_opened_is_reported_and_the_rest_goes_on(tmp_path, monkeypatch):
     source = write(tmp_path / "set", {"NORMAL/a.png": 1, "NORMAL/b.png": 2, "NORMAL/c.png": 1})
-    read_bytes = Path.read_bytes
+    opened = Path.open
 
-    def refuse(path):
+    def refuse(path, *how):
         if path.name == "b.png":
             raise PermissionError(13, "Permission denied")
-        return read_bytes(path)
+        return opened(path, *how)
 
-    monkeypatch.setattr(Path, "read_bytes", refuse)
+    monkeypatch.setattr(Path, "open", refuse)
     dataset = data.open_source(source)
     result = data.resized(dataset, IMAGE)
     assert list(result.errors) == [1]
@@ -530,9 +530,9 @@ def test_a_hub_set_without_the_columns_says_which_it_has(tmp_path):
         data.open_source(f"hub:{tmp_path / 'hub'}")
 
 
-@pytest.mark.parametrize("identifier", ["/no/such/folder", ""])
-def test_a_missing_hub_set_is_a_message(identifier):
-    with pytest.raises(PneumoError, match="check the name and the network connection"):
+@pytest.mark.parametrize("identifier", ["/no/such/folder", "", "a/b/c", "owner/", "../x", "o w/n", "x" * 300, "a\nb"])
+def test_what_cannot_be_a_hub_set_is_a_message(identifier):
+    with pytest.raises(PneumoError, match="expected owner/name"):
         data.open_source(f"hub:{identifier}")
 
 

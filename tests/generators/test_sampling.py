@@ -169,3 +169,9 @@ def test_a_changed_image_has_the_same_greys_in_other_places(height, width):
     assert np.array_equal(255 - result.pop("inverted"), pixels)
     for image in result.values():
         assert image.dtype == np.uint8 and np.array_equal(np.sort(image, axis=None), np.sort(pixels, axis=None))
+
+
+def test_the_command_line_names_the_same_limit():
+    from pneumo.cli import sample
+
+    assert sample.MAX_SAMPLES == sampling.MAX_SAMPLES

@@ -114,9 +114,9 @@ def test_leaving_stops_the_reading(monkeypatch):
     def slowly(index):
         read.append(index)
         time.sleep(0.005)
-        return phantoms.read(index)
+        return phantoms.radiograph(index)
 
-    monkeypatch.setattr(data, "open_source", lambda source: dataclasses.replace(phantoms, read=slowly))
+    monkeypatch.setattr(data, "open_source", lambda source: dataclasses.replace(phantoms, radiograph=slowly))
 
     def leave(done, total):
         raise KeyboardInterrupt

@@ -302,12 +302,43 @@ def test_internal_test_can_be_read_again_and_gives_the_cards_metrics(small_run):
 
 
 def test_files_below_lists_everything_and_refuses_what_is_not_there(tmp_path):
-    for name in ("b.png", "a.txt", "deep/c.dcm", ".hidden"):
+    for name in ("b.png", "a.txt", "deep/c.dcm"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
     assert [p.name for p in batch.files_below([tmp_path]).files] == ["a.txt", "b.png", "c.dcm"]
     with pytest.raises(PneumoError, match="no file or folder"):
         batch.files_below([tmp_path / "nothing"])
+
+
+def test_what_lies_beside_images_is_passed_over_and_counted(tmp_path):
+    beside = (
+        "Thumbs.db", "THUMBS.DB", "desktop.ini", ".DS_Store", "._a.png", "deep/.hidden/b.png", "__MACOSX/a.png",
+        "__MACOSX/deep/._a.png", "CD/DICOMDIR", "CD/dicomdir", "CD/DICOMDIR;1", "CD/AUTORUN.INF", "@eaDir/a.png", "a.lnk",
+    )  # fmt: skip
+    for name in (*beside, "a.png", "CD/IMG0001", "deep/thumbs.db.png", "MACOSX/c.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    found = batch.files_below([tmp_path])
+    names = {str(path.relative_to(tmp_path)) for path in found.files}
+    assert names == {"a.png", "CD/IMG0001", "deep/thumbs.db.png", "MACOSX/c.png"}
+    assert found.passed_over == len({*beside})
+    assert batch.files_below([tmp_path / "CD" / "DICOMDIR"]).files, "what a person names is read"
+    inside = batch.files_below([tmp_path / "deep" / ".hidden"]).files
+    assert [path.name for path in inside] == ["b.png"], "and so is the folder"
+
+
+def test_a_missing_path_among_others_is_kept_and_nothing_at_all_is_refused(tmp_path):
+    (tmp_path / "a.png").write_text("x")
+    (tmp_path / "empty").mkdir()
+    given = [tmp_path / "gone.png", tmp_path / "a.png", tmp_path / "empty"]
+    assert batch.files_below(given).files == given[:2]
+    for nothing in ([tmp_path / "empty"], [tmp_path / "gone.png", tmp_path / "gone"], [tmp_path / "br\neak"]):
+        with pytest.raises(PneumoError) as told:
+            batch.files_below(nothing)
+        assert "\n" not in str(told.value)
+    (tmp_path / "empty" / "Thumbs.db").write_text("x")
+    with pytest.raises(PneumoError, match="could be a radiograph"):
+        batch.files_below([tmp_path / "empty"])
 
 
 def test_table_csv_keeps_the_columns_and_defuses_formulas(small_run, examples):

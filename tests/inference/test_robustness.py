@@ -11,7 +11,7 @@ from pneumo import cli, data, models, runs
 from pneumo.images import corruptions
 from pneumo.inference import robustness
 from pneumo.metrics import classification
-from pneumo.schema import PneumoError
+from pneumo.schema import PneumoError, Radiograph
 
 SOURCE = "phantom:120"
 
@@ -96,7 +96,7 @@ def test_the_probe_finds_a_family_that_shows(small_run):
         data.Item(f"NORMAL/{'NORMAL2-' if n % 2 == 0 else ''}IM-{n:04d}-0001.jpeg", 0, f"IM-{n}", "", "", str(n))
         for n in range(60)
     )
-    dataset = data.DataSet("made up", items, lambda i: resized[i], "", "")
+    dataset = data.DataSet("made up", items, lambda i: Radiograph(resized[i]), "", "")
     result = robustness._family_probe(small_run, dataset, np.arange(60), resized)
     assert result.n == 60
     assert result.baseline > 0.95

@@ -10,6 +10,7 @@ from torchvision.ops import StochasticDepth
 from pneumo import models
 from pneumo.models.registry import register
 from pneumo.schema import ImageSpec, PneumoError
+from pneumo.training import recipes
 
 IMAGE = ImageSpec(size=32)
 CLASSIFIERS = models.names("classification")
@@ -393,3 +394,38 @@ def test_the_class_changes_what_a_conditional_generator_draws():
 def test_generators_name_what_they_cannot_draw(name, image, match):
     with pytest.raises(PneumoError, match=match):
         models.build(name, image)
+
+
+@pytest.mark.parametrize("name", sorted(recipes.RECIPES))
+def test_every_recipe_is_checked_without_memory_for_it(name):
+    recipe = recipes.get(name)
+    models.check(recipe.model, recipe.image, **recipe.model_args)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "message"),
+    [
+        ("bottleneck_autoencoder", {"code": 10**12}, "expected for code a whole number from 1 to 4,096"),
+        ("bottleneck_autoencoder", {"code": 0}, "expected for code a whole number from 1 to 4,096"),
+        ("vae", {"width": True}, "expected for width a whole number"),
+        ("vae", {"code": 8.5}, "expected for code a whole number"),
+        ("simple_cnn", {"dense": 10**400}, "expected for dense a whole number from 1 to 4,096"),
+        ("simple_cnn", {"dropout": float("nan")}, "expected for dropout a number from 0 to 1"),
+        ("simple_cnn", {"dropout": "half"}, "expected for dropout a number from 0 to 1"),
+        ("conv_gan", {"spectral": 1}, "expected for spectral true or false"),
+        ("fc_gan", {"generator_hidden": [256, -1]}, "expected for generator_hidden whole numbers from 1 to 4,096"),
+        ("fc_gan", {"generator_hidden": []}, "expected for generator_hidden whole numbers"),
+        ("fc_gan", {"generator_hidden": [8] * 17}, "expected for generator_hidden whole numbers"),
+        ("fc_gan", {"generator_hidden": "abc"}, "expected for generator_hidden whole numbers"),
+    ],
+)
+def test_absurd_arguments_are_refused_with_the_permitted_range(name, arguments, message):
+    with pytest.raises(PneumoError) as refused:
+        models.build(name, ImageSpec(size=32, mean=(0.0,), std=(1.0,)), **arguments)
+    assert message in str(refused.value)
+    assert len(str(refused.value)) < 400
+
+
+def test_a_model_too_large_is_refused_before_memory_is_taken():
+    with pytest.raises(PneumoError, match="parameters; expected up to 200,000,000"):
+        models.check("fc_gan", ImageSpec(size=1024), generator_hidden=[4096] * 4)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from pages import shared
+from pages import access, shared
 from pages.evidence import data_numbers
 from pneumo import runs
 from pneumo.images import radiograph
@@ -41,8 +41,9 @@ def folder(tmp_path):
 
 @pytest.fixture
 def own_machine(monkeypatch):
-    """A server that listens to its own machine only."""
+    """A server that listens to its own machine only, started with the switch for folders."""
     real = st.get_option
+    monkeypatch.setenv(access.SWITCH, "1")
     monkeypatch.setattr(st, "get_option", lambda name: "localhost" if name == "server.address" else real(name))
 
 
@@ -184,6 +185,28 @@ def test_a_named_folder(folder, monkeypatch):
     assert not app.exception
     open_tab(app, "Sizes and copies")
     assert app.dataframe[1].value["splits"].tolist() == ["test, train"]
+
+
+def test_what_was_passed_over_and_noticed_in_a_folder_is_said_once(folder, monkeypatch):
+    (folder / "train" / "COVID *x*").mkdir()
+    (folder / "train" / "COVID *x*" / "a.png").write_bytes(b"x")
+    monkeypatch.setenv(dataset_audit.SOURCE_VARIABLE, str(folder))
+    app = choose(open_page(PAGE), "folder")
+    [box] = app.warning
+    assert "passed over 'train/COVID \\*x\\*' \\(1 file\\)" in box.value
+    assert "The image is under 128 pixels" in box.value
+    assert not choose(open_page(PAGE), "phantoms").warning
+
+
+@pytest.mark.parametrize("typed", ["a\0b", "x" * 300_000, "x" * 300, "hub:" + "x" * 5000, "hub:../x"])
+def test_whatever_is_typed_is_one_sentence_and_in_no_log(own_machine, monkeypatch, caplog, typed):
+    monkeypatch.setenv("PNEUMO_FOLDERS", "1")
+    app = choose(open_page(PAGE), "folder")
+    app.text_input(key="data.typed").set_value(typed).run()
+    assert not app.exception
+    [said] = app.error
+    assert len(said.value) < 600
+    assert not [record for record in caplog.records if typed[:20] in record.getMessage()]
 
 
 def test_nobody_types_a_folder_on_an_open_server():

@@ -195,6 +195,18 @@ def test_an_unstable_result_is_told(told, chests):
     assert "change the label" in texts(upload(open_page(PAGE), chests[0]).warning)
 
 
+def test_only_the_file_that_is_looked_at_is_changed_a_little(monkeypatch, chests):
+    asked = []
+    ask = diagnosis.stability_of
+    monkeypatch.setattr(diagnosis, "stability_of", lambda run, result: asked.append(result.name) or ask(run, result))
+    app = upload(open_page(PAGE), *chests[:3])
+    assert [name for name in asked if name.startswith("chest_")] == ["chest_1.png"]
+    assert "Under small changes" in texts(app.markdown)
+    strip(app).set_value("2. chest_2.png").run()
+    strip(app).set_value("1. chest_1.png").run()
+    assert [name for name in asked if name.startswith("chest_")] == ["chest_1.png", "chest_2.png"], "and once"
+
+
 # --- one file ---------------------------------------------------------------------------------------------
 
 

@@ -38,7 +38,7 @@ def test_it_comes_back_for_the_same_weights_only(folder):
     ("text", "says"),
     [
         ("{", "Expecting property name"),
-        ("[" * 100_000, "maximum recursion"),
+        ("[" * 100_000, "too many levels"),
         ("\xff", "utf-8"),
         ('{"weights_sha256": "a", "value": []}', "unknown key value; did you mean 'values'"),
         ('{"weights_sha256": "a", "values": ["b"]}', r"values\[0\] is 'b'"),
@@ -93,3 +93,31 @@ def test_a_damaged_summary_names_the_command(tmp_path, monkeypatch):
     (tmp_path / dataset_summary.FOLDER / "set.json").write_text("{")
     with pytest.raises(runs.RunError, match=r"set\.json does not fit its schema.*data SOURCE --save set"):
         dataset_summary.read("set")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_what_is_not_finite_is_neither_written_nor_read(tmp_path, value):
+    arrays = {"centre": np.array([1.0, value], np.float32)}
+    blob = measured.arrays_as_bytes(arrays)
+    with pytest.raises(runs.RunError, match="'centre' is not finite"):
+        measured.save_with_arrays(tmp_path, "result.json", Result(runs.digest(blob), ()), arrays)
+    with pytest.raises(runs.RunError, match=r"result\.json was not written: a number in it is not finite"):
+        measured.save(tmp_path, "result.json", Result("a", (0.5, value)))
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "result.safetensors").write_bytes(blob)
+    with pytest.raises(runs.RunError, match=r"'centre' is not finite.*restore the file, or fit it again"):
+        measured.read_arrays(tmp_path / "result.safetensors", runs.digest(blob), "fit it again")
+
+
+@pytest.mark.parametrize("place", ["folder", "loop"])
+def test_what_is_no_file_is_named(folder, place):
+    path = folder / "result.json"
+    path.mkdir() if place == "folder" else path.symlink_to(path.name)
+    with pytest.raises(runs.RunError, match=r"result\.json cannot be read"):
+        measured.read(folder, "result.json", Result)
+
+
+def test_a_key_that_is_there_twice_is_named(folder):
+    (folder / "result.json").write_text('{"weights_sha256": "a", "values": [], "values": [1.0]}')
+    with pytest.raises(runs.RunError, match="the key 'values' is there twice"):
+        measured.read(folder, "result.json", Result)

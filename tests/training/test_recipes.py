@@ -48,7 +48,7 @@ def test_origin_recipe_is_the_course_projects():
         ("image.mean=[0.1]", lambda r: r.image.mean == (0.1,)),
         (" epochs = 4 ", lambda r: r.epochs == 4),
         ('name="5"', lambda r: r.name == "5"),
-        ("name=", lambda r: r.name == ""),
+        ("name=my run, again", lambda r: r.name == "my run, again"),
         ('model_args={"dropout": 0.2}', lambda r: r.model_args == {"dropout": 0.2}),
         ("data_split_seed=7", lambda r: r.data.split_seed == 7),
     ],
@@ -70,6 +70,16 @@ def test_override_leaves_the_original_alone():
         ("epoch=3", "did you mean 'epochs'"),
         ("image.sise=3", "did you mean 'image.size'"),
         ("epochs=three", "expected a whole number"),
+        ("image_size=1000000", "image.size is 1000000; expected 8 to 1,024 pixels"),
+        ("epochs=100000000000000000000", "epochs is 100000000000000000000; expected 1 to 100,000"),
+        ("epochs=" + "9" * 400, "; expected 1 to 100,000"),
+        ("epochs=1e400", "expected a finite number"),
+        ("epochs=-0.0", "expected a whole number"),
+        ("epochs=١٢", "expected a whole number"),
+        ("learning_rate=١.", "expected a number"),
+        ("batch_size=4096", None),
+        ("name=../../x", "name is '../../x'; expected 1 to 100 letters"),
+        ("name=", "name is ''; expected"),
         ("learning_rate=NaN", "no usable number"),
         ("learning_rate=1e999", "expected a finite number"),
         ("learning_rate=" + "9" * 400, "expected a finite number"),
@@ -81,6 +91,9 @@ def test_override_leaves_the_original_alone():
     ],
 )
 def test_override_names_mistakes(assignment, message):
+    if message is None:
+        assert isinstance(recipes.override(Recipe(), [assignment]), Recipe)
+        return
     with pytest.raises(PneumoError) as caught:
         recipes.override(Recipe(), [assignment])
     assert message in str(caught.value)
@@ -119,7 +132,7 @@ def test_any_value_of_a_known_key_is_a_recipe_or_a_named_mistake(pairs):
         assert recipes.override(recipe, []) == recipe
 
 
-@given(st.sampled_from(["epochs", "batch_size", "image.size", "image_size", "seed"]), st.integers(8, 10_000))
+@given(st.sampled_from(["epochs", "batch_size", "image.size", "image_size", "seed"]), st.integers(8, 512))
 def test_a_whole_number_arrives_where_it_was_sent(key, number):
     recipe = recipes.override(Recipe(), [f"{key}={number}"])
     expected = {"epochs": recipe.epochs, "batch_size": recipe.batch_size, "seed": recipe.seed}
