@@ -13,7 +13,8 @@ import numpy as np
 
 from pneumo.runs import measured
 from pneumo.runs.model_card import Section
-from pneumo.schema import Interval
+from pneumo.runs.reading import RunError
+from pneumo.schema import Interval, PneumoError
 
 FILE, ARRAYS_FILE = "latent.json", "latent.safetensors"
 
@@ -71,6 +72,14 @@ class Latent:
     ood: dict[str, OodErrors]
     names: tuple[str, ...]
 
+    def __post_init__(self) -> None:
+        if self.n < 1 or len(self.names) != self.n:
+            raise PneumoError(
+                f"n is {self.n} and there are {len(self.names)} names; expected one for each of 1 or more"
+            )
+        if not all(each.errors for each in self.ood.values()) or not self.ood:
+            raise PneumoError("ood is empty, or one of its kinds has no errors; expected one or more")
+
 
 @dataclass(frozen=True, eq=False)
 class Space:
@@ -106,7 +115,30 @@ def save(folder: Path, space: Space) -> None:
 def read(folder: Path) -> Space | None:
     """What was measured of a run, or None where nothing was, or of other weights. RunError where the files do not fit."""
     about = measured.read(folder, FILE, Latent)
-    return Space(about, **measured.read_arrays(folder / ARRAYS_FILE, about.arrays_sha256)) if about else None
+    if about is None:
+        return None
+    arrays = measured.read_arrays(folder / ARRAYS_FILE, about.arrays_sha256)
+    _check_arrays(about, arrays, folder / ARRAYS_FILE)
+    return Space(about, **arrays)
+
+
+def _check_arrays(about: Latent, arrays: dict[str, np.ndarray], path: Path) -> None:
+    """RunError where one is missing or unknown, or has another size than the numbers in latent.json."""
+    n, size = about.n, about.code_size
+    always = {"labels": (n,), "errors": (n,)}
+    of_codes = {
+        "codes": (n, size), "map": (n, 2), "mean": (size,), "class_means": (2, size), "spread": (size, size),
+    }  # fmt: skip
+    wanted = always | (of_codes if arrays.keys() & {*of_codes, "directions"} else {})
+    for name, shape in wanted.items():
+        came = arrays[name].shape if name in arrays else "missing"
+        if came != shape:
+            raise RunError(f"{path}: {name} is {came}, expected {shape}; {measured.AGAIN}")
+    if "codes" in wanted and arrays.get("directions", np.empty(0)).shape[1:] != (size,):
+        raise RunError(f"{path}: directions do not have {size} numbers each; {measured.AGAIN}")
+    unknown = arrays.keys() - {*wanted, "directions"}
+    if unknown or not np.isin(arrays["labels"], (0, 1)).all():
+        raise RunError(f"{path}: labels other than 0 and 1, or unknown arrays {sorted(unknown)}; {measured.AGAIN}")
 
 
 def card_sections(folder: Path) -> list[Section]:

@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from pneumo.images import sheets, transforms
-from pneumo.runs import SNAPSHOT_FOLDER, Run
+from pneumo.images import radiograph, sheets, transforms
+from pneumo.runs import SNAPSHOT_FOLDER, Run, RunError
+from pneumo.runs.reading import read_file
 from pneumo.schema import CLASS_NAMES, PneumoError
 
 BATCH = 64  # images at a time: 128 px ones of conv_gan need 180 MB then
@@ -142,10 +142,18 @@ def verdicts(run: Run, drawn: np.ndarray, of: Tensor) -> np.ndarray:
 
 
 def snapshots(run: Run) -> dict[int, np.ndarray]:
-    """The same samples after several epochs of training: (N, S, S) uint8 by epoch; empty where none were kept."""
+    """The same samples after several epochs of training: (N, S, S) uint8 by epoch; empty where none were kept.
+
+    RunError names a sheet that cannot be read.
+    """
     result = {}
     for path in sorted((run.folder / SNAPSHOT_FOLDER).glob("epoch_*.png")):
-        with Image.open(path) as image:
-            sheet = np.asarray(image.convert("L"))
-        result[int(path.stem.removeprefix("epoch_"))] = sheets.cells(sheet, run.card.image.size)
+        try:
+            epoch = int(path.stem.removeprefix("epoch_"))
+            sheet = radiograph.read(read_file(path), path.name).pixels
+            result[epoch] = sheets.cells(sheet, run.card.image.size)
+        except ValueError as error:  # PneumoError among them: no number, no image, no sheet of cells of that size
+            raise RunError(
+                f"{path}: the samples of an epoch cannot be shown ({error}); restore it, or remove it"
+            ) from error
     return result

@@ -34,7 +34,15 @@ def for_run(run: runs.Run) -> tuple[str, str]:
         result = read(run.folder, run.card)
     except runs.RunError:
         result = None
-    return (result.method, result.layer) if result else (TAUGHT, explanation.default_layer(run))
+    fits = result is not None and _has(run, result.method, result.layer)
+    return (result.method, result.layer) if fits else (TAUGHT, explanation.default_layer(run))
+
+
+def _has(run: runs.Run, method: str, layer: str) -> bool:
+    """Whether this model has that layer; a file may name one of another model."""
+    if run.members:
+        return method == OWN or layer == explanation.MEMBERS
+    return method != OWN and layer in dict(run.model.named_modules())
 
 
 def default_maps(run: runs.Run, tensor: Tensor) -> dict[str, Heatmap]:

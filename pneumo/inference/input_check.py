@@ -27,6 +27,7 @@ from pneumo import runs
 from pneumo.images import transforms
 from pneumo.inference.input_check_report import ABOUT_FILE, AGAIN, ARRAYS_FILE, SCORES, About, folder, read_about
 from pneumo.runs import engine, measured
+from pneumo.runs.reading import read_file
 from pneumo.schema import Assessment, ImageSpec, ImageWarning, Radiograph
 
 DOUBTS = {"colour", "aspect", "uniform"}  # warnings after which an unusual image is refused
@@ -198,14 +199,29 @@ def load(place: Path | None = None) -> InputCheck | None:
     if about is None:
         return None
     arrays = measured.read_arrays(place / ARRAYS_FILE, about.arrays_sha256, AGAIN)
+    _check_arrays(arrays, place / ARRAYS_FILE)
     return InputCheck(about, arrays, _beside(place, about.encoder, about.encoder_sha256))
+
+
+def _check_arrays(arrays: Mapping[str, np.ndarray], path: Path) -> None:
+    """RunError where one is missing, or where their sizes do not agree."""
+    shapes = {name: array.shape for name, array in arrays.items()}
+    size, pixels = shapes.get("centre", (0,)), shapes.get("mean", (0,))
+    expected = {
+        "centre": size, "whiten": size * 2, "phantom_centre": size, "phantom_whiten": size * 2, "position_weight": size,
+        "position_offset": (1,), "mean": pixels, "components": (*shapes.get("components", (0,))[:1], *pixels),
+    }  # fmt: skip
+    for name, shape in expected.items():
+        if shapes.get(name) != shape or not shape[0]:
+            raise runs.RunError(f"{path}: {name} is {shapes.get(name, 'missing')}, expected {shape}; {AGAIN}")
 
 
 def _beside(place: Path, name: str, digest: str) -> Path:
     """The folder of the run beside the input check's, with the weights the input check was fitted with."""
     beside = place.parent / name
     found = runs.resolve(str(beside) if (beside / runs.CARD_FILE).is_file() else name)
-    if runs.read_card(found).weights.sha256 != digest:
+    weights = read_file(found / runs.WEIGHTS_FILE, AGAIN)  # now, not when a visitor's image is checked
+    if {runs.read_card(found).weights.sha256, runs.digest(weights)} != {digest}:
         raise runs.RunError(
             f"the input check in {place} was fitted with other weights of {name!r}; fit it again, or restore the run"
         )

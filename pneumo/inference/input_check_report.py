@@ -14,7 +14,7 @@ from pneumo import runs
 from pneumo.formatting import rate, span
 from pneumo.runs import measured
 from pneumo.runs.model_card import INPUT_CHECK, Section
-from pneumo.schema import Interval, RunCard
+from pneumo.schema import Interval, PneumoError, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
 AGAIN = "fit the input check again: python -m pneumo input-check --data SOURCE --fit --save"  # for damaged files
@@ -43,6 +43,10 @@ class Share:
     n: int
     ci95: Interval
     bases: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.count <= self.n or not self.n:
+            raise PneumoError(f"a share is {self.count} of {self.n}; expected 0 to n, of 1 or more")
 
     @property
     def value(self) -> float:
@@ -87,6 +91,14 @@ class About:
     phantom_limit: float
     validation: dict[str, tuple[float, ...]]
     measured: Measured | None = None
+
+    def __post_init__(self) -> None:
+        for name, each in (("limits", self.limits), ("validation", self.validation)):
+            missing = [score for score in SCORES if not each.get(score)]
+            if missing:
+                raise PneumoError(f"{name} lacks {', '.join(missing)}; expected {', '.join(SCORES)}")
+        if self.measured and not self.measured.refused:
+            raise PneumoError("measured.refused is empty; expected one kind of images or more")
 
 
 def folder() -> Path:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 
 import pytest
 import streamlit as st
@@ -45,6 +46,11 @@ def weights(tmp_path, monkeypatch):
     yield folder
     st.cache_resource.clear()
     st.cache_data.clear()
+    for (
+        thread
+    ) in threading.enumerate():  # of the map, which outlive their page; torch takes it ill when Python ends meanwhile
+        if thread.name == "thumbnails":
+            thread.join(60)
 
 
 def replaced(path, blob):
