@@ -19,9 +19,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks import browser, starting
+from benchmarks import browser, starting, uploads
 from benchmarks.browser import App, Link
-from benchmarks.interactions import ControlError, Interaction, Visitor, interactions
+from benchmarks.interactions import UPLOAD_PX, ControlError, Interaction, Visitor, interactions
+from benchmarks.phantom import write_png
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -91,6 +92,14 @@ def start_rows(chromium: Browser, repeats: int, port: int | None) -> Iterator[Ro
             yield Row(START, what, repeats, *summary(times), target)
     except (RuntimeError, TimeoutError) as error:
         yield Row(START, "first visitor", 0, None, None, note=str(error).splitlines()[0])
+
+
+def upload_rows(files: list[Path]) -> Iterator[Row]:
+    """The server's own work for one upload, without Streamlit and the browser."""
+    for what, times, ratios in uploads.compare(files):
+        target = f"{uploads.TARGET:g} x" if what == "upload with heatmap" else ""
+        note = f"{np.median(ratios):.2f} times the bare passes, processor time"
+        yield Row("diagnose", what, len(times), *summary(times), target, note=note)
 
 
 def measure(chromium: Browser, app: App, each: Interaction, link: Link, repeats: int) -> Row:
@@ -167,6 +176,9 @@ def main(given: list[str] | None = None) -> int:
         print(f"{'page':<12} {'what':<27} {'n':>3} {'p50 ms':>8} {'p95 ms':>8}  {'target':<9} redrawn")
         if not options.only or START in options.only:
             for row in start_rows(chromium, options.repeats or 3, options.port):
+                add(row)
+        if "diagnose" in links:
+            for row in upload_rows([write_png(Path(folder) / f"alone-{n}.png", UPLOAD_PX, n) for n in range(10)]):
                 add(row)
         if links:
             measure_pages(chromium, options, links, Path(folder), add)

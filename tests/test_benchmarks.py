@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import __main__ as command
-from benchmarks import browser, interactions, pages, serving, training
+from benchmarks import browser, interactions, pages, serving, starting, training, uploads
 from benchmarks.browser import Link
 from benchmarks.phantom import write_png
 from pneumo import runs
@@ -42,6 +42,34 @@ def test_the_faster_of_ours_is_compared_with_the_faster_plain_loop():
     goals = {name: training.goal(name) for name in (*values, *result)}
     assert [goals[name] for name in result] == [0.95, 0.95, 1.0]
     assert not any(goals[name] for name in values)
+
+
+def test_an_upload_is_compared_with_the_bare_passes_on_the_same_file(tmp_path):
+    files = [write_png(tmp_path / f"{seed}.png", 96, seed) for seed in range(uploads.WARM_UP + 1)]
+    found = {what: (times, ratios) for what, times, ratios in uploads.compare(files)}
+    assert list(found) == ["decode, forward, backward", "upload with heatmap", "the same with stability"]
+    assert found["decode, forward, backward"][1] == [1.0]
+    assert all(len(times) == 1 and times[0] > 0 for times, _ in found.values())
+    rows = list(pages.upload_rows(files))
+    assert [row.target for row in rows] == ["", "2 x", ""]
+    assert rows[1].note.endswith("times the bare passes, processor time")
+
+
+def test_starts_are_summed_up_with_the_goal_beside_the_first_result(monkeypatch):
+    times = iter([{starting.TORCH: 2000.0, starting.RESULT: 7000.0}, {starting.TORCH: 4000.0, starting.RESULT: 9000.0}])
+    monkeypatch.setattr(starting, "start", lambda chromium, port: next(times))
+    torch, result = pages.start_rows(None, 2, None)
+    assert (torch.what, torch.p50_ms, torch.target) == (starting.TORCH, 3000.0, "")
+    assert (result.what, result.p50_ms, result.target) == (starting.RESULT, 8000.0, "8000")
+
+
+def test_a_start_that_fails_is_told(monkeypatch, capsys):
+    def fail(chromium, port):
+        raise TimeoutError("uploader did not come within 120 s")
+
+    monkeypatch.setattr(starting, "start", fail)
+    assert pages.exit_code(list(pages.start_rows(None, 1, None))) == 1
+    assert "start, first visitor: uploader did not come" in capsys.readouterr().err
 
 
 def test_a_phantom_is_written_as_png(tmp_path):

@@ -14,7 +14,7 @@ from pages import shared
 from pages.clinic import diagnose_reading as reading
 from pneumo import formatting, runs
 from pneumo.images import radiograph
-from pneumo.inference import batch, diagnosis, examples
+from pneumo.inference import batch, diagnosis, examples, input_check, many
 from pneumo.metrics import classification, significance
 from pneumo.schema import CLASS_NAMES, Interval
 from tests.hostile import hostile_files
@@ -45,15 +45,15 @@ def images(app) -> list:
 @pytest.fixture
 def told(monkeypatch):
     """Sets what the model says: told(0.951) makes that the probability of every upload."""
-    ask = diagnosis.diagnose
+    ask = many.diagnose_many
 
     def say(probability: float, spread: float = 0.0):
-        def answer(run, blob, name, **options):
-            result = ask(run, blob, name, **options)
+        def answer(run, files, **options):
             ends = Interval(max(0.0, probability - spread), min(1.0, probability + spread))
-            return replace(result, probability=probability, stability=ends)
+            for result in ask(run, files, **options):
+                yield replace(result, probability=probability, stability=ends)
 
-        monkeypatch.setattr(diagnosis, "diagnose", answer)
+        monkeypatch.setattr(many, "diagnose_many", answer)
 
     return say
 
@@ -181,7 +181,7 @@ def test_threshold_relabels_without_running_the_model_again(monkeypatch, told, c
     def fail(*args, **kwargs):
         raise AssertionError("the model ran again")
 
-    monkeypatch.setattr(diagnosis, "diagnose", fail)
+    monkeypatch.setattr(many, "diagnose_many", fail)
     monkeypatch.setattr(diagnosis, "explain", fail)
     for threshold, label in ((0.94, "▲ PNEUMONIA"), (0.96, "◆ UNCERTAIN"), (0.0, "▲ PNEUMONIA")):
         app.slider(key="diagnose.threshold").set_value(threshold).run()
@@ -289,10 +289,35 @@ def test_files_are_read_in_steps_the_opened_one_first(monkeypatch, chests):
     state = {}
     monkeypatch.setattr(st, "session_state", state)
     monkeypatch.setattr(shared, "the_input_check", lambda: None)
+    monkeypatch.setattr(reading, "TOGETHER", 1)
     assert reading.read(run, files, 2, 0.0) == [None] * 4, "first the page takes away what it says of other files"
     steps = [[result is not None for result in reading.read(run, files, 2, 0.0)] for _ in range(4)]
     assert steps == [[False, False, True, False], [True, False, True, False], [True, True, True, False], [True] * 4]
     assert len(state["diagnose.results"]) == 4
+
+
+def test_files_are_read_in_batches_and_each_is_named_while_it_is_read(monkeypatch, chests):
+    run, check = runs.load(), input_check.load()
+    files = [examples.Example(name, blob, -1, synthetic=False) for name, blob in chests]
+    named, passes, ask = [], [], many.diagnose_many
+    monkeypatch.setattr(st, "session_state", {})
+    monkeypatch.setattr(shared, "the_input_check", lambda: check)
+    monkeypatch.setattr(reading, "TOGETHER", 2)
+    monkeypatch.setattr(st, "progress", lambda value, text: named.append((value, text)))
+    monkeypatch.setattr(
+        many, "diagnose_many", lambda run, some, **options: passes.append(len(some)) or ask(run, some, **options)
+    )
+    reading.read(run, files, 2, 60.0)
+    results = reading.read(run, files, 2, 60.0)
+    assert passes == [1, 2, 1], "the opened one first, alone"
+    assert [value for value, _ in named] == [0.0, 0.25, 0.75]
+    assert named[0][1] == f"Reading {shared.plain(files[2].name)}, 1 of 4 ..."
+    assert named[1][1].startswith(f"Reading {shared.plain(files[0].name)}, 2 of 4")
+    for file, result in zip(files, results, strict=True):
+        alone = diagnosis.diagnose(run, file.data, file.name, check=check)
+        assert result.name == file.name
+        assert result.probability == pytest.approx(alone.probability, abs=1e-5)
+        assert result.assessment.verdict == alone.assessment.verdict
 
 
 def test_a_long_name_keeps_its_ends_in_the_table_and_all_of_it_above(chests):
