@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 from pneumo import files
-from pneumo.cli.arguments import FINE, place
+from pneumo.cli.arguments import FINE, SOME_FAILED, place
 
 SUMMARY = "print a run's model card as Markdown, in the format of the Hugging Face hub"
 
@@ -27,15 +28,22 @@ def run(options: argparse.Namespace) -> int:
 
     folder = runs.resolve(options.run)
     card = runs.read_card(folder)
-    measured = [
-        *quality_report.card_sections(folder),
-        *latent_report.card_sections(folder),
-        *input_check_report.card_sections(card),
-        *heatmap_report.card_sections(folder),
-    ]
+    looks = (
+        lambda: quality_report.card_sections(folder),
+        lambda: latent_report.card_sections(folder),
+        lambda: input_check_report.card_sections(card),
+        lambda: heatmap_report.card_sections(folder),
+    )
+    measured, code = [], FINE
+    for look in looks:
+        try:
+            measured += look()
+        except runs.RunError as error:  # one damaged file leaves out its own section
+            print(f"left out: {error}", file=sys.stderr)
+            code = SOME_FAILED
     text = model_card.markdown(card, measured)
     if options.out:
         runs.write(options.out, text.encode())
     else:
         print(text, end="")
-    return FINE
+    return code

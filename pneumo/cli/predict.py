@@ -41,8 +41,13 @@ def run(options: argparse.Namespace) -> int:
     run = runs.load(options.run, "classification")  # a wrong name is refused before any folder is listed
     found = batch.files_below(options.paths)
     threshold = run.card.point().threshold if options.threshold is None else options.threshold
-    check = input_check.load()
-    if check is None:
+    check, told = None, False
+    try:
+        check = input_check.load()
+    except runs.RunError as error:
+        told = True
+        print(f"the input check cannot be used, so any image gets a result: {error}", file=sys.stderr)
+    if check is None and not told:
         print(f"no input check in {input_check_report.folder()}: any image gets a result", file=sys.stderr)
     if found.passed_over:
         print(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import Any
 
-from pneumo.cli.arguments import FINE, add_json
+from pneumo.cli.arguments import FINE, SOME_FAILED, add_json
 from pneumo.cli.printing import print_json
 from pneumo.formatting import printable, score, with_interval
 from pneumo.schema import Metrics
@@ -21,13 +22,23 @@ def run(options: argparse.Namespace) -> int:
     from pneumo import runs
 
     cards = {name: runs.read_card(runs.weights_folder() / name) for name in runs.available()}
-    default = runs.default_name() if cards else ""
+    default, reasons = "", runs.unusable()
+    try:
+        default = runs.default_name() if cards or reasons else ""
+    except runs.RunError as error:
+        reasons[runs.DEFAULT_FILE] = str(error)
+    if default and default not in cards and default not in reasons:
+        reasons[default] = (
+            f"{runs.DEFAULT_FILE} names it, and there is no such run; there are: {', '.join(cards) or 'none'}"
+        )
     if options.json:
         print_json([_row(card, name, name == default) for name, card in cards.items()])
-        return FINE
-    for name, card in cards.items():
-        print(_line(card, name, name == default))
-    return FINE
+    else:
+        for name, card in cards.items():
+            print(_line(card, name, name == default))
+    for name, reason in reasons.items():
+        print(f"{printable(name)} cannot be used: {reason}", file=sys.stderr)
+    return SOME_FAILED if reasons else FINE
 
 
 def _row(card: Any, name: str, default: bool) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from pneumo import runs
 from pneumo.images import transforms
 from pneumo.inference.input_check_report import ABOUT_FILE, AGAIN, ARRAYS_FILE, SCORES, About, folder, read_about
 from pneumo.runs import engine, measured
+from pneumo.runs.reading import read_file
 from pneumo.schema import Assessment, ImageSpec, ImageWarning, Radiograph
 
 DOUBTS = {"colour", "aspect", "uniform"}  # warnings after which an unusual image is refused
@@ -219,7 +220,8 @@ def _beside(place: Path, name: str, digest: str) -> Path:
     """The folder of the run beside the input check's, with the weights the input check was fitted with."""
     beside = place.parent / name
     found = runs.resolve(str(beside) if (beside / runs.CARD_FILE).is_file() else name)
-    if runs.read_card(found).weights.sha256 != digest:
+    weights = read_file(found / runs.WEIGHTS_FILE, AGAIN)  # now, not when a visitor's image is checked
+    if {runs.read_card(found).weights.sha256, runs.digest(weights)} != {digest}:
         raise runs.RunError(
             f"the input check in {place} was fitted with other weights of {name!r}; fit it again, or restore the run"
         )

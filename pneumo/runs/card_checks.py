@@ -18,7 +18,6 @@ SHARES = (
     "threshold", "accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc", "brier", "ece",
     "balanced_accuracy", "ece_uncalibrated", "majority_accuracy",
 )  # fmt: skip
-SIDE_PX = 4096  # the largest image a model may ask for; at more, one batch would need gigabytes
 EXTREME = 1000.0  # of temperature and bias: beyond it every probability is 0 or 1
 
 
@@ -29,8 +28,6 @@ def check(card: RunCard) -> None:
         raise PneumoError(f"task is {card.task!r}; expected one of {expected}{nearest(card.task, TASKS)}")
     if card.class_names != CLASS_NAMES:
         raise PneumoError(f"class_names is {list(card.class_names)}; expected {list(CLASS_NAMES)}")
-    if card.image.size > SIDE_PX:
-        raise PneumoError(f"image.size is {card.image.size}; expected at most {SIDE_PX} pixels")
     _check_numbers(card)
     for name, metrics in card.metrics.items():
         _check_metrics(metrics, f"metrics.{name}")

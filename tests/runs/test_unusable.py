@@ -94,7 +94,7 @@ CHANGES = [
     ("bias", -1e9, "bias is -1000000000.0"),
     ("minutes", -1, "minutes is -1.0"),
     ("best_epoch", -1, "best_epoch is -1"),
-    ("image.size", 10**9, "image.size is 1000000000; expected at most 4096"),
+    ("image.size", 10**9, "image.size is 1000000000; expected 8 to 1,024 pixels"),
     ("weights.size_bytes", -1, "weights.size_bytes is -1"),
 ]
 

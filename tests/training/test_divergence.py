@@ -89,10 +89,11 @@ def test_the_run_says_on_its_card_that_training_diverged(tmp_path, monkeypatch):
 
 
 def test_a_real_divergence_leaves_no_run(tmp_path):
-    """A learning rate at which float32 overflows within an epoch."""
+    """Decay times rate is far above 2, so every step makes each weight a hundred times larger, until float32 overflows."""
     recipe = recipes.override(
-        recipes.get("first_steps"), [*SMALL, "optimiser=sgd", "learning_rate=1e6", "schedule=constant", "clip_norm=0"]
+        recipes.get("first_steps"),
+        [*SMALL, "optimiser=sgd", "learning_rate=100", "weight_decay=1", "schedule=constant"],
     )
-    with pytest.raises(PneumoError, match="training diverged in epoch 1"):
+    with pytest.raises(PneumoError, match="training diverged in epoch"):
         train(recipe, tmp_path / "run")
     assert not (tmp_path / "run" / runs.CARD_FILE).exists()
