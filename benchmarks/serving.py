@@ -28,7 +28,7 @@ from pneumo.inference import input_check
 from pneumo.runs import engine
 
 WIDTH_PX, HEIGHT_PX = 1500, 1100  # of an exported radiograph
-NOISE_LEVELS = 3  # standard deviation: a plain phantom is smoother than any radiograph, and cheaper to decode
+NOISE_LEVELS = 2.5  # standard deviation: a plain phantom is smoother than any radiograph, and cheaper to decode
 DRAWN = 12  # phantoms; the files are these, shifted against their noise
 STAGE_FILES = 32  # for the share of each stage
 WITHOUT_TORCH = {"--help": ["--help"], "runs": ["runs"], "card": ["card"]}

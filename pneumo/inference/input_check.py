@@ -162,12 +162,17 @@ def features_of(encoder: runs.Run, squares: np.ndarray, layers: Sequence[str]) -
 
 def scores_from(arrays: Mapping[str, np.ndarray], seen: np.ndarray, small: np.ndarray) -> dict[str, np.ndarray]:
     """seen: (N, F) features. small: (N, P) from `thumbnails`."""
-    position = seen @ arrays["position_weight"] + arrays["position_offset"]
+    position = _product(seen, arrays["position_weight"]) + arrays["position_offset"]
     return {"features": mahalanobis(arrays, seen), "unexplained": unexplained(arrays, small), "position": position}
 
 
 def mahalanobis(arrays: Mapping[str, np.ndarray], seen: np.ndarray, of: str = "") -> np.ndarray:
-    return np.linalg.norm((seen - arrays[f"{of}centre"]) @ arrays[f"{of}whiten"], axis=1)
+    return np.linalg.norm(_product(seen - arrays[f"{of}centre"], arrays[f"{of}whiten"]), axis=1)
+
+
+def _product(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """left @ right by PyTorch, on as many cores as its thread may use: numpy takes all of them, and waits for them busily."""
+    return (torch.from_numpy(np.ascontiguousarray(left)) @ torch.from_numpy(np.ascontiguousarray(right))).numpy()
 
 
 def thumbnails(squares: np.ndarray) -> np.ndarray:
@@ -179,7 +184,7 @@ def thumbnails(squares: np.ndarray) -> np.ndarray:
 def unexplained(arrays: Mapping[str, np.ndarray], small: np.ndarray) -> np.ndarray:
     """(N,) mean squared error of what the main components make of an image, over the image's variance."""
     centred = small - arrays["mean"]
-    missing = centred - centred @ arrays["components"].T @ arrays["components"]
+    missing = centred - _product(_product(centred, arrays["components"].T), arrays["components"])
     return np.square(missing).mean(1) / small.var(1, ddof=1).clip(min=LEAST_VARIANCE)
 
 
