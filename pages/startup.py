@@ -16,7 +16,7 @@ from typing import Any
 import streamlit as st
 from starlette.formparsers import MultiPartParser
 
-from pages import logs
+from pages import logs, memory
 from pneumo.schema import PneumoError
 
 log = logging.getLogger(__name__)
@@ -39,6 +39,7 @@ _waiting: set[int] = set()  # the threads of visitors who came too early
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Started with the server, as the ASGI standard has it. Warming goes on beside the first visitors."""
     _ready.clear()
+    memory.give_back()
     threading.Thread(target=warm, name="warm", daemon=True).start()
     if not st.get_option("server.headless"):  # `streamlit run` opens the browser for scripts alone
         address = st.get_option("server.address") or "localhost"

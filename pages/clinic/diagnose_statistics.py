@@ -10,17 +10,21 @@ from pneumo import formatting, plots
 from pneumo.inference import diagnosis, input_check_report
 from pneumo.metrics import calibration, classification, significance
 from pneumo.runs import Run
-from pneumo.schema import Diagnosis, Interval, Predictions
+from pneumo.schema import Diagnosis, Interval, PneumoError, Predictions
 
 SPLITS = {"test": "internal test", "validation": "validation"}  # validation chose the thresholds, so it comes second
 MODE_BAR = {"displayModeBar": False}
 
 
 def best_known(name: str) -> tuple[str, Predictions]:
-    """The held-out patients with the least share in any choice, and the name of their split."""
+    """The held-out patients with the least share in any choice, and the name of their split. PneumoError where there are none."""
     predictions = shared.load_predictions(name)
-    split = next(split for split in SPLITS if (predictions.splits == split).any())
-    return split, predictions.split(split)
+    for split in SPLITS:
+        if (predictions.splits == split).any():
+            return split, predictions.split(split)
+    raise PneumoError(
+        f"the predictions of run {name!r} are of neither {' nor '.join(SPLITS)} patients; train the run again"
+    )
 
 
 @st.fragment
