@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
+import subprocess  # nosec B404  starts programs of this repository, nothing else
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def write_files(folder: Path, count: int) -> None:
 def process(command: list[str]) -> Process:
     """Runs a Python command to its end, its output thrown away. RuntimeError where it failed."""
     start = time.perf_counter()
-    child = subprocess.Popen(
+    child = subprocess.Popen(  # nosec B603  fixed words, no shell
         [sys.executable, *command], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=runs.REPOSITORY
     )
     said = child.stderr.read().decode(errors="replace")
@@ -164,7 +164,7 @@ def modules_of(words: list[str]) -> set[str]:
         f"    cli.main({words!r})\n"
         "print(*sys.modules)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=runs.REPOSITORY, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=runs.REPOSITORY, check=True)  # nosec B603  fixed words, no shell
     return set(done.stdout.split())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import subprocess  # nosec B404  starts programs of this repository, nothing else
 import sys
 import time
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def start(chromium: Browser, port: int | None = None) -> dict[str, float]:
     machine, what a process takes that only imports torch. Raises TimeoutError where a sight does not come.
     """
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)  # nosec B603  fixed words, no shell
     found = {TORCH: _since(began)}
     began = time.monotonic()
     with browser.running_app(port) as app:
