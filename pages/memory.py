@@ -20,7 +20,7 @@ def give_back() -> bool:
     if not hasattr(libc, "malloc_trim") or not hasattr(libc, "mallopt"):
         return False
     libc.mallopt(M_ARENA_MAX, ARENAS)
-    threading.Thread(target=_trim, args=(libc,), name="give back memory", daemon=True).start()
+    threading.Thread(target=_trim, args=(libc,), name="free memory", daemon=True).start()
     return True
 
 

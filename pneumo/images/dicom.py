@@ -143,7 +143,7 @@ def _check_object(tags: Tags) -> None:
     kind = tags.text(MEDIA_CLASS) or tags.text(CLASS)
     if DIRECTORY in tags.elements or kind == _DIRECTORY_CLASS:
         raise RadiographError(
-            "not_an_image", "the file is a DICOMDIR, the index of a CD or folder; choose the image files beside it"
+            "not_an_image", "the file is a DICOMDIR, the index of a CD or folder; choose one of the image files near it"
         )
     if PIXEL_DATA in tags.elements:
         return
