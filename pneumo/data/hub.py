@@ -74,7 +74,7 @@ def open_hub(identifier: str) -> DataSet:
     def read(index: int) -> Radiograph:
         table, i = blobs[index]
         try:
-            blob = _hub_bytes(table[i][how.image]) or b""
+            blob = _hub_bytes(table[i][how.image], identifier) or b""
         except OSError as error:  # a downloaded file that is gone
             raise radiograph.RadiographError("unreadable", f"the file cannot be read: {error.strerror}") from error
         return radiograph.read(blob, items[index].name)
@@ -137,7 +137,7 @@ def _check_reachable(identifier: str) -> None:
 
 def _hub_row(row: dict[str, Any], how: HubSet, fallback: str, identifier: str) -> tuple[str, int, bytes]:
     image, label = row.get(how.image), row.get(how.label)
-    data = _hub_bytes(image) if isinstance(image, dict) else None
+    data = _hub_bytes(image, identifier) if isinstance(image, dict) else None
     if not data or label not in (0, 1):
         raise PneumoError(
             f"the data set {identifier!r} has no usable columns {how.image!r} (images) and {how.label!r} "
@@ -146,10 +146,27 @@ def _hub_row(row: dict[str, Any], how: HubSet, fallback: str, identifier: str) -
     return printable(Path(image.get("path") or fallback).name), int(label), data
 
 
-def _hub_bytes(image: dict[str, Any]) -> bytes | None:
-    """Parquet sets carry the bytes; sets of plain image files say where each was downloaded to."""
-    path = Path(image.get("path") or "")
-    return image.get("bytes") or (path.read_bytes() if path.is_file() else None)
+def _hub_bytes(image: dict[str, Any], identifier: str) -> bytes | None:
+    """Parquet sets carry the bytes; sets of plain image files say where each was downloaded to. Another path that a set names is
+    not opened: it would show files of this machine. Raises OSError where a downloaded file is gone."""
+    if image.get("bytes") or not image.get("path"):
+        return image.get("bytes")
+    path = Path(image["path"]).resolve()
+    if not any(path.is_relative_to(folder) for folder in _downloads(identifier)) or not path.is_file():
+        return None
+    with path.open("rb") as file:
+        return file.read(radiograph.MAX_BYTES + 1)
+
+
+def _downloads(identifier: str) -> list[Path]:
+    """Where files of a hub set may lie: in the copy on this disk that it is, or in the hub's caches."""
+    import datasets
+    import huggingface_hub.constants
+
+    if Path(identifier).is_dir():
+        return [Path(identifier).resolve()]
+    caches = (datasets.config.HF_DATASETS_CACHE, huggingface_hub.constants.HF_HUB_CACHE)
+    return [Path(cache).resolve() for cache in caches]
 
 
 def stream_hub(identifier: str = EXAMPLES_HUB_ID, count: int = 4) -> list[tuple[str, bytes, int]]:

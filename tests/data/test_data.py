@@ -521,6 +521,19 @@ def test_a_hub_row_without_an_image_or_label_says_which_columns_there_are(row):
     )
 
 
+def test_a_hub_set_opens_no_file_of_this_machine(tmp_path):
+    """A set's rows may name any path; only what was downloaded for it is read."""
+    secret = tmp_path / "secret.png"
+    secret.write_bytes(png(1))
+    (tmp_path / "hub").mkdir()
+    (tmp_path / "hub" / "link.png").symlink_to(secret)
+    for path in (secret, tmp_path / "hub" / ".." / "secret.png", tmp_path / "hub" / "link.png"):
+        for identifier in (str(tmp_path / "hub"), "owner/name"):
+            assert hub._hub_bytes({"path": str(path)}, identifier) is None
+    (tmp_path / "hub" / "own.png").write_bytes(png(2))
+    assert hub._hub_bytes({"path": str(tmp_path / "hub" / "own.png")}, str(tmp_path / "hub")) == png(2)
+
+
 def test_a_hub_set_without_the_columns_says_which_it_has(tmp_path):
     import datasets
 
