@@ -243,6 +243,9 @@ class Trainer:
             module.train()
         for raw in self.loader:
             losses = self._step(raw, state.bf16)
+            if self.recipe.schedule in STEP_SCHEDULES:
+                for schedule in self.schedules:
+                    schedule.step()  # not within a step: a short training's schedule has no room for the timed ones
             state.step += 1
             self._report(losses, (state.step - first) / (time.monotonic() - started))
             stopping, diverged = self._anyone(self.stop.is_set(), not divergence.are_finite(losses))
@@ -266,7 +269,7 @@ class Trainer:
         )
         batch = self.task.prepare(raw, generator)
         result: dict[str, float] = {}
-        for phase, optimiser, schedule in zip(self.phases, self.optimisers, self.schedules, strict=True):
+        for phase, optimiser in zip(self.phases, self.optimisers, strict=True):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
                 losses = phase.loss(batch)
             optimiser.zero_grad(set_to_none=True)
@@ -274,8 +277,6 @@ class Trainer:
             if recipe.clip_norm:
                 self.accelerator.clip_grad_norm_(phase.parameters(), recipe.clip_norm)
             optimiser.step()
-            if recipe.schedule in STEP_SCHEDULES:
-                schedule.step()
             result |= {f"{phase.name}.{name}": value.item() for name, value in losses.items()}
         if self.average:
             self.average.update_parameters(self._kept())
