@@ -12,7 +12,7 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
+import subprocess  # nosec B404: one program of our own, without a shell
 import sys
 import threading
 from pathlib import Path
@@ -65,7 +65,7 @@ class _Helper:
 
     def __init__(self) -> None:
         # -I: neither the environment nor the current folder decides what it imports. stderr: libraries write parts of files there.
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # nosec B603: the words are our own
             [sys.executable, "-I", str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

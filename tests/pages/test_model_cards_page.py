@@ -77,10 +77,9 @@ def test_one_damaged_card_leaves_the_others_within_reach(tmp_path, monkeypatch):
     app = open_page(PAGE)
     assert not app.exception
     assert app.header[0].value == "ResNet-18, fine-tuned"
-    assert app.selectbox(key="cards.run").options[1] == "simple_cnn"
-    app.selectbox(key="cards.run").set_value("simple_cnn").run()
-    assert not app.exception
-    assert runs.CARD_FILE in texts(app.error).replace("\\", "")
+    assert len(app.selectbox(key="cards.run").options) == 1
+    told = texts(app.markdown).replace("\\", "")
+    assert "simple_cnn" in told and runs.CARD_FILE in told
 
 
 def test_without_a_usable_run_the_page_says_so(tmp_path, monkeypatch):
