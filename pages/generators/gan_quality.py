@@ -29,7 +29,7 @@ def show_quality(run: Run) -> None:
         st.warning(shared.plain(reason), icon=":material/heart_broken:")
     if run.card.name not in result and run.card.name not in damaged:
         st.caption(
-            f"This model has not been measured yet. Run `python -m pneumo quality {run.card.name} --data FOLDER --crossed --save`."
+            f"This model has not been measured yet. Run `python -m pneumo quality {run.card.name} --data FOLDER --tstr --save`."
         )
     if result:
         st.markdown("  \n".join(_conclusion(name, each) for name, each in result.items()))
