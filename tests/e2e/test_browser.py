@@ -43,8 +43,14 @@ def test_from_the_door_to_the_download(page, app, tmp_path):
     page.locator("span", has_text=re.compile(f"^[●◆▲] {expected}$")).first.wait_for()
 
     other = next(name for name in CLASS_NAMES if name != said)
+    errors = pytest.importorskip("playwright.sync_api")
+    shown = page.locator(f".st-key-diagnose-image img[alt*='heatmap for {other}']")
     page.locator(".st-key-diagnose-heat").get_by_text(other).click()
-    page.locator(f".st-key-diagnose-image img[alt*='heatmap for {other}']").wait_for()
+    try:
+        shown.wait_for(timeout=15_000)
+    except errors.TimeoutError:  # a click while the moved threshold is still being drawn may be lost on a busy machine
+        page.locator(".st-key-diagnose-heat").get_by_text(other).click()
+        shown.wait_for()
     page.wait_for_function(LOADED)
     after = picture.bounding_box()
     assert (after["width"], after["height"]) == (box["width"], box["height"]), "nothing jumps"
