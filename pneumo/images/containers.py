@@ -131,9 +131,8 @@ def _open_jpeg(data: bytes) -> Opened:
         if result is None:
             raise truncated("JPEG")
         marker, start = data[result.end() - 1], result.end()
-        keep.append(
-            data[position : result.start()].rstrip(b"\xff")
-        )  # entropy-coded data of the scan before, no fill bytes
+        if scans:  # entropy-coded data, no fill bytes; before a scan Pillow would step over each byte in Python
+            keep.append(data[position : result.start()].rstrip(b"\xff"))
         if marker == 0xD9:
             break
         stop = start + int.from_bytes(data[start : start + 2], "big")

@@ -262,6 +262,20 @@ def test_arrays_turn_as_images_do(orientation: int) -> None:
     np.testing.assert_array_equal(first, second)
 
 
+@pytest.mark.parametrize("filler", [b"\x00", b"\xff", b"\xff\x00", b"\xff\xd8", b"nonsense"])
+@pytest.mark.parametrize("place", ["before the first scan", "after the start"])
+def test_megabytes_of_filler_in_a_jpeg_cost_nothing(filler: bytes, place: str) -> None:
+    jpeg = encoded(Image.fromarray(GREY), "JPEG", progressive=True)
+    at = 2 if place == "after the start" else jpeg.index(b"\xff\xda")
+    start = time.process_time()
+    try:
+        found = read(jpeg[:at] + filler * (8_000_000 // len(filler)) + jpeg[at:]).pixels
+    except RadiographError:
+        found = None
+    assert time.process_time() - start < 0.5
+    assert found is None or found.shape == GREY.shape
+
+
 def test_announced_by_jpeg() -> None:
     found = codestreams.jpeg(encoded(Image.fromarray(GREY).convert("RGB"), "JPEG"))
     assert (found.width, found.height, found.components, found.bits, found.lossless) == (80, 96, 3, 8, False)
