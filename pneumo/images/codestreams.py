@@ -47,7 +47,8 @@ def jpeg(data: bytes) -> Announced:
             raise damaged("JPEG")
         marker = data[position + 1]
         if marker == 0xFF or marker in _ALONE:
-            position += 1 if marker == 0xFF else 2
+            position, parts = position + (1 if marker == 0xFF else 2), parts + 1
+            check_parts("JPEG", parts)
             continue
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         if marker in _JPEG_FRAMES:
@@ -96,20 +97,22 @@ def jpeg_2000(data: bytes) -> Announced:
 
 def _levels(data: bytes, position: int) -> int:
     """How often the image was halved when it was written: from the segment COD, which follows somewhere before the first tile."""
+    parts = 0
     while position + 4 <= len(data) and data[position] == 0xFF and data[position + 1] not in (0x90, 0xD9):
         length = int.from_bytes(data[position + 2 : position + 4], "big")
         if data[position + 1] == 0x52 and position + 10 <= len(data):
             return min(data[position + 9], 32)
         if length < 2:
             break
-        position += 2 + length
+        position, parts = position + 2 + length, parts + 1
+        check_parts("JPEG 2000", parts)
     return 0
 
 
 def boxes(data: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
     """(kind, start, end) of every box's content in a file of boxes, those inside others after them; damaged ones end the walk."""
     position, end, count = start, len(data) if end is None else end, 0
-    while position + 8 <= end and count < MAX_BOXES and depth < 6:
+    while position + 8 <= end and count < MAX_BOXES >> 2 * depth and depth < 6:  # fewer inside: they multiply
         length, kind = struct.unpack_from(">L4s", data, position)
         content = position + 8
         if length == 1:  # 64 bits follow

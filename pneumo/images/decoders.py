@@ -113,8 +113,10 @@ class _Helper:
 
 def _take() -> _Helper:
     with _lock:
-        if _idle:
-            return _idle.pop()
+        while _idle:
+            helper = _idle.pop()
+            if helper.process.poll() is None:  # else the system has ended it meanwhile
+                return helper
     try:
         return _Helper()
     except OSError as error:

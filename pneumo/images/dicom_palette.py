@@ -15,7 +15,7 @@ from pneumo.images.refusals import RadiographError
 DESCRIPTORS = (0x00281101, 0x00281102, 0x00281103)
 TABLES, SEGMENTED = (0x00281201, 0x00281202, 0x00281203), (0x00281221, 0x00281222, 0x00281223)
 DISCRETE, LINEAR = 0, 1
-MAX_SEGMENTS = 65536
+MAX_SEGMENTS = 20_000
 
 
 def applied(stored: np.ndarray, tags: Tags) -> np.ndarray:

@@ -69,9 +69,17 @@ def opened(data: bytes) -> tuple[Image.Image | np.ndarray, int]:
     pixels = decoders.decode("tiff", clean)
     if pixels.ndim == 3 and said.get(PLANAR, [1])[0] == 2:
         pixels = np.moveaxis(pixels, 0, 2)
-    if white_is_zero:
-        pixels = levels.WHITE - levels.to_grey(pixels)[0]
+    if white_is_zero and samples == 1:
+        pixels = _turned_round(pixels)
     return pixels, turned
+
+
+def _turned_round(values: np.ndarray) -> np.ndarray:
+    """White-is-zero numbers as black-is-zero ones of the same range, so that a narrow one is still noticed."""
+    if values.dtype == np.uint16:
+        dark = levels.to_grey(values)[1]
+        return values.max() - values if dark else np.uint16(0xFFFF) - values
+    return levels.WHITE - levels.to_grey(values)[0]
 
 
 def _by_pillow(clean: bytes) -> Image.Image:

@@ -276,6 +276,38 @@ def test_megabytes_of_filler_in_a_jpeg_cost_nothing(filler: bytes, place: str) -
     assert found is None or found.shape == GREY.shape
 
 
+@pytest.mark.parametrize("body", [b"\xff" * 2_000_000, b"\xff\x01" * 1_000_000])
+def test_fill_bytes_before_a_frame_header_are_not_walked_for_ever(body: bytes) -> None:
+    start = time.process_time()
+    with pytest.raises(RadiographError):
+        codestreams.jpeg(b"\xff\xd8" + body)
+    assert time.process_time() - start < 0.5
+
+
+def test_segments_of_jpeg_2000_and_boxes_in_boxes_are_not_walked_for_ever() -> None:
+    head = encoded(Image.fromarray(GREY), "JPEG2000", no_jp2=True)
+    size = 4 + int.from_bytes(head[4:6], "big")
+    start = time.process_time()
+    with pytest.raises(RadiographError):
+        codestreams.jpeg_2000(head[:size] + b"\xff\x64\x00\x02" * 1_000_000)
+    inside = b"\0\0\0\x08free" * 2000
+    box = struct.pack(">L4s", len(inside) + 8, b"jp2h") + inside
+    assert len(list(codestreams.boxes(box * 2000))) < 1_100_000
+    assert time.process_time() - start < 2
+
+
+def test_white_is_zero_of_twelve_bits_is_stretched_and_said() -> None:
+    values = wide()
+    raw = (4095 - values).astype("<u2").tobytes()
+    start = 8 + 2 + 12 * 8 + 4
+    data = tiff_of(
+        (256, 3, 1, 80), (257, 3, 1, 96), (258, 3, 1, 16), (259, 3, 1, 1), (262, 3, 1, 0),
+        (273, 4, 1, start + 64), (278, 3, 1, 96), (279, 4, 1, len(raw)),
+    ) + raw  # fmt: skip
+    assert np.abs(read(data).pixels - stretched(values)).max() <= 1
+    assert "dark16" in codes(data)
+
+
 def test_announced_by_jpeg() -> None:
     found = codestreams.jpeg(encoded(Image.fromarray(GREY).convert("RGB"), "JPEG"))
     assert (found.width, found.height, found.components, found.bits, found.lossless) == (80, 96, 3, 8, False)

@@ -63,8 +63,6 @@ def test_a_helper_that_died_is_replaced(ending: signal.Signals) -> None:
     (helper,) = decoders._idle
     os.kill(helper.process.pid, ending)
     helper.process.wait()
-    with pytest.raises(RadiographError):
-        decoded("jpeg-ls")
     np.testing.assert_array_equal(decoded("jpeg-ls"), wide())
     assert helper not in decoders._idle
 
