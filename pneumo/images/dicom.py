@@ -51,6 +51,7 @@ _OTHERS = (
 _NATIVE = (dicom_tags.IMPLICIT, dicom_tags.EXPLICIT, dicom_tags.BIG_ENDIAN, dicom_tags.DEFLATED)
 _RUN_LENGTHS, _DEFLATED_FRAME = "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.8.1"
 _DIRECTORY_CLASS = "1.2.840.10008.1.3.10"
+_JP2_START = b"\0\0\0\x0cjP  "
 _ADOBE_RGB = b"\xff\xee\x00\x0eAdobe\x00\x64\x00\x00\x00\x00\x00"  # the JPEG segment for "these are RGB, not YCbCr"
 
 
@@ -212,7 +213,7 @@ def _pixels(image: _Image) -> tuple[np.ndarray, int | None]:
     frame = _one_frame(stored) if wrapped else stored
     if frame.startswith(codestreams.JPEG_START):
         return _jpeg(image, frame)
-    if frame.startswith((codestreams.JPEG_2000_START, b"\0\0\0\x0cjP  ")):
+    if frame.startswith((codestreams.JPEG_2000_START, _JP2_START)):
         return _jpeg_2000(image, codestreams.codestream_of(frame))
     if image.syntax == _RUN_LENGTHS:
         return _run_lengths(image, frame), None
@@ -280,8 +281,10 @@ def _one_frame(stored: bytes) -> bytes:
         if len(parts) > MAX_FRAGMENTS:
             raise _unsupported(f"is cut into over {MAX_FRAGMENTS} fragments; decompress it or save it as PNG")
     offsets = parts[0] if parts else b""
-    starts = (codestreams.JPEG_START, codestreams.JPEG_2000_START)
-    if not offsets.startswith(starts):  # the table of offsets, one for each frame; some writers leave it out
+    starts = (codestreams.JPEG_START, codestreams.JPEG_2000_START, _JP2_START)
+    if len(parts) > 1 and not offsets.startswith(
+        starts
+    ):  # the table of offsets, one for each frame; some writers leave it out
         parts = parts[1:]
         if len(offsets) >= 8 and offsets[4:8] != offsets[:4]:
             raise _multiframe()
