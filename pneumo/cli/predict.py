@@ -107,10 +107,12 @@ def _refusal(result: Any) -> str | None:
 def print_document(rows: Iterable[dict[str, Any]]) -> bool:
     """One JSON document, a row at a time, so that a long list is never held. Returns whether some row has an error."""
     failed, before = False, "[\n"
-    for row in rows:
-        print(before + textwrap.indent(json.dumps(row, indent=2, allow_nan=False), "  "), end="")
-        failed, before = failed or bool(row["error"]), ",\n"
-    print("[]" if before == "[\n" else "\n]")
+    try:
+        for row in rows:
+            print(before + textwrap.indent(json.dumps(row, indent=2, allow_nan=False), "  "), end="")
+            failed, before = failed or bool(row["error"]), ",\n"
+    finally:  # interrupted, it is still a document
+        print("[]" if before == "[\n" else "\n]")
     return failed
 
 

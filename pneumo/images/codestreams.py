@@ -109,8 +109,10 @@ def _levels(data: bytes, position: int) -> int:
     return 0
 
 
-def boxes(data: bytes, start: int = 0, end: int | None = None, depth: int = 0) -> Iterator[tuple[bytes, int, int]]:
-    """(kind, start, end) of every box's content in a file of boxes, those inside others after them; damaged ones end the walk."""
+def boxes(
+    data: bytes, start: int = 0, end: int | None = None, depth: int = 0, *, inside: bool = True
+) -> Iterator[tuple[bytes, int, int]]:
+    """(kind, start, end) of every box's content in a file of boxes, those inside others after them if `inside`; damaged ones end the walk."""
     position, end, count = start, len(data) if end is None else end, 0
     while position + 8 <= end and count < MAX_BOXES >> 2 * depth and depth < 6:  # fewer inside: they multiply
         length, kind = struct.unpack_from(">L4s", data, position)
@@ -124,7 +126,7 @@ def boxes(data: bytes, start: int = 0, end: int | None = None, depth: int = 0) -
         if stop < content or stop > end:
             return
         yield kind, content, stop
-        if kind in _CONTAINERS:
+        if inside and kind in _CONTAINERS:
             yield from boxes(data, content + 4 * (kind == b"meta"), stop, depth + 1)
         position, count = stop, count + 1
 
@@ -133,7 +135,7 @@ def codestream_of(data: bytes) -> bytes:
     """The JPEG 2000 codestream of a JP2 file, or the bytes themselves where they are one. RadiographError where there is none."""
     if data.startswith(JPEG_2000_START):
         return data
-    for kind, start, end in boxes(data):
+    for kind, start, end in boxes(data, inside=False):  # one hidden in another box is not the one that is decoded
         if kind == b"jp2c":
             return data[start:end]
     raise truncated("JPEG 2000")

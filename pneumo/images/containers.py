@@ -82,6 +82,7 @@ def decode(data: bytes, kind: str, upright: bool = True) -> Opened:
     image, orientation, codes = _OPENERS[kind](data)
     turn = _TURNS.get(orientation) if upright else None
     if isinstance(image, np.ndarray):
+        check_size(image.shape[1], image.shape[0])  # what was decoded may be another image than what was announced
         return Opened(image if turn is None else _turned(image, orientation), codes=codes)
     check_size(*image.size, MAX_PIXELS if image.mode in _ONE_CHANNEL else MAX_COLOUR_PIXELS)
     image.load()

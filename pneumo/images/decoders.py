@@ -50,7 +50,7 @@ def decode(codec: str, data: bytes, **options: object) -> np.ndarray:
     try:
         answer, pixels = helper.ask(codec, data, options)
     except (OSError, EOFError, ValueError):
-        raise _ended(codec, helper.stop()) from None
+        raise _ended(codec, helper.stop(), helper.late) from None
     except BaseException:  # an interrupt: the helper's answer would be taken for the next file's
         helper.stop()
         raise
@@ -72,9 +72,11 @@ class _Helper:
             stderr=subprocess.DEVNULL,
         )
 
+        self.late = False  # whether it was ended because it did not answer
+
     def ask(self, codec: str, data: bytes, options: dict[str, object]) -> tuple[dict, np.ndarray | None]:
         """Its answer, and the pixels if it has any. Raises OSError or EOFError where it has ended."""
-        watch = threading.Timer(WALL_S, self.process.kill)
+        watch = threading.Timer(WALL_S, self._end)
         watch.daemon = True
         watch.start()
         try:
@@ -95,6 +97,10 @@ class _Helper:
             return answer, pixels
         finally:
             watch.cancel()
+
+    def _end(self) -> None:
+        self.late = True
+        self.process.kill()
 
     def stop(self) -> int:
         """Ends it; returns its exit status, negative for the signal that ended it before."""
@@ -144,13 +150,20 @@ def stop_all() -> None:
         helper.stop()
 
 
+def _forget() -> None:
+    """A copy of this process must not talk to its helpers, nor wait for a lock that one of its threads held."""
+    global _lock
+    _lock = threading.Lock()
+    _idle.clear()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_idle.clear)  # a copy of this process must not talk to its helpers
+    os.register_at_fork(after_in_child=_forget)
 
 
-def _ended(codec: str, status: int) -> RadiographError:
+def _ended(codec: str, status: int, late: bool) -> RadiographError:
     """Why a helper ended. SIGPROF is the clock's; any other end is the decoder's own."""
-    if status in (-getattr(signal, "SIGPROF", 0), -9) and status:
+    if late or (status and status == -getattr(signal, "SIGPROF", 0)):
         return _too_dear(codec, "takes too long to decode")
     return _damaged(codec)
 

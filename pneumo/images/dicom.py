@@ -62,7 +62,7 @@ class Frame:
     grey: (H, W) uint8, 255 is white, or None for a colour image.
     colour: an RGB Pillow image for a colour image, else None.
     codes: of the warnings it gives reason for, keys of `radiograph.WARNINGS`.
-    broken: keywords of the tags that were left out because they could not be used.
+    broken: what was left out because it could not be used: keywords of tags, or "an element before the image".
     """
 
     grey: np.ndarray | None
@@ -186,6 +186,8 @@ def _announced(syntax: str, tags: Tags) -> _Image:
     allocated, stored, high = (tags.whole(tag) or 0 for tag in (ALLOCATED, STORED, HIGH_BIT))
     if photometric not in _GREYS:
         check_size(columns, rows, MAX_COLOUR_PIXELS if samples == 1 or allocated <= 8 else MAX_DEEP_PIXELS)
+    if not stored and HIGH_BIT in tags:
+        stored = high + 1
     signed, planar = tags.whole(SIGNED) == 1, tags.whole(PLANAR) == 1
     return _Image(
         tags, syntax, columns, rows, samples, photometric, allocated, stored, high or stored - 1, signed, planar, codes
@@ -207,7 +209,7 @@ def _pixels(image: _Image) -> tuple[np.ndarray, int | None]:
     """(H, W), or (H, W, 3), as stored; and the bits of a sample as a compressed stream says, None where nothing but the tags does."""
     element = image.tags.elements[PIXEL_DATA]
     stored = element.value
-    wrapped = element.undefined or _begins_item(stored)
+    wrapped = element.undefined or (image.syntax not in _NATIVE and _begins_item(stored))
     if not wrapped and (image.syntax in _NATIVE or not image.syntax or len(stored) >= image.values):
         return _native(image, stored, element.vr), None
     frame = _one_frame(stored) if wrapped else stored
@@ -218,7 +220,7 @@ def _pixels(image: _Image) -> tuple[np.ndarray, int | None]:
     if image.syntax == _RUN_LENGTHS:
         return _run_lengths(image, frame), None
     if image.syntax == _DEFLATED_FRAME:
-        expected = image.values * (image.allocated // 8)
+        expected = -(-image.values * (image.allocated or 16) // 8)
         return _native(image, zlib.decompressobj(-zlib.MAX_WBITS).decompress(frame, expected + 1), b"OB"), None
     raise _unsupported(
         f"is compressed as {name_of(image.syntax) or 'an unknown encoding'}, which is not read here; "
@@ -232,11 +234,12 @@ def _begins_item(stored: bytes) -> bool:
 
 def _native(image: _Image, stored: bytes, vr: bytes) -> np.ndarray:
     """Uncompressed pixels. What follows the frame is padding."""
-    allocated = image.allocated or 8 * (len(stored) // image.values)
+    halved = image.photometric == "YBR_FULL_422"
+    numbers = image.values * 2 // 3 if halved else image.values
+    allocated = image.allocated or 8 * (len(stored) // numbers)
     if allocated not in ((1, 8, 16) if image.samples == 1 else (8, 16)):
         raise _unsupported(f"has {allocated} bits a sample (Bits Allocated); expected 8 or 16. Export it as PNG")
-    halved = image.photometric == "YBR_FULL_422"
-    expected = -(-image.values * allocated // 8) * 2 // 3 if halved else -(-image.values * allocated // 8)
+    expected = -(-numbers * allocated // 8)
     if len(stored) < expected:
         raise truncated("DICOM")
     shape = (image.rows, image.columns)
@@ -307,6 +310,10 @@ def _check_stream(image: _Image, stream: Announced, limit: int = MAX_PIXELS) -> 
         )
     if stream.components not in (1, 3):
         raise _unsupported(f"has {stream.components} components inside; expected 1 or 3. Export it as PNG")
+    if stream.components == 3:
+        check_size(stream.width, stream.height, MAX_COLOUR_PIXELS if stream.bits <= 8 else MAX_DEEP_PIXELS)
+        if image.photometric not in _COLOURS:
+            image.photometric = "RGB"  # the stream decides, as it does of the encoding
 
 
 def _jpeg(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
@@ -341,12 +348,16 @@ def _jpeg_2000(image: _Image, frame: bytes) -> tuple[np.ndarray, int]:
 
 
 def _run_lengths(image: _Image, frame: bytes) -> np.ndarray:
-    width = image.allocated // 8
-    if image.allocated not in (8, 16):
-        raise _unsupported(f"has {image.allocated} bits a sample (Bits Allocated); expected 8 or 16. Export it as PNG")
-    if len(frame) < 64 or struct.unpack_from("<L", frame)[0] != image.samples * width:
+    """One segment for each byte of a sample, so their number says how many bits there are, whatever the tags do."""
+    segments = struct.unpack_from("<L", frame)[0] if len(frame) >= 64 else 0
+    width = segments // image.samples
+    if image.allocated not in (0, 8, 16) or width > 2:
+        raise _unsupported(
+            f"has {image.allocated or 8 * width} bits a sample (Bits Allocated); expected 8 or 16. Export it as PNG"
+        )
+    if segments not in (image.samples, 2 * image.samples) or image.allocated not in (0, 8 * width):
         raise damaged("DICOM")
-    flat = decoders.decode("run_lengths", frame, dtype=f"<u{width}").reshape(-1)
+    flat = decoders.decode("run_lengths", frame, dtype=f"<u{width}")
     if flat.size < image.values:
         raise truncated("DICOM")
     flat = flat[: image.values]
@@ -363,4 +374,5 @@ def _colour(image: _Image, pixels: np.ndarray, bits: int | None) -> Image.Image:
     pixels = np.ascontiguousarray(pixels.view(np.uint8))
     if image.photometric == "RGB":
         return Image.fromarray(pixels)
-    return Image.frombytes("YCbCr", (pixels.shape[1], pixels.shape[0]), pixels.tobytes()).convert("RGB")
+    size = (pixels.shape[1], pixels.shape[0])
+    return Image.frombuffer("YCbCr", size, pixels, "raw", "YCbCr", 0, 1).convert("RGB")

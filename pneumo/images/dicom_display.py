@@ -100,7 +100,7 @@ def _as_stored(number: int, dtype: np.dtype) -> int:
 def _modality(counted: Counted, tags: Tags) -> tuple[np.ndarray, bool]:
     """(N,) float64 values after the table or the line that gives them their meaning, and whether there was one."""
     values = counted.values.astype(np.float64)
-    for item in tags.items(MODALITY_TABLE)[:1]:
+    for item in tags.items(MODALITY_TABLE, 1):
         table = _table(item, signed=counted.low < 0)
         if table is not None:
             return table.of(values), True
@@ -113,7 +113,7 @@ def _modality(counted: Counted, tags: Tags) -> tuple[np.ndarray, bool]:
     slope, intercept = 1.0 if slope is None else slope, 0.0 if intercept is None else intercept
     rescaled = values * slope + intercept
     if not np.isfinite(rescaled).all() or len(np.unique(rescaled)) < len(values):
-        tags.broken.add("RescaleSlope")  # so extreme that different values become one
+        tags.broken |= {"RescaleSlope", "RescaleIntercept"}  # so extreme that different values become one
         return values, False
     return rescaled, slope != 1 or intercept != 0
 
@@ -121,8 +121,8 @@ def _modality(counted: Counted, tags: Tags) -> tuple[np.ndarray, bool]:
 def _of_frame(tags: Tags, wanted: int) -> Tags:
     """The item of an enhanced object's functional groups that describes its one frame; empty where there is none."""
     for groups in (SHARED_GROUPS, FRAME_GROUPS):
-        for group in tags.items(groups)[:1]:
-            for item in group.items(wanted)[:1]:
+        for group in tags.items(groups, 1):
+            for item in group.items(wanted, 1):
                 return item
     return Tags(tags.order, {})
 

@@ -7,11 +7,11 @@ on at the next landmark: a file with one bad optional element still shows its im
 
 from __future__ import annotations
 
-import re
 import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 
 from pneumo.images.refusals import RadiographError
 
@@ -44,11 +44,12 @@ _WANTED = _SHORTS | {
 }  # fmt: skip
 _GROUPS = (0x0002, 0x0004, 0x0008, 0x0010, 0x0018, 0x0020, 0x0028)  # one of them begins a data set
 # Where a walk that lost its way goes on: at Samples per Pixel or Rows, which are 2 bytes long, or else at Pixel Data.
-_LANDMARKS = {
-    "<": (re.compile(rb"\x28\x00[\x02\x10]\x00(?:US\x02\x00|\x02\x00\x00\x00)"), b"\xe0\x7f\x10\x00"),
-    ">": (re.compile(rb"\x00\x28\x00[\x02\x10](?:US\x00\x02|\x00\x00\x00\x02)"), b"\x7f\xe0\x00\x10"),
+_DESCRIPTIONS = {
+    "<": [tag + length for tag in (b"\x28\0\2\0", b"\x28\0\x10\0") for length in (b"US\2\0", b"\2\0\0\0")],
+    ">": [tag + length for tag in (b"\0\x28\0\2", b"\0\x28\0\x10") for length in (b"US\0\2", b"\0\0\0\2")],
 }
-MAX_LANDMARKS = 16  # Pixel Data that is looked at: thumbnails come before the image
+_PIXEL_MARKS = {"<": b"\xe0\x7f\x10\0", ">": b"\x7f\xe0\0\x10"}
+MAX_LANDMARKS = 16  # how often a walk goes on, and Pixel Data that is looked at: thumbnails come before the image
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,14 @@ class Element:
 class Tags:
     """The wanted elements of one data set or item, converted when asked for.
 
-    order: "<" or ">". broken: keywords of what could not be converted or was too long, for the reader to be told.
+    order: "<" or ">". budget: how many elements may still be walked over, one for a file and all items in it. broken: keywords of what could not be converted or was too long, for the reader to be told.
     """
 
     order: str
     elements: dict[int, Element]
     broken: set[str] = field(default_factory=set)
     explicit: bool = True
+    budget: list[int] = field(default_factory=lambda: [MAX_ELEMENTS])
 
     def __contains__(self, tag: int) -> bool:
         return tag in self.elements and len(self.elements[tag].value) > 0
@@ -94,7 +96,7 @@ class Tags:
             count = min(len(element.value) // struct.calcsize(f"={code}"), MAX_VALUES)
             found = struct.unpack_from(f"{self.order}{count}{code}", element.value)
         else:
-            parts = element.value[: 32 * MAX_VALUES].decode("ascii").strip(" \0").split("\\")[:MAX_VALUES]
+            parts = element.value[: 32 * MAX_VALUES].decode("ascii").strip(" \0").rstrip("\\").split("\\")[:MAX_VALUES]
             found = [float(part.strip(" \0").replace(",", ".")) for part in parts]
         if not found or not all(abs(number) < 1e300 for number in found):  # neither NaN nor infinite
             raise ValueError
@@ -119,15 +121,15 @@ class Tags:
         """A value as it lies in the file."""
         return self.elements[tag].value if tag in self else b""
 
-    def items(self, tag: int) -> list[Tags]:
-        """The items of a sequence, up to the first damaged one."""
+    def items(self, tag: int, most: int = MAX_VALUES) -> list[Tags]:
+        """The first items of a sequence, up to a damaged one."""
         if tag not in self:
             return []
         found = []
         try:
-            for value in _items(self.elements[tag].value, self.order):
-                elements = dict(_walk(value, 0, self.order, self.explicit, [MAX_ELEMENTS], self.broken))
-                found.append(Tags(self.order, elements, self.broken, self.explicit))
+            for value in islice(_items(self.elements[tag].value, self.order), most):
+                elements = dict(_walk(value, 0, self.order, self.explicit, self.budget, self.broken))
+                found.append(Tags(self.order, elements, self.broken, self.explicit, self.budget))
         except (_LostError, struct.error):
             self.broken.add(keyword(tag))
         return found
@@ -178,7 +180,7 @@ def read(data: bytes) -> tuple[str, Tags]:
     order, explicit = _encoding(data, start, syntax)
     elements = dict(_resuming(data, start, order, explicit, budget, broken))
     elements |= {tag: each for tag, each in meta.elements.items() if tag >> 16 == 2}
-    return syntax, Tags(order, elements, broken, explicit)
+    return syntax, Tags(order, elements, broken, explicit, budget)
 
 
 def _meta(data: bytes, start: int, budget: list[int]) -> tuple[Tags, int]:
@@ -228,7 +230,7 @@ def _resuming(
     data: bytes, start: int, order: str, explicit: bool, budget: list[int], broken: set[str]
 ) -> Iterator[tuple[int, Element]]:
     """The wanted elements; where the walk gets lost it goes on at the next landmark, and at last at Pixel Data."""
-    while True:
+    for _ in range(MAX_LANDMARKS):
         try:
             for tag, element in _walk(data, start, order, explicit, budget, broken):
                 yield tag, element
@@ -245,10 +247,10 @@ def _resuming(
 
 def _landmark(data: bytes, after: int, order: str, explicit: bool) -> int | None:
     """Where the description of the image begins after a position, or the longest Pixel Data; None where neither follows."""
-    description, mark = _LANDMARKS[order]
-    found = description.search(data, after + 1)
-    if found is not None:
-        return found.start()
+    first = [at for at in (data.find(each, after + 1) for each in _DESCRIPTIONS[order]) if at >= 0]
+    if first:
+        return min(first)
+    mark = _PIXEL_MARKS[order]
     spans, position = {}, data.find(mark, after + 1)
     while 0 <= position <= len(data) - 12 and len(spans) < MAX_LANDMARKS:
         length, content = _header(data, position, order, explicit)[2:]
@@ -327,9 +329,9 @@ def _item_end(data: bytes, position: int, order: str, explicit: bool, budget: li
 
 
 def _items(value: bytes, order: str) -> Iterator[bytes]:
-    """The first few items of a sequence. One without a length runs on to the end: the walk in it stops at its delimiter."""
+    """The items of a sequence. One without a length runs on to the end: the walk in it stops at its delimiter."""
     position = 0
-    for _ in range(MAX_VALUES):
+    while True:
         if position + 8 > len(value) or _tag(value, position, order) == SEQUENCE_END:
             return
         if _tag(value, position, order) != ITEM:

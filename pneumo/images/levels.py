@@ -62,7 +62,8 @@ def ends(values: np.ndarray, counts: np.ndarray) -> tuple[float, float]:
     low, high = (min(int(np.searchsorted(shares, share)), last) for share in (OUTLYING_SHARE, 1 - OUTLYING_SHARE))
     apart = float(values[high]) - float(values[low])
     if apart > 0:
-        gaps = np.flatnonzero(np.diff(values.astype(np.float64)) > OUTLYING_GAP * apart)  # after these values
+        with np.errstate(over="ignore"):  # doubles may lie further apart than a double holds
+            gaps = np.flatnonzero(np.diff(values.astype(np.float64)) > OUTLYING_GAP * apart)  # after these values
         low, high = max(gaps[gaps < low] + 1, default=0), min(gaps[gaps >= high], default=last)
     else:
         low, high = 0, last

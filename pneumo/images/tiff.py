@@ -29,12 +29,21 @@ ORIENTATION = 0x0112
 WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, SAMPLES, PLANAR, TILE_WIDTH, TILE_HEIGHT, FORMAT = (
     256, 257, 258, 259, 262, 277, 284, 322, 323, 339,
 )  # fmt: skip
+EXTRA = 338
 WHITE_IS_ZERO = 0
+_SCHEMES = {
+    1: (0, 1),
+    2: (0, 1),
+    3: (2,),
+    4: (2,),
+}  # photometric interpretations by samples: grey, and RGB; with opacity
+MAX_PIECES = 20_000  # strips or tiles; an image of the longest side in strips of one row has 16,384
 UNSIGNED, SIGNED, FLOAT = 1, 2, 3
 _TYPE_BYTES = {1: 1, 3: 2, 4: 4, 7: 1}  # BYTE, SHORT, LONG, UNDEFINED: all that the tags below may use
 _TYPE_CODES = {1: "B", 3: "H", 4: "L", 7: "B"}
 _ONE_VALUE = {WIDTH, HEIGHT, COMPRESSION, PHOTOMETRIC, 266, SAMPLES, 278, PLANAR, 317, TILE_WIDTH, TILE_HEIGHT}
 _MANY_VALUES = {BITS, 273, 279, 320, 324, 325, 338, FORMAT, 347, 530}
+_PIECES = (273, 279, 324, 325)  # where strips and tiles lie, and how long they are
 _NONE, _DEFLATE = 1, 8
 _COMPRESSIONS = {_NONE, 5, 7, _DEFLATE, 32773, 32946}  # none, LZW, JPEG, deflate, PackBits; fax codings are for text
 
@@ -55,7 +64,9 @@ def opened(data: bytes) -> tuple[Image.Image | np.ndarray, int]:
     if following:
         raise RadiographError("multiframe", "expected one image, got a TIFF with several pages; save one page as PNG")
     kept = {entry[0]: entry for entry in entries if _wanted(data, order, *entry)}
-    said = {tag: _values(data, order, entry) for tag, entry in kept.items() if tag in _ONE_VALUE | {BITS, FORMAT}}
+    said = {
+        tag: _values(data, order, entry) for tag, entry in kept.items() if tag in _ONE_VALUE | {BITS, FORMAT, EXTRA}
+    }
     _check(said)
     clean = _written_anew(data, order, kept)
     turned = orientation(order, entries)
@@ -66,12 +77,27 @@ def opened(data: bytes) -> tuple[Image.Image | np.ndarray, int]:
         return (_by_pillow(clean) if plain else decoders.decode("compressed_tiff", clean)), turned
     if plain and not white_is_zero and samples == 1 and (bits[0], kind) in ((16, UNSIGNED), (32, FLOAT)):
         return _by_pillow(clean), turned
+    return _numbers(clean, said), turned
+
+
+def _numbers(clean: bytes, said: dict[int, list[int]]) -> np.ndarray:
+    """What Pillow does not read: (H, W), or (H, W, C) with opacity last, black is low."""
+    samples, scheme = said.get(SAMPLES, [1])[0], said.get(PHOTOMETRIC, [1])[0]
+    if scheme not in _SCHEMES[samples]:
+        raise RadiographError(
+            "unsupported",
+            f"the TIFF has {samples} samples a pixel in an unusual colour scheme; save it as grey, or as PNG",
+        )
     pixels = decoders.decode("tiff", clean)
     if pixels.ndim == 3 and said.get(PLANAR, [1])[0] == 2:
         pixels = np.moveaxis(pixels, 0, 2)
-    if white_is_zero and samples == 1:
-        pixels = _turned_round(pixels)
-    return pixels, turned
+    if samples in (2, 4) and said.get(EXTRA, [0])[0] not in (1, 2):  # a channel more, but not opacity
+        pixels = pixels[..., :-1]
+    if scheme != WHITE_IS_ZERO:
+        return pixels
+    if pixels.ndim == 2:
+        return _turned_round(pixels)
+    return np.concatenate([_turned_round(pixels[..., :1]), pixels[..., 1:]], axis=2)
 
 
 def _turned_round(values: np.ndarray) -> np.ndarray:
@@ -79,7 +105,7 @@ def _turned_round(values: np.ndarray) -> np.ndarray:
     if values.dtype == np.uint16:
         dark = levels.to_grey(values)[1]
         return values.max() - values if dark else np.uint16(0xFFFF) - values
-    return levels.WHITE - levels.to_grey(values)[0]
+    return values.max() - values if values.dtype.kind == "u" else levels.WHITE - levels.to_grey(values)[0]
 
 
 def _by_pillow(clean: bytes) -> Image.Image:
@@ -151,7 +177,7 @@ def _wanted(data: bytes, order: str, tag: int, type_: int, count: int, raw: byte
     if type_ not in _TYPE_BYTES or not (tag in _MANY_VALUES or (tag in _ONE_VALUE and count == 1)):
         return False
     size = count * _TYPE_BYTES[type_]
-    if size > MAX_TABLE_BYTES:
+    if size > MAX_TABLE_BYTES or (tag in _PIECES and count > MAX_PIECES):
         raise RadiographError("unsupported", "the TIFF is cut into too many strips; save it as PNG")
     if size > 4 and struct.unpack(order + "L", raw[8:])[0] + size > len(data):
         raise truncated("TIFF")

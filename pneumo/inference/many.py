@@ -86,9 +86,13 @@ def _threads(count: int) -> ThreadPoolExecutor:
         started.wait()
 
     pool = ThreadPoolExecutor(count, "diagnose", begin)
-    for _ in range(count):
-        pool.submit(int)
-    started.wait()
+    try:
+        for _ in range(count):
+            pool.submit(int)
+        started.wait()
+    except RuntimeError:  # no thread can be started: those that were would wait for ever
+        started.abort()
+        raise
     torch.set_num_threads(before)
     return pool
 

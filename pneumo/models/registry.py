@@ -103,7 +103,7 @@ def check(name: str, image: ImageSpec, **arguments: Any) -> None:
 
 
 def _check_arguments(name: str, builder: Callable[..., nn.Module], arguments: dict[str, Any]) -> None:
-    """Raises PneumoError for a number that is none of its kind or outside its range, going by the builder's annotations."""
+    """Raises PneumoError for an argument of the wrong type or outside its range, as the builder's annotations have it."""
     for key, value in arguments.items():
         kind = str(inspect.signature(builder).parameters[key].annotation)
         several = kind.startswith("Sequence") and isinstance(value, list | tuple) and 0 < len(value) <= MOST_LAYERS

@@ -90,7 +90,9 @@ class Engine:
 
     def _features(self, layers: Sequence[str]) -> np.ndarray:
         found, self._wanted.found = self._wanted.found, {}
-        return torch.cat([found[layer].float() for layer in layers], 1).numpy() if layers else np.empty((0, 0))
+        return (
+            torch.cat([found[layer].float() for layer in layers], 1).numpy() if layers else np.empty((0, 0), np.float32)
+        )
 
 
 def of(run: Run) -> Engine:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pneumo.images import codestreams, containers
+from pneumo.images import codestreams, containers, tiff
 from pneumo.images.radiograph import RadiographError, read
 from pneumo.images.refusals import MAX_SIDE
 from tests.hostile import encoded, picture, png_chunk, png_of, tiff_of
@@ -306,6 +306,62 @@ def test_white_is_zero_of_twelve_bits_is_stretched_and_said() -> None:
     ) + raw  # fmt: skip
     assert np.abs(read(data).pixels - stretched(values)).max() <= 1
     assert "dark16" in codes(data)
+
+
+def strip_tiff(values: np.ndarray, *entries: tuple[int, int, int, int]) -> bytes:
+    """An uncompressed TIFF of one strip. values: (H, W) or (H, W, C), at most two samples' bits fit in an entry; entries: more tags."""
+    samples = 1 if values.ndim == 2 else values.shape[2]
+    bits = 8 * values.dtype.itemsize
+    raw = values.astype(values.dtype.newbyteorder("<")).tobytes()
+    many = samples > 2
+    count = 9 + len(entries)
+    start = 8 + 2 + 12 * count + 4 + 64
+    base = [
+        (256, 3, 1, values.shape[1]), (257, 3, 1, values.shape[0]), (262, 3, 1, 1), (273, 4, 1, start + 8), (277, 3, 1, samples),
+        (278, 3, 1, values.shape[0]), (279, 4, 1, len(raw)), (284, 3, 1, 1),
+        (258, 3, samples, start if many else bits | (bits << 16 if samples == 2 else 0)),
+    ]  # fmt: skip
+    told = {tag for tag, *_ in entries}
+    kept = [entry for entry in base if entry[0] not in told]
+    padding = [
+        (65000 + n, 3, 1, 0) for n in range(len(base) - len(kept))
+    ]  # so that the strip lies where it was said to
+    data = tiff_of(*sorted([*kept, *entries, *padding]))
+    return data + struct.pack("<4H", *([bits] * 4)) + raw
+
+
+@pytest.mark.parametrize("scheme", [0, 1])
+@pytest.mark.parametrize("opaque", [False, True])
+def test_grey_with_another_channel(scheme: int, opaque: bool) -> None:
+    grey = GREY.astype(np.uint16) * 257
+    second = np.full_like(grey, 65535 if opaque else 1000)
+    stored = np.stack([65535 - grey if scheme == 0 else grey, second], -1)
+    found = read(strip_tiff(stored, (262, 3, 1, scheme), (338, 3, 1, 2 if opaque else 0))).pixels
+    assert np.abs(found.astype(int) - GREY).max() <= 1  # a channel that is not said to be opacity is none
+
+
+@pytest.mark.parametrize(("samples", "scheme"), [(4, 5), (1, 3), (3, 8), (2, 2)])
+def test_unusual_colour_schemes_of_wide_numbers_are_refused_by_name(samples: int, scheme: int) -> None:
+    values = np.zeros((20, 20, samples), np.uint16) if samples > 1 else np.zeros((20, 20), np.uint32)
+    with pytest.raises(RadiographError, match="colour scheme"):
+        read(strip_tiff(values, (262, 3, 1, scheme)))
+
+
+def test_a_tiff_cut_into_too_many_pieces_is_refused_before_they_are_prepared() -> None:
+    start = time.process_time()
+    count = tiff.MAX_PIECES + 1
+    entries = ((256, 4, 1, 200), (257, 4, 1, 200), (258, 3, 1, 8), (262, 3, 1, 1), (322, 3, 1, 1), (323, 3, 1, 1), (324, 4, count, 180),
+               (325, 3, count, 180))  # fmt: skip
+    with pytest.raises(RadiographError, match="strips"):
+        read(tiff_of(*entries) + bytes(4 * count))
+    assert time.process_time() - start < 0.2
+
+
+def test_an_image_hidden_in_another_box_does_not_stand_for_the_one_that_is_decoded() -> None:
+    small, large = (encoded(Image.new("L", size), "JPEG2000", no_jp2=True) for size in ((8, 8), (400, 400)))
+    decoy = struct.pack(">L4s", len(small) + 16, b"jp2h") + struct.pack(">L4s", len(small) + 8, b"jp2c") + small
+    data = b"\0\0\0\x0cjP  \r\n\x87\n" + decoy + struct.pack(">L4s", len(large) + 8, b"jp2c") + large
+    assert codestreams.jpeg_2000(codestreams.codestream_of(data)).width == 400
 
 
 def test_announced_by_jpeg() -> None:

@@ -67,6 +67,16 @@ def test_a_helper_that_died_is_replaced(ending: signal.Signals) -> None:
     assert helper not in decoders._idle
 
 
+def test_a_helper_that_dies_at_work_is_not_called_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded("jpeg-ls")
+    (helper,) = decoders._idle
+    os.kill(helper.process.pid, signal.SIGKILL)
+    monkeypatch.setattr(helper.process, "poll", lambda: None)  # it dies after it was looked at
+    with pytest.raises(RadiographError) as told:
+        decoded("jpeg-ls")
+    assert told.value.code == "damaged"
+
+
 def test_a_stream_that_takes_too_long_ends_the_helper(monkeypatch: pytest.MonkeyPatch) -> None:
     import imagecodecs
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
+
 import hypothesis.strategies as st
 import numpy as np
 import pydicom
@@ -14,6 +17,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLSLossless,
     RLELossless,
 )
 
@@ -490,3 +494,70 @@ def test_no_combination_of_tags_costs_the_image(tags: dict, stored: int, high: i
             b"DS" + (len(text) + len(text) % 2).to_bytes(2, "little") + text + b" " * (len(text) % 2),
         )
     assert read(data).pixels.shape == values.shape
+
+
+@pytest.mark.parametrize("element", [0x0100, 0x0101])
+def test_run_lengths_say_their_bits_themselves(element: int) -> None:
+    for pixels in (PLAIN, wide()):
+        np.testing.assert_array_equal(read(without(rle(pixels), 0x0028, element)).pixels, read(rle(pixels)).pixels)
+
+
+def test_signs_without_bits_stored_follow_from_the_high_bit() -> None:
+    values = wide().astype(np.int32) - 2048
+    data = dicom((values & 0xFFF).astype(np.uint16), BitsStored=12, HighBit=11, PixelRepresentation=1)
+    assert level_error(without(data, 0x0028, 0x0101), spread(values, values.min(), values.max())) <= 1
+
+
+@pytest.mark.parametrize("boxed", [False, True])
+def test_one_frame_in_two_fragments_with_or_without_offsets(boxed: bool) -> None:
+    stream = encoded(PLAIN, "JPEG2000", no_jp2=not boxed)
+    for count in (1, 2, 3):
+        data = dicom(PLAIN, JPEG2000Lossless, encapsulate([stream], fragments_per_frame=count, has_bot=False))
+        np.testing.assert_array_equal(read(data).pixels, PLAIN)
+    start = data.index(b"\xfe\xff\x00\xe0\x00\x00\x00\x00")
+    np.testing.assert_array_equal(read(data[:start] + data[start + 8 :]).pixels, PLAIN)
+
+
+def test_colour_inside_what_is_said_to_be_grey_is_colour_and_held_to_its_limit() -> None:
+    import imagecodecs
+
+    colour = np.stack([PLAIN, PLAIN // 2, PLAIN // 3], -1)
+    stream = imagecodecs.jpegls_encode(colour)
+    data = dicom(PLAIN, JPEGLSLossless, encapsulate([stream]))
+    np.testing.assert_array_equal(read(data).pixels, read(encoded(colour, "PNG")).pixels)
+    at = stream.index(b"\xff\xf7") + 5
+    large = stream[:at] + (6000).to_bytes(2, "big") * 2 + stream[at + 4 :]
+    with pytest.raises(RadiographError, match="megapixels"):
+        read(dicom(PLAIN, JPEGLSLossless, encapsulate([large]), Rows=6000, Columns=6000))
+
+
+def test_a_native_image_may_begin_like_an_item() -> None:
+    values = wide()
+    values[0, :2] = 0xFFFE, 0xE000
+    assert read(dicom(values)).pixels.shape == values.shape
+
+
+def test_an_empty_value_at_the_end_of_a_list_costs_nothing() -> None:
+    data = dicom(wide(), WindowCenter=2048, WindowWidth=2000)
+    changed = data.replace(b"2048", b"204\\", 1).replace(b"2000", b"200\\", 1)
+    assert "left_out" not in codes(changed)
+
+
+@pytest.mark.parametrize("filler", [b"\x28\x00", b"\x28\x00\x02\x00US\x02\x00", b"\xe0\x7f\x10\x00"])
+def test_a_walk_that_gets_lost_again_and_again_ends(filler: bytes) -> None:
+    data = dicom(PLAIN)
+    lost = b"\xfe\xff\x00\xe0\x00\x00\x00\x00"
+    start = time.process_time()
+    with contextlib.suppress(RadiographError):
+        read(data[: end_of_meta(data)] + (lost + filler * 50) * (8_000_000 // (8 + 50 * len(filler))))
+    assert time.process_time() - start < 0.5
+
+
+def test_items_of_all_sequences_share_one_budget() -> None:
+    empty = b"\x09\x00\x10\x00CS\x00\x00" * 100_000
+    item = b"\xfe\xff\x00\xe0" + len(empty).to_bytes(4, "little") + empty
+    data = dicom(PLAIN)
+    at = data.index(b"\xe0\x7f\x10\x00")
+    sequence = b"\x28\x00\x10\x30SQ\x00\x00" + len(item).to_bytes(4, "little") + item
+    with pytest.raises(RadiographError, match="too many elements"):
+        read(data[:at] + sequence + data[at:])
