@@ -51,9 +51,10 @@ class Link:
 
 @dataclass(frozen=True)
 class App:
-    """A running app: its address without a slash at the end, and what it wrote so far."""
+    """A running app: its address without a slash at the end, the process that serves, and what it wrote so far."""
 
     address: str
+    pid: int
     log: TextIO
 
     def written(self) -> str:
@@ -104,20 +105,28 @@ def running_app(port: int | None = None, **environment: str) -> Iterator[App]:
     variables = {**os.environ, "HF_HUB_OFFLINE": "1", **environment}
     if "PNEUMO_DATA" not in environment:
         variables.pop("PNEUMO_DATA", None)
+    words = ["streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
+             "--server.address", "127.0.0.1", "--server.fileWatcherType", "none", "--logger.enableRich", "false"]  # fmt: skip
+    with started(words, port, REPOSITORY, variables) as app:
+        yield app
+
+
+@contextmanager
+def started(words: list[str], port: int, folder: Path, variables: dict[str, str]) -> Iterator[App]:
+    """A server until the block ends, from the moment it answers. words: a Python module that serves on the port, and its options;
+    folder: where it is started; variables: its whole environment. RuntimeError with what it wrote where it does not start."""
     with TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         process = subprocess.Popen(  # nosec B603  fixed words and a number, no shell
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.headless", "true", "--server.port", str(port),
-             "--server.address", "127.0.0.1", "--server.fileWatcherType", "none", "--logger.enableRich", "false"],
-            cwd=REPOSITORY, env=variables, stdout=log, stderr=subprocess.STDOUT,
-        )  # fmt: skip
-        app = App(f"http://127.0.0.1:{port}", log)
+            [sys.executable, "-m", *words], cwd=folder, env=variables, stdout=log, stderr=subprocess.STDOUT
+        )
+        app = App(f"http://127.0.0.1:{port}", process.pid, log)
         try:
             _wait_for_health(app, process)
             yield app
         finally:
             process.terminate()
             try:
-                process.wait(20)
+                process.wait(30)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()

@@ -33,7 +33,7 @@ def test_every_run_of_the_reference_is_there_with_the_same_weights():
 @pytest.mark.parametrize("name", REFERENCE["probabilities"])
 def test_a_classifier_gives_the_same_probabilities(name, phantoms):
     run = runs.load(name)
-    results = [diagnosis.diagnose_radiograph(run, Radiograph(each.pixels), each.name) for each in phantoms]
+    results = diagnosis.diagnose_radiographs(run, [(each.name, Radiograph(each.pixels)) for each in phantoms])
     np.testing.assert_allclose(
         [result.probability for result in results], REFERENCE["probabilities"][name], rtol=0, atol=1e-6
     )

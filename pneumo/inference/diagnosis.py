@@ -74,20 +74,12 @@ def read(blob: bytes, name: str, *, synthetic: bool = False, generated: bool = F
     return Radiograph(image.pixels, (note, *image.warnings)) if synthetic else image
 
 
-def diagnose_radiograph(run: Run, image: Radiograph, name: str) -> Diagnosis:
-    """What the run says of a radiograph that has been read: probability, and the resized image it saw.
-
-    Without `stability`, which takes eight times as long as the rest: `stability_of`.
-    """
-    return diagnose_radiographs(run, [(name, image)])[0]
-
-
 def diagnose_radiographs(
     run: Run, images: Sequence[tuple[str, Radiograph]], check: InputCheck | None = None, overridden: bool = False
 ) -> list[Diagnosis]:
     """A Diagnosis for each of a batch of radiographs with their names, in one pass; 64 at most, or memory grows.
 
-    The resized image, and the features on the way to the logit, serve the input check too where it wants the same.
+    `stability` is not among it, which takes eight times as long as the rest: `stability_of`. The resized image, and the features on the way to the logit, serve the input check too where it wants the same.
     """
     if not images:
         return []

@@ -43,7 +43,9 @@ def test_dataset_row_and_upload_give_the_same_bits_and_probability(folder, small
         row = transforms.normalise(torch.from_numpy(resized.array[index].copy())[None], small_run.card.image)[0]
         _, served = transforms.preprocess(upload.radiograph.pixels, small_run.card.image)
         assert row.equal(served)
-        again = diagnosis.diagnose_radiograph(small_run, radiograph.read((folder / item.name).read_bytes()), "row")
+        again = diagnosis.diagnose_radiographs(
+            small_run, [("row", radiograph.read((folder / item.name).read_bytes()))]
+        )[0]
         assert again.probability == upload.probability
         batch = forward.probabilities(small_run, resized.array, rows=np.array([index]))
         assert batch[0] == pytest.approx(upload.probability, abs=1e-6)  # in another batch

@@ -321,7 +321,7 @@ def rounds_equal(run, rounds: int) -> None:
     images = [Radiograph(rng.integers(0, 256, (64, 64), dtype=np.uint8)) for _ in range(8)]
 
     def label_for(image: Radiograph) -> tuple[float, np.ndarray]:
-        result = diagnosis.diagnose_radiograph(run, image, "picture")
+        result = diagnosis.diagnose_radiographs(run, [("picture", image)])[0]
         return result.probability, diagnosis.explain(run, result)["PNEUMONIA"].values
 
     alone = [label_for(image) for image in images]

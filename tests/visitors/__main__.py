@@ -15,7 +15,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.server import WAYS, Server, served
+from benchmarks.browser import App
+from tests.server import WAYS, served
 from tests.visitors.client import NAMES, Visitor
 from tests.visitors.plans import PLANS, Core, Expected, files_of
 
@@ -69,7 +70,7 @@ def visit(address: str, wave: int, number: int, files: list[tuple[str, bytes]], 
         tally.add("connection", 0.0, [f"visitor {number}: {type(error).__name__}: {str(error)[:300]}"])
 
 
-def wave_of(server: Server, core: Core, wave: int, visitors: int, minutes: float) -> Tally:
+def wave_of(server: App, core: Core, wave: int, visitors: int, minutes: float) -> Tally:
     """All visitors of one wave; returns when the last has left."""
     files = [files_of(wave, number) for number in range(visitors)]
     expected = [core.expected(each) for each in files]
@@ -85,7 +86,7 @@ def wave_of(server: Server, core: Core, wave: int, visitors: int, minutes: float
     return tally
 
 
-def warmed(server: Server, core: Core) -> None:
+def warmed(server: App, core: Core) -> None:
     """One visitor who sees every page, so that what is loaded once for all is there before the first measurement."""
     files = files_of(0, 0)
     tally = Tally()
