@@ -21,7 +21,7 @@ from pneumo.schema import CLASS_NAMES, PneumoError
 DEEPEST = 4  # levels below a source in which class folders are looked for, to name them
 MOST_FOLDERS = 2000  # looked into for that: somebody may give the whole disk
 MOST_COUNTED = 100_000  # files of a folder that is passed over
-ANNOYING_LINK = "links to folders of the same source, which would be read twice"
+REPEATED = "links to folders of the same source, which would be read twice"
 DEAD_END = "links that lead nowhere, and other entries that are no files"
 OUTSIDE = "images outside the class folders"
 LINKED = "folders that a link leads to, outside the source"
@@ -142,7 +142,7 @@ def _may_enter(result: Scan, folder: Path, *, inside_is_twice: bool) -> bool:
     if folder.is_symlink():
         again = again or root.is_relative_to(target) or (inside_is_twice and target.is_relative_to(root))
     if again:
-        result.passed(ANNOYING_LINK, folder)
+        result.passed(REPEATED, folder)
         return False
     if folder.is_symlink() and not target.is_relative_to(root):
         result.notes.append(Note("read", result.name(folder), "a link led to it, out of the source", _count(folder)))
