@@ -173,7 +173,7 @@ def _grey(image: Image.Image) -> tuple[np.ndarray, set[str]]:
         pixels, dark = levels.to_grey(np.asarray(image))
         return pixels, {"dark16"} if dark else set()
     if image.mode in ("1", "L"):
-        return np.array(image if image.mode == "L" else image.convert("L")), set()
+        return np.asarray(image if image.mode == "L" else image.convert("L")), set()
     if image.mode in ("PA", "LA", "La", "RGBa") or "transparency" in image.info:
         image = image.convert("RGBA")
     if image.mode not in ("RGB", "RGBA"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -74,16 +74,42 @@ def read(blob: bytes, name: str, *, synthetic: bool = False, generated: bool = F
     return Radiograph(image.pixels, (note, *image.warnings)) if synthetic else image
 
 
+@dataclass(frozen=True)
+class Squares:
+    """A radiograph resized, which is all that a result needs of its pixels: (S, S) uint8 each.
+
+    of_model: as the run's model takes it. of_check: as the input check takes it, where that is another size or kind; else None.
+    """
+
+    of_model: np.ndarray
+    of_check: np.ndarray | None = None
+
+
+def squares(run: Run, image: Radiograph, check: InputCheck | None = None) -> Squares:
+    """What `diagnose_radiographs` computes with."""
+    of_model = transforms.resize(image.pixels, run.card.image)
+    if check is None or check.takes_squares_of(run.card.image):
+        return Squares(of_model)
+    return Squares(of_model, transforms.resize(image.pixels, check.image))
+
+
 def diagnose_radiographs(
-    run: Run, images: Sequence[tuple[str, Radiograph]], check: InputCheck | None = None, overridden: bool = False
+    run: Run,
+    images: Sequence[tuple[str, Radiograph]],
+    check: InputCheck | None = None,
+    overridden: bool = False,
+    resized: Sequence[Squares] | None = None,
 ) -> list[Diagnosis]:
     """A Diagnosis for each of a batch of radiographs with their names, in one pass; 64 at most, or memory grows.
 
-    `stability` is not among it, which takes eight times as long as the rest: `stability_of`. The resized image, and the features on the way to the logit, serve the input check too where it wants the same.
+    resized: from `squares` with the same run and check, where the pixels are gone already. `stability` is not among the results, which takes
+    eight times as long as the rest: `stability_of`. The resized image, and the features on the way to the logit, serve the input
+    check too where it wants the same.
     """
     if not images:
         return []
-    seen = transforms.resize_all((image.pixels for _, image in images), run.card.image)
+    resized = resized or [squares(run, image, check) for _, image in images]
+    seen = np.stack([each.of_model for each in resized])
     shared = check is not None and check.is_encoder(run)
     logits, features = engine.of(run).logits(seen, check.about.layers if shared else ())
     results = [
@@ -92,13 +118,9 @@ def diagnose_radiographs(
     ]
     if check is None:
         return results
-    squares = (
-        seen
-        if check.takes_squares_of(run.card.image)
-        else transforms.resize_all((image.pixels for _, image in images), check.image)
-    )
+    looked_at = np.stack([each.of_model if each.of_check is None else each.of_check for each in resized])
     encoder, known = (run, features) if shared else (None, None)
-    assessments = input_check.assess_squares(check, squares, [image.warnings for _, image in images], encoder, known)
+    assessments = input_check.assess_squares(check, looked_at, [image.warnings for _, image in images], encoder, known)
     return [
         result if result.error else replace(result, assessment=assessment, overridden=overridden)
         for result, assessment in zip(results, assessments, strict=True)

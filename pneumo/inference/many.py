@@ -17,6 +17,7 @@ import numpy as np
 import torch
 
 from pneumo.inference import diagnosis
+from pneumo.inference.diagnosis import Squares
 from pneumo.inference.input_check import InputCheck
 from pneumo.runs import Run, engine
 from pneumo.schema import Diagnosis, PneumoError, Radiograph
@@ -102,12 +103,13 @@ def _diagnose(
 ) -> list[Diagnosis]:
     """One batch: everything is read, and computed in one pass, or in several where the images are large."""
     results: list[Diagnosis | None] = [None] * len(files)
-    read: dict[int, tuple[str, Radiograph]] = {}
+    read: dict[int, tuple[str, Radiograph, Squares]] = {}
 
     def compute() -> None:
-        done = diagnosis.diagnose_radiographs(run, list(read.values()), check, overridden)
+        images = [(name, image) for name, image, _ in read.values()]
+        done = diagnosis.diagnose_radiographs(run, images, check, overridden, [each for _, _, each in read.values()])
         for position, result in zip(read, done, strict=True):
-            results[position] = result if pixels else _without_pixels(result)
+            results[position] = result
         read.clear()
 
     for position, file in enumerate(files):
@@ -115,8 +117,9 @@ def _diagnose(
         if isinstance(image, Diagnosis):
             results[position] = image
             continue
-        read[position] = (file.name, image)
-        if sum(each.pixels.size for _, each in read.values()) > BATCH_PIXELS:
+        resized = diagnosis.squares(run, image, check)  # at once, while the pixels are in the core's own memory
+        read[position] = (file.name, image if pixels else replace(image, pixels=NO_PIXELS), resized)
+        if sum(each.pixels.size for _, each, _ in read.values()) > BATCH_PIXELS:
             compute()
     compute()
     return results
@@ -128,7 +131,3 @@ def _read(file: File) -> Radiograph | Diagnosis:
     except PneumoError as error:
         return Diagnosis(file.name, error=str(error))
     return diagnosis.read(blob, file.name, synthetic=file.synthetic, generated=file.generated)
-
-
-def _without_pixels(result: Diagnosis) -> Diagnosis:
-    return replace(result, radiograph=result.radiograph and replace(result.radiograph, pixels=NO_PIXELS))

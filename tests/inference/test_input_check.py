@@ -134,7 +134,7 @@ def test_the_former_form_is_told_from_a_damaged_file(tmp_path):
 
 
 def test_a_layer_that_is_not_there_names_those_that_are(small_run):
-    with pytest.raises(PneumoError, match=r"no layer 'backbone.layer1'; it has: blocks, blocks.0"):
+    with pytest.raises(PneumoError, match=r"no block 'backbone.layer1'; it has: blocks, blocks.0"):
         input_check_fit.fit("phantom:120", small_run)
 
 

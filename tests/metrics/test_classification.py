@@ -1,12 +1,14 @@
 """Figures against scikit-learn, scipy and hand calculation."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import special
 from sklearn import metrics as sk
 from torchmetrics.functional.classification import binary_calibration_error
 
@@ -333,3 +335,11 @@ def test_net_benefit_by_hand():
 def test_precision_recall_ends_at_precision_one(scores):
     recall, precision = classification.precision_recall(*scores)
     assert (recall[0], recall[-1], precision[-1]) == (1, 0, 1)
+
+
+def test_calibrated_is_the_sigmoid_wherever_numbers_end():
+    logits = np.array([-np.inf, -800.0, -40.0, -1.5, 0.0, 1e-9, 3.0, 40.0, 800.0, np.inf, np.nan])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = calibration.calibrated(logits)
+    np.testing.assert_allclose(found, special.expit(logits), rtol=1e-14, atol=0)

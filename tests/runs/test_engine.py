@@ -104,5 +104,5 @@ def test_a_layer_without_places_is_no_layer_to_take_features_of(small_run, squar
     assert all(
         not isinstance(small_run.model.get_submodule(name), nn.Linear) for name in engine.layers_of(small_run.model)
     )
-    with pytest.raises(runs.RunError, match="has no layer 'nowhere'; it has: blocks"):
+    with pytest.raises(runs.RunError, match="has no block 'nowhere'; it has: blocks"):
         engine.of(small_run).features(squares, ("nowhere",))

@@ -60,6 +60,15 @@ def test_model_is_ready_for_service(small_run):
     assert {p.dtype for p in small_run.model.parameters()} == {torch.float32}
 
 
+def test_loading_leaves_the_random_state_as_it_was(small_run_folder):
+    before = torch.random.get_rng_state()
+    loaded = runs.load(str(small_run_folder))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    torch.nn.init.normal_(torch.empty(3, requires_grad=True))
+    assert not torch.equal(torch.random.get_rng_state(), before), "drawing is off for the loaded model alone"
+    assert all(parameter.isfinite().all() for parameter in loaded.model.parameters())
+
+
 def test_history_has_epoch_0(small_run):
     rows = runs.read_history(small_run.folder)
     assert [row["epoch"] for row in rows] == [0, 1]
