@@ -26,6 +26,7 @@ FILE_PX = (
 )
 ROUNDS = 5
 READY_GOAL, PLAIN_GOAL = 0.95, 1.0
+TOO_SLOW = 6  # times the other precision: nobody trains in it, and its rounds would take an hour
 CASES = {"pneumonia_cnn, 128 px": ("pneumonia_cnn", 128, 12), "resnet18, 224 px": ("resnet18_scratch", 224, 3)}
 Batch = tuple[torch.Tensor, torch.Tensor]
 
@@ -121,12 +122,14 @@ def write_folder(folder: Path, count: int = FILES, size_px: int = FILE_PX) -> No
 
 def compare(recipe: Recipe, folder: Path, steps: int, rounds: int = ROUNDS) -> dict[str, float]:
     """Images a second of three ways in both precisions, in turns, and the ratios that have a goal; medians over the rounds, the
-    first of which warms up and does not count."""
+    first of which warms up and does not count. A precision that is TOO_SLOW on this machine is left out."""
     ways = {}
-    for bf16, name in NAMES.items():
+    ready = {bf16: _Ready(_trainer(recipe, bf16=bf16)) for bf16 in NAMES}
+    for bf16 in worth_comparing({bf16: _seconds(way) for bf16, way in ready.items()}):
+        name = NAMES[bf16]
         ways |= {
             f"plain loop, {name}": _Plain(folder, recipe, bf16=bf16),
-            f"ready tensors, {name}": _Ready(_trainer(recipe, bf16=bf16)),
+            f"ready tensors, {name}": ready[bf16],
             f"our trainer, {name}": _Ours(_trainer(recipe, bf16=bf16)),
         }
     rates: dict[str, list[float]] = {name: [] for name in ways}
@@ -141,18 +144,31 @@ def compare(recipe: Recipe, folder: Path, steps: int, rounds: int = ROUNDS) -> d
     return result | ratios({name: np.array(values) for name, values in rates.items()})
 
 
-def ratios(rates: dict[str, np.ndarray]) -> dict[str, float]:
-    """What has a goal: our steps beside ready tensors in either precision, and the faster of ours beside the faster plain loop.
+def _seconds(way: _Ready) -> float:
+    """Of its second step."""
+    way.step()
+    start = time.perf_counter()
+    way.step()
+    return time.perf_counter() - start
 
-    rates: images a second in each round, by way. Ratios are taken within a round, when the machine was equally busy.
+
+def worth_comparing(seconds: dict[bool, float]) -> list[bool]:
+    """The precisions (bf16 or not) whose step, in seconds, is not TOO_SLOW beside the fastest one's."""
+    return [bf16 for bf16, value in seconds.items() if value <= TOO_SLOW * min(seconds.values())]
+
+
+def ratios(rates: dict[str, np.ndarray]) -> dict[str, float]:
+    """What has a goal: our steps beside ready tensors in each precision, and the faster of ours beside the faster plain loop.
+
+    rates: images a second in each round, by way, of both precisions or of one. Ratios are taken within a round, when the machine was equally busy.
     """
+    names = [name for name in NAMES.values() if f"our trainer, {name}" in rates]
     result = {
         f"our trainer / ready tensors, {name}": rates[f"our trainer, {name}"] / rates[f"ready tensors, {name}"]
-        for name in NAMES.values()
+        for name in names
     }
     fastest = {
-        way: max((rates[f"{way}, {name}"] for name in NAMES.values()), key=np.median)
-        for way in ("our trainer", "plain loop")
+        way: max((rates[f"{way}, {name}"] for name in names), key=np.median) for way in ("our trainer", "plain loop")
     }
     result["our trainer / plain loop, the faster of each"] = fastest["our trainer"] / fastest["plain loop"]
     return {name: float(np.median(values)) for name, values in result.items()}

@@ -5,18 +5,20 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from benchmarks import __main__ as command
 from benchmarks import browser, interactions, pages, serving, starting, training, uploads
 from benchmarks.browser import Link
 from benchmarks.phantom import write_png
-from pneumo import runs
+from pneumo import models, runs
 from pneumo.inference import batch
 from pneumo.training import recipes
 
 
-def test_three_ways_train_in_two_precisions_and_are_compared(tmp_path):
+def test_three_ways_train_in_two_precisions_and_are_compared(tmp_path, monkeypatch):
+    monkeypatch.setattr(training, "TOO_SLOW", float("inf"))
     training.write_folder(tmp_path, count=40, size_px=64)
     recipe = recipes.override(recipes.get("pneumonia_cnn"), ["image.size=32", "batch_size=8"])
     result = training.compare(recipe, tmp_path, steps=2, rounds=1)
@@ -25,7 +27,21 @@ def test_three_ways_train_in_two_precisions_and_are_compared(tmp_path):
     assert result["our trainer / ready tensors, float32"] == pytest.approx(
         result["our trainer, float32"] / result["ready tensors, float32"]
     )
-    assert training.chosen(recipe).timed_s.keys() == set(training.NAMES.values())
+    timed = training.chosen(recipe).timed_s.keys()
+    assert timed == (set() if models.native_bf16(torch.device("cpu")) else set(training.NAMES.values()))
+
+
+def test_a_precision_that_nobody_would_train_in_is_left_out():
+    assert training.worth_comparing({False: 0.5, True: 2.9}) == [False, True]
+    assert training.worth_comparing({False: 0.5, True: 3.1}) == [False]
+    rates = {
+        f"{way}, float32": np.array([value])
+        for way, value in (("plain loop", 8), ("ready tensors", 10), ("our trainer", 9))
+    }
+    assert training.ratios(rates) == {
+        "our trainer / ready tensors, float32": 0.9,
+        "our trainer / plain loop, the faster of each": 9 / 8,
+    }
 
 
 def test_the_faster_of_ours_is_compared_with_the_faster_plain_loop():
