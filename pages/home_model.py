@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import streamlit as st
 
 from pages import shared
-from pneumo.formatting import counted, probability, rate, score, span
+from pneumo.formatting import counted, metric, probability, rate, score, span
 from pneumo.inference import dataset_findings, diagnosis
 from pneumo.runs import names
+from pneumo.runs.evaluations import ADULTS, OFFICIAL
 from pneumo.schema import Interval, Metrics, PneumoError, RunCard
 
 NO_BREAK = "\u00a0"
+WHOSE = {  # the patients of the tiles
+    OFFICIAL: "that the collection sets apart for testing (official test)",
+    "test": "from the same source",
+    "validation": "on whom its thresholds were chosen",
+}
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,7 @@ class Tile:
 def show_default_model() -> None:
     st.subheader("The default model, in short", divider="gray")
     try:
-        card = shared.load_card(shared.default_name())
+        card = shared.card_with_sets(shared.default_name())
     except PneumoError as error:
         st.error(f"No model can be used: {shared.plain(str(error))}", icon=":material/error:")
         return
@@ -52,12 +58,33 @@ def show_default_model() -> None:
 
 def show_metrics(card: RunCard) -> None:
     """The lowest first, each with its interval and n."""
-    metrics = card.metrics["test" if "test" in card.metrics else "validation"]
+    which = next(name for name in (OFFICIAL, "test", "validation") if name in card.metrics)
+    metrics = card.metrics[which]
     st.markdown(
         f"**{diagnosis.population(card)}** Measured on {counted(metrics.n, 'radiograph')} of "
-        f"{counted(metrics.patients, 'other patient')} from the same source, at the default threshold of "
+        f"{counted(metrics.patients, 'other patient')} {WHOSE[which]}, at the default threshold of "
         f"{probability(metrics.threshold)}:"
     )
+    show_tiles(metrics)
+    st.caption(" ".join(elsewhere(card)))
+
+
+def elsewhere(card: RunCard) -> Iterator[str]:
+    """What was measured beside the tiles' set: at home, and on adults, where the figure is worst."""
+    adults, home = card.metrics.get(ADULTS), card.metrics.get("test")
+    if adults:
+        yield (
+            f"On adults of another hospital the model fails: AUROC {metric(adults, 'auroc')}, n = {adults.n:,}, where 0.5 is "
+            "chance."
+        )
+    if home and OFFICIAL in card.metrics:
+        yield (
+            f"On {home.n:,} radiographs kept back from its own training data: sensitivity {metric(home, 'sensitivity')}, "
+            f"specificity {metric(home, 'specificity')}, AUROC {metric(home, 'auroc')}."
+        )
+
+
+def show_tiles(metrics: Metrics) -> None:
     shown = tiles(metrics)
     for column, tile in zip(st.columns(len(shown)), shown, strict=True):
         with column, st.container(border=True, height="stretch", gap="xsmall"):

@@ -93,7 +93,9 @@ class AugmentSpec:
     contrast: Annotated[float, SHARE] = 0.0  # factor drawn from [1 - contrast, 1 + contrast]
     brightness: Annotated[float, SHARE] = 0.0  # offset drawn from +-brightness, in units of full scale
     equalise: Annotated[float, SHARE] = 0.0  # probability of (partial) histogram equalisation
+    exchange: Annotated[float, SHARE] = 0.0  # probability of taking over the histogram of another image of the batch
     blur: Annotated[float, SHARE] = 0.0  # probability of a Gaussian blur
+    sharpen: Annotated[float, SHARE] = 0.0  # probability of an unsharp mask
     noise: Annotated[float, SHARE] = 0.0  # probability of Gaussian noise, sigma up to .06 of full scale
     border: Annotated[float, SHARE] = 0.0  # probability of painting the margins (up to 12% a side) in one grey
     marker: Annotated[float, SHARE] = 0.0  # probability of a bright patch near an edge, where side markers sit
@@ -145,7 +147,7 @@ class Recipe:
     positive_weight: factor on the loss of PNEUMONIA images; 0 computes NORMAL / PNEUMONIA from the training set.
     sampling: "shuffle" sees each image once an epoch; "balanced" draws both classes alike, with replacement.
     precision: "auto" is float32 or bfloat16 autocast, whichever two real steps show to be faster on the machine.
-    pretrained: where the backbone starts: "none" (random), "imagenet", or a run with the same backbone.
+    pretrained: where the backbone starts: "none" (random), "imagenet", a run with the same backbone, or a file of weights (docs/transfer.md).
     initial_bias: "prior" starts the last layer's bias at log(positives / negatives) of the training set.
     gan_augment: both networks of a GAN see images changed by differentiable augmentation only (Zhao et al. 2020).
     storage: how weights lie on disk. Calibration, thresholds and metrics are those of the stored weights.

@@ -7,7 +7,6 @@ import shlex
 import pytest
 
 from pneumo import cli, runs
-from pneumo.formatting import score, with_interval
 
 ROOT = runs.REPOSITORY
 README = (ROOT / "README.md").read_text()
@@ -62,25 +61,24 @@ def test_the_architecture_names_folders_that_are_there():
         assert any(place.exists() for place in places), name
 
 
+def script(name: str):
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_results_in_short_are_the_default_runs():
-    metrics = runs.read_card(runs.resolve()).metrics["test"]
-    row = README.split("| sensitivity | specificity | AUROC |")[1].splitlines()[2]
-    assert (
-        row
-        == "| "
-        + " | ".join(
-            (
-                with_interval(metrics.sensitivity, metrics.ci95["sensitivity"]),
-                with_interval(metrics.specificity, metrics.ci95["specificity"]),
-                with_interval(metrics.auroc, metrics.ci95["auroc"], score),
-            )
-        )
-        + " |"
-    )
+    module = script("results")
+    assert module.IN_SHORT.search(README)[2].strip() == module.in_short(), "run python docs/results.py"
 
 
 def test_the_tables_of_results_are_those_of_the_weights():
-    spec = importlib.util.spec_from_file_location("results", ROOT / "docs" / "results.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script("results")
     assert module.text() == module.FILE.read_text(), "run python docs/results.py"
+
+
+@pytest.mark.slow  # it recalibrates hundreds of times
+def test_the_page_about_travelling_is_that_of_the_evaluations():
+    module = script("travel")
+    assert module.text() == module.FILE.read_text(), "run python docs/travel.py"

@@ -10,18 +10,20 @@ from pneumo import formatting, plots
 from pneumo.inference import diagnosis, input_check_report
 from pneumo.metrics import calibration, classification, significance
 from pneumo.runs import Run
+from pneumo.runs.evaluations import OFFICIAL
 from pneumo.schema import Diagnosis, Interval, PneumoError, Predictions
 
-SPLITS = {"test": "internal test", "validation": "validation"}  # validation chose the thresholds, so it comes second
+# The least flattering first; validation chose the thresholds, so it comes last.
+SPLITS = {OFFICIAL: "official test", "test": "internal test", "validation": "validation"}
 MODE_BAR = {"displayModeBar": False}
 
 
 def best_known(name: str) -> tuple[str, Predictions]:
     """The held-out patients with the least share in any choice, and the name of their split. PneumoError where there are none."""
-    predictions = shared.load_predictions(name)
+    there = shared.card_with_sets(name).metrics
     for split in SPLITS:
-        if (predictions.splits == split).any():
-            return split, predictions.split(split)
+        if split in there and len((known := shared.load_set(name, split)).labels):
+            return split, known
     raise PneumoError(
         f"the predictions of run {name!r} are of neither {' nor '.join(SPLITS)} patients; train the run again"
     )
@@ -69,7 +71,7 @@ def basis_text(run: Run, split: str, known: Predictions, threshold: float) -> st
     unsure = float(np.mean([label == diagnosis.UNCERTAIN for label in labels])) if labels else None
     role = (
         "which took no part in choosing the threshold"
-        if split == "test"
+        if split != "validation"
         else "which also chose the threshold, so these rates are optimistic"
     )
     return (

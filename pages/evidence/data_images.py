@@ -36,9 +36,11 @@ SLIDERS = {
         ("contrast", "Contrast, up to ± share", 1.0),
         ("brightness", "Brightness, up to ± share of full scale", 0.5),
         ("equalise", "Histogram equalisation, probability", 1.0),
+        ("exchange", "Grey levels of another radiograph, probability", 1.0),
     ),
     "Degraded images": (
         ("blur", "Blur, probability", 1.0),
+        ("sharpen", "Sharpening, probability", 1.0),
         ("noise", "Noise, probability", 1.0),
         ("border", "Painted margins, probability", 1.0),
         ("marker", "Painted marker, probability", 1.0),

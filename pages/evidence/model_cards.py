@@ -10,6 +10,7 @@ from pneumo.formatting import counted, rate, score, span
 from pneumo.generators import latent_report, quality_report
 from pneumo.inference import heatmap_report, input_check_report
 from pneumo.runs import model_card
+from pneumo.runs.evaluations import in_order, title_of
 from pneumo.runs.model_card import Section
 from pneumo.runs.names import name_of
 from pneumo.schema import PneumoError, RunCard
@@ -28,7 +29,7 @@ def main() -> None:
     st.title("Model cards")
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     with left:
-        card = shared.pick_card("cards.run")
+        card = shared.card_with_sets(shared.pick_card("cards.run").name)
     more = measured_sections(card)
     right.download_button(
         "Download (Markdown)",
@@ -43,6 +44,7 @@ def main() -> None:
     )
     st.header(name_of(card), divider="gray")
     st.caption(f"Run {shared.plain(card.name)}")
+    shared.tell_sets([card.name])
     st.markdown(model_card.summary(card, more))
     if card.metrics:
         show_metrics(card)
@@ -68,7 +70,7 @@ def measured_sections(card: RunCard) -> list[Section]:
 
 def show_metrics(card: RunCard) -> None:
     """What a classifier reached, on the most honest set there is."""
-    split = "test" if "test" in card.metrics else next(iter(card.metrics))
+    split = in_order(card.metrics)[0]
     metrics = card.metrics[split]
     with st.container(horizontal=True):
         for title, name, write in TILES:
@@ -77,7 +79,7 @@ def show_metrics(card: RunCard) -> None:
             st.metric(title, value, interval, delta_color="off", delta_arrow="off", width=170)
     st.caption(
         f"{counted(metrics.n, 'radiograph')} of {counted(metrics.patients, 'patient')} "
-        f"({model_card.SPLITS.get(split, split).lower()}, run {shared.plain(card.name)}) at the default threshold, with 95% intervals."
+        f"({title_of(split).lower()}, run {shared.plain(card.name)}) at the default threshold, with 95% intervals."
     )
 
 

@@ -1,16 +1,17 @@
-"""Results: how good the models are, in four tabs, from the files they left behind. Each tab is a module beside this one."""
+"""Results: how good the models are, in five tabs, from the files they left behind. Each tab is a module beside this one."""
 
 from __future__ import annotations
 
 import streamlit as st
 
 from pages import shared
-from pages.evidence import results_accuracy, results_calibration, results_robustness, results_training
+from pages.evidence import results_accuracy, results_calibration, results_robustness, results_training, results_travel
 from pages.evidence.results_common import Chosen
 from pneumo.runs.names import name_of
 
 TABS = {
     "Accuracy": results_accuracy.show,
+    "How far does it travel?": results_travel.show,
     "Calibration": results_calibration.show,
     "Robustness": results_robustness.show,
     "Training": results_training.show,
@@ -21,8 +22,8 @@ TABS = {
 def main() -> None:
     st.title("Results")
     st.caption(
-        "All metrics of our models are computed from their saved predictions and measurements. The table of published "
-        "results is from the literature."
+        "All metrics of our models are computed from their saved predictions and measurements. Published results, named by their source, "
+        "are from the literature."
     )
     show_tabs(choose())
 
@@ -30,7 +31,7 @@ def main() -> None:
 def choose() -> Chosen:
     """The runs to look at; the default one until the visitor chooses others."""
     known = shared.classifiers()
-    cards = {name: shared.load_card(name) for name in known}
+    cards = {name: shared.card_with_sets(name) for name in known}
     if not set(shared.keep("results.runs", known[:1])) <= set(known):  # a run that is no longer there
         st.session_state["results.runs"] = known[:1]
     names = st.multiselect(
@@ -41,6 +42,7 @@ def choose() -> Chosen:
         help="The conclusions are about the first one; charts and tables show all of them.",
     )
     shared.tell_unusable()
+    shared.tell_sets(names)
     if not names:
         st.info("Choose one model or more.")
         st.stop()

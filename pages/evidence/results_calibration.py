@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import shared
-from pages.evidence.results_common import NO_BAR, NOTES, Chosen, conclude, measured_on, table
+from pages.evidence.results_common import NO_BAR, Chosen, conclude, measured_on, note_of, table
 from pneumo import plots
 from pneumo.formatting import listed
 from pneumo.metrics import calibration, conclusions
@@ -21,7 +21,7 @@ def show(chosen: Chosen) -> None:
     conclude(
         conclusions.calibrated(chosen.bold(name), result.labels, result.probabilities),
         conclusions.undecided(result.probabilities),
-        f"Measured on {measured_on(result, split, name)}. {NOTES[split]}",
+        f"Measured on {measured_on(result, split, name)}. {note_of(split)}",
     )
     st.subheader("Can you trust the probabilities?", divider="gray")
     scores, titles = chosen.scores(predictions), listed([chosen.title(each) for each in predictions])

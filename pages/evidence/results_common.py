@@ -10,11 +10,15 @@ import streamlit as st
 
 from pages import shared
 from pneumo.metrics import leaderboard
+from pneumo.runs.evaluations import ADULTS, OFFICIAL, in_order, title_of
 from pneumo.runs.names import name_of
 from pneumo.schema import PneumoError, Predictions, RunCard
 
-SPLITS = {"test": "Internal test", "validation": "Validation", "left_out": "Left-out cluster"}
 NOTES = {
+    OFFICIAL: "These children were set apart by those who collected the radiographs. A referee read them once with the finished "
+    "runs, and no choice was made on them.",
+    ADULTS: "Adults of another country, with labels that a program took from the reports. No model here learned from adults. A "
+    "referee read them once with the finished runs, and no choice was made on them.",
     "test": "These patients were held out of training and of every choice; they come from the same source as the training "
     "patients.",
     "validation": "Weights, calibration and thresholds were chosen on these patients, so the metrics are optimistic.",
@@ -55,21 +59,21 @@ class Chosen:
         return f"**{shared.plain(self.title(run))}**"
 
     def choose_patients(self) -> str:
-        """The split to look at: "test", "validation" or "left_out". For the tabs whose metrics depend on it."""
-        splits = [split for split in SPLITS if any(split in self.cards[name].metrics for name in self.names)]
-        shared.keep("results.patients", splits[0], splits)
-        return st.segmented_control("Patients", splits, format_func=SPLITS.get, key="results.patients", required=True)
+        """The set to look at, e.g. "official_test" or "validation". For the tabs whose metrics depend on it."""
+        sets = in_order({split for name in self.names for split in self.cards[name].metrics})
+        shared.keep("results.patients", sets[0], sets)
+        return st.segmented_control("Patients", sets, format_func=title_of, key="results.patients", required=True)
 
     def predictions(self, split: str) -> dict[str, Predictions]:
         """What the runs predicted for the patients, by run. A file that cannot be read is said and leaves the others."""
         result = {}
         for name in self.names:
             try:
-                predictions = shared.load_predictions(name).split(split)
+                predictions = shared.load_set(name, split) if split in self.cards[name].metrics else None
             except PneumoError as error:
                 st.error(shared.plain(str(error)), icon=":material/error:")
                 continue
-            if len(predictions.labels):
+            if predictions is not None and len(predictions.labels):
                 result[name] = predictions
         if not result:
             st.info("The chosen models have no predictions for these patients. Choose another model or other patients.")
@@ -78,6 +82,11 @@ class Chosen:
     def scores(self, predictions: Mapping[str, Predictions]) -> dict[str, tuple[Any, Any]]:
         """Labels and probabilities by the name for people, as the plots take them."""
         return {self.title(name): (each.labels, each.probabilities) for name, each in predictions.items()}
+
+
+def note_of(split: str) -> str:
+    """What has to be known of a set beside its figures."""
+    return NOTES.get(split, "Measured here, with `evaluate`; no choice of this project was made on it.")
 
 
 def conclude(sentence: str, *notes: str) -> None:
@@ -91,7 +100,7 @@ def conclude(sentence: str, *notes: str) -> None:
 def measured_on(predictions: Predictions, split: str, run: str) -> str:
     """ "501 radiographs of 263 patients (internal test, run resnet18_fine_tuned)", as Markdown."""
     return (
-        f"{len(predictions.labels):,} radiographs of {len(set(predictions.patients)):,} patients ({SPLITS[split].lower()}, "
+        f"{len(predictions.labels):,} radiographs of {len(set(predictions.patients)):,} patients ({title_of(split).lower()}, "
         f"run {shared.plain(run)})"
     )
 

@@ -4,6 +4,7 @@ from pages.shared.cases import case_cache, real_cases
 from pages.shared.errors import guarded
 from pages.shared.runs import (
     by_name,
+    card_with_sets,
     classifiers,
     generated_examples,
     knows_phantoms,
@@ -13,17 +14,20 @@ from pages.shared.runs import (
     load_predictions,
     load_robustness,
     load_run,
+    load_set,
+    load_sets,
     load_validation,
     phantom_examples,
     pick_card,
     pick_loaded,
     pick_run,
     stop_without,
+    tell_sets,
     the_input_check,
     title,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
-from pages.shared.threshold import choose_threshold
+from pages.shared.threshold import choose_threshold, set_threshold
 from pages.shared.unusable import default_name, tell_unusable, those_that_work
 from pages.shared.wording import DISCLAIMER, SYMBOLS, class_count, label_html, plain
 from pneumo.formatting import probability
@@ -35,6 +39,7 @@ __all__ = [
     "SYMBOLS",
     "SharedCache",
     "by_name",
+    "card_with_sets",
     "case_cache",
     "choose_threshold",
     "class_count",
@@ -53,6 +58,8 @@ __all__ = [
     "load_predictions",
     "load_robustness",
     "load_run",
+    "load_set",
+    "load_sets",
     "load_validation",
     "overridden",
     "phantom_examples",
@@ -62,7 +69,9 @@ __all__ = [
     "plain",
     "probability",
     "real_cases",
+    "set_threshold",
     "stop_without",
+    "tell_sets",
     "tell_unusable",
     "the_input_check",
     "those_that_work",

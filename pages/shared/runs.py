@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -11,10 +12,12 @@ from pages.shared.state import keep, kept_for_run
 from pages.shared.unusable import default_name, tell_unusable
 from pages.shared.wording import plain
 from pneumo import runs
+from pneumo.formatting import counted
 from pneumo.inference import evaluation, examples, input_check, input_check_report, robustness
 from pneumo.inference.input_check import InputCheck
 from pneumo.inference.robustness import Robustness
-from pneumo.runs import Run, names
+from pneumo.runs import Run, evaluations, names
+from pneumo.runs.evaluations import Found
 from pneumo.schema import PneumoError, Predictions, RunCard
 
 
@@ -59,6 +62,43 @@ def load_predictions(folder: str) -> Predictions:
 def load_card(folder: str) -> RunCard:
     """A run's card; the model itself stays on the disk."""
     return runs.read_card(Path(folder))
+
+
+@kept_for_run()
+def load_sets(folder: str) -> Found:
+    """What the run says of sets it was not trained on, without the predictions."""
+    return evaluations.look(Path(folder))
+
+
+def card_with_sets(name: str) -> RunCard:
+    """A run's card with the metrics of those sets among its own."""
+    return evaluations.with_sets(load_card(name), load_sets(name).current)
+
+
+def load_set(name: str, which: str) -> Predictions:
+    """What the run said of each image of a set: one of its own splits, or one that lies beside it."""
+    return _load_set(str(runs.resolve(name)), which)
+
+
+@st.cache_resource(show_spinner=False)
+def _load_set(folder: str, which: str) -> Predictions:
+    if which in evaluations.OF_THE_RUN:
+        return runs.read_predictions(Path(folder)).split(which)
+    return evaluations.predictions(Path(folder), which)
+
+
+def tell_sets(names: Iterable[str]) -> None:
+    """Names the sets of these runs that are out of date or cannot be read."""
+    told = []
+    for name in names:
+        found = load_sets(name)
+        told += [
+            f"- {plain(name)}, {plain(each)}: measured with other weights; measure it again" for each in found.stale
+        ]
+        told += [f"- {plain(name)}, {plain(each)}: {plain(reason)}" for each, reason in found.broken.items()]
+    if told:
+        with st.expander(f"{counted(len(told), 'set')} left out", icon=":material/heart_broken:"):
+            st.markdown("\n".join(told))
 
 
 @kept_for_run()

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import streamlit as st
 
-from pages.shared.state import keep
+from pages.shared.state import KEPT, keep
 from pneumo.formatting import rate
 from pneumo.metrics import thresholds
 from pneumo.schema import RunCard
 
 OWN = "own"  # stands in the selector where the visitor moved the slider
+
+
+def set_threshold(card: RunCard, page: str, value: float) -> None:
+    """What another page's control shall show when the visitor comes to it. page: as in `choose_threshold`."""
+    kept = st.session_state.setdefault(KEPT, {})
+    kept |= {f"{page}.threshold": round(value, 3), f"{page}.point": OWN, f"{page}.threshold_of": card.name}
 
 
 def choose_threshold(card: RunCard, page: str, *, stacked: bool = False) -> float:

@@ -24,10 +24,12 @@ def run(options: argparse.Namespace) -> int:
     from pneumo import runs
     from pneumo.generators import latent_report, quality_report
     from pneumo.inference import heatmap_report, input_check_report
-    from pneumo.runs import model_card
+    from pneumo.runs import evaluations, model_card
 
     folder = runs.resolve(options.run)
     card = runs.read_card(folder)
+    sets = evaluations.look(folder, card)
+    card = evaluations.with_sets(card, sets.current)
     looks = (
         lambda: quality_report.card_sections(folder),
         lambda: latent_report.card_sections(folder),
@@ -35,6 +37,11 @@ def run(options: argparse.Namespace) -> int:
         lambda: heatmap_report.card_sections(folder),
     )
     measured, code = [], FINE
+    for name in sets.stale:
+        print(f"left out: {name} was measured with other weights; measure it again", file=sys.stderr)
+    for reason in sets.broken.values():
+        print(f"left out: {reason}", file=sys.stderr)
+        code = SOME_FAILED
     for look in looks:
         try:
             measured += look()

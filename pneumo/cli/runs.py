@@ -20,8 +20,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     from pneumo import runs
+    from pneumo.runs import evaluations
 
     cards = {name: runs.read_card(runs.weights_folder() / name) for name in runs.available()}
+    sets = {name: evaluations.look(runs.resolve(name), card) for name, card in cards.items()}
+    cards = {name: evaluations.with_sets(card, sets[name].current) for name, card in cards.items()}
     default, reasons = "", runs.unusable()
     try:
         default = runs.default_name() if cards or reasons else ""
@@ -36,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     else:
         for name, card in cards.items():
             print(_line(card, name, name == default))
+    for name, found in sets.items():
+        reasons |= {f"{name}, {each}": reason for each, reason in found.broken.items()}
     for name, reason in reasons.items():
         print(f"{printable(name)} cannot be used: {reason}", file=sys.stderr)
     return SOME_FAILED if reasons else FINE
@@ -55,7 +60,9 @@ def _row(card: Any, name: str, default: bool) -> dict[str, Any]:
 
 
 def _line(card: Any, name: str, default: bool) -> str:
-    metrics = card.metrics.get("test") or next(iter(card.metrics.values()), None)
+    from pneumo.runs.evaluations import in_order
+
+    metrics = card.metrics[in_order(card.metrics)[0]] if card.metrics else None
     return (
         f"{printable(name):<24} {card.model:<22} {card.weights.parameters:>10,} parameters  {card.image.size:>3} px  "
         f"{_area(metrics) if metrics else card.task}{'  (default)' if default else ''}"

@@ -22,6 +22,7 @@ from pneumo.schema import AugmentSpec, ImageSpec
 LEVELS = 256
 STRETCH_PERCENTILES = (1.0, 99.0)  # outside lie burned-in markers and the black collimated margin
 MAX_BLUR_SIGMA = 1.5  # of a 128 px image: fine lung texture goes, consolidations stay
+SHARPEN_SIGMA, MAX_SHARPENING = 1.5, 1.5  # of a 128 px image; what edge enhancement of a plate reader may do
 MAX_NOISE_SIGMA = 0.06  # of full scale: a visibly underexposed plate
 MAX_BORDER = 0.12  # of the side: collimator, film edge, hospital frame
 MARKER_SIZE = (0.03, 0.10)  # of the side: from an "R" to a name plate
@@ -97,6 +98,8 @@ def augment(resized: Tensor, spec: AugmentSpec, generator: torch.Generator) -> T
     planes = _apply_curves(resized, _curves(resized, spec, draws))
     if spec.blur:
         planes = _blur(planes, draws.probability(spec.blur), draws.uniform(0.4, MAX_BLUR_SIGMA))
+    if spec.sharpen:
+        planes = _sharpen(planes, draws.probability(spec.sharpen), draws.uniform(0.3, MAX_SHARPENING))
     planes = _affine(planes, spec, draws)
     if spec.border:
         planes = _paint_border(planes, spec.border, draws)
@@ -127,6 +130,11 @@ class _Draws:
 def _curves(resized: Tensor, spec: AugmentSpec, draws: _Draws) -> Tensor:
     """(B, 256) float32 in 0..1: the grey level that replaces each grey level."""
     levels = torch.linspace(0, 1, LEVELS, device=resized.device).expand(len(resized), -1)
+    if spec.exchange:
+        share, index = draws.uniform(0.5, 1), draws.probability(spec.exchange).nonzero()[:, 0]
+        other = (draws.uniform(0, 1) * len(resized)).long().clamp(max=len(resized) - 1)[index]
+        matched = _matched(resized[index], resized[other])
+        levels = levels.index_copy(0, index, torch.lerp(levels[index], matched, share[index, None]))
     if spec.equalise:
         share, index = draws.uniform(0.3, 1), draws.probability(spec.equalise).nonzero()[:, 0]
         levels = levels.index_copy(0, index, torch.lerp(levels[index], _cumulative(resized[index]), share[index, None]))
@@ -146,6 +154,12 @@ def _cumulative(resized: Tensor) -> Tensor:
     bins = torch.bincount((resized.flatten(1) + offsets).flatten(), minlength=count * LEVELS)
     cumulative = bins.view(count, LEVELS).cumsum(1).float()
     return cumulative / cumulative[:, -1:]
+
+
+def _matched(resized: Tensor, others: Tensor) -> Tensor:
+    """(B, 256) curves that give each image the histogram of its other one: the class can no longer be told by exposure."""
+    shares, targets = _cumulative(resized), _cumulative(others)
+    return torch.searchsorted(targets.contiguous(), shares.contiguous()).clamp(max=LEVELS - 1).float() / (LEVELS - 1)
 
 
 def _apply_curves(resized: Tensor, curves: Tensor) -> Tensor:
@@ -195,6 +209,12 @@ def _blur(planes: Tensor, chosen: Tensor, sigma: Tensor) -> Tensor:
     picked = F.conv2d(picked, kernels[:, :, :, None], groups=len(index))
     picked = F.conv2d(picked, kernels[:, :, None, :], groups=len(index))
     return planes.index_copy(0, index, picked[0].clamp_(max=1))  # the weights of a kernel may sum to a little over 1
+
+
+def _sharpen(planes: Tensor, chosen: Tensor, amount: Tensor) -> Tensor:
+    """An unsharp mask on the chosen images, each as strong as its amount."""
+    smooth = _blur(planes, chosen, torch.full_like(amount, SHARPEN_SIGMA))
+    return (planes + amount[:, None, None] * (planes - smooth)).clamp(0, 1)
 
 
 def _paint_border(planes: Tensor, probability: float, draws: _Draws) -> Tensor:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
 
 import numpy as np
 
 from pneumo import data, runs
 from pneumo.metrics import calibration, classification
-from pneumo.runs import Run, forward
+from pneumo.runs import Run, evaluations, forward
+from pneumo.runs.evaluations import Evaluation
 from pneumo.schema import Metrics, PneumoError, Predictions
 
 
@@ -22,6 +25,7 @@ class DataSetEvaluation:
     split: str
     metrics: Metrics
     unreadable: dict[str, str]
+    predictions: Predictions
     notes: tuple[data.Note, ...] = ()
     noticed: tuple[data.Noticed, ...] = ()
 
@@ -49,9 +53,10 @@ def evaluate(
     logits = forward.logits(run, resized.array, rows=readable)
     if flip:
         logits = (logits + forward.logits(run, resized.array[..., ::-1], rows=readable)) / 2
+    probabilities = calibration.calibrated(logits, run.card.temperature, run.card.bias)
     metrics = classification.evaluate(
         dataset.labels[readable],
-        calibration.calibrated(logits, run.card.temperature, run.card.bias),
+        probabilities,
         [item.patient for item in items],
         run.card.point().threshold if threshold is None else threshold,
         subtypes=[item.subtype for item in items],
@@ -60,7 +65,42 @@ def evaluate(
     chosen = set(indices.tolist())
     unreadable = {dataset.items[i].name: error for i, error in resized.errors.items() if i in chosen}
     noticed = data.noticed(dataset.items, resized.warnings, chosen)
-    return DataSetEvaluation(source, taken, metrics, unreadable, dataset.notes, noticed)
+    predictions = Predictions(
+        names=np.array([item.name for item in items]),
+        splits=np.full(len(items), split or ""),
+        patients=np.array([item.patient for item in items]),
+        labels=dataset.labels[readable],
+        subtypes=np.array([item.subtype or "" for item in items]),
+        logits=logits,
+        probabilities=probabilities,
+    )
+    return DataSetEvaluation(source, taken, metrics, unreadable, predictions, dataset.notes, noticed)
+
+
+def save(run: Run, name: str, result: DataSetEvaluation, measured: date) -> Path:
+    """Keeps an evaluation beside the run, as the set `name`; returns the JSON file. PneumoError for a name that cannot be used.
+
+    The folder's own name goes into it, not the path to it.
+    """
+    origin = f"{source_name(result.source)} ({result.split}), measured by `evaluate`."
+    about = Evaluation(
+        schema_version=evaluations.SCHEMA_VERSION,
+        set=evaluations.check_name(name),
+        title=name.replace("_", " ").capitalize(),
+        origin=origin,
+        weights_sha256=run.card.weights.sha256,
+        predictions_sha256="",
+        data_digest=evaluations.data_digest(result.predictions),
+        measured=measured.isoformat(),
+        metrics=result.metrics,
+    )
+    evaluations.save(run.folder, about, evaluations.as_csv(result.predictions))
+    return run.folder / evaluations.FOLDER / f"{name}.json"
+
+
+def source_name(source: str) -> str:
+    """A folder by its name alone: what is kept may be published, the layout of somebody's disk is not."""
+    return source if source.startswith(("phantom", "hub:")) else Path(source).resolve().name
 
 
 def _choose(run: Run, dataset: data.DataSet, errors: dict[int, str], split: str | None) -> tuple[np.ndarray, str]:

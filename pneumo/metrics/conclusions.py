@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from pneumo.formatting import counted, listed, rate, score, span
+from pneumo.formatting import counted, listed, rate, score, span, with_interval
 from pneumo.metrics import calibration
 from pneumo.metrics.significance import wilson
 from pneumo.metrics.thresholds import titles
-from pneumo.schema import RunCard, Subgroup
+from pneumo.schema import Metrics, RunCard, Subgroup
 
 KINDS = {"bacteria": "bacterial", "virus": "viral"}  # subtypes of the Guangzhou set, as adjectives
 UNDECIDED = (0.1, 0.9)  # between them a probability leaves the question open
@@ -88,6 +88,50 @@ def people(counts: Mapping[str, int], worst: Mapping[str, int]) -> str:
 
 def _number(k: int) -> str:
     return f"{k:,}" if k else "none"
+
+
+# --- elsewhere --------------------------------------------------------------------------------------------
+
+WHY_ELSEWHERE = """\
+- **NORMAL radiographs look sicker to the models.** On the official test the NORMAL ones get higher logits than the NORMAL ones at home, and a threshold
+  chosen at home calls too many of them PNEUMONIA. The order stays good, which is why the AUROC falls less than the specificity.
+- **Pneumonia is rarer there.** 62.5% of the official test show pneumonia and 74.3% of the training set, so probabilities come out too high.
+- **A few local radiographs repair that.** Threshold and calibration can be moved with 20 to 100 labelled radiographs of the place where the model is to be
+  used; *Recalibrate for my hospital*, below, does it. `docs/travel.md` has what it gains on the official test.
+- **Nothing repairs the adults.** There the order itself is lost: an AUROC near 0.5 is chance, and no threshold or calibration changes an order. Adults
+  are built differently, their radiographs come from other machines, and the labels mean something else."""
+
+
+def travels(name: str, home: Metrics | None, official: Metrics | None, adults: Metrics | None) -> str:
+    """What a run does at home, on the official test, and on adults elsewhere, worst first; as far as it was measured."""
+    told = []
+    if adults and adults.auroc is not None:
+        ends = adults.ci95.get("auroc")
+        how = (
+            "no better than chance"
+            if ends and ends.low <= 0.5
+            else "better than chance, but not by much"
+            if adults.auroc < 0.8
+            else "well"
+        )
+        told.append(
+            f"{name} ranks the radiographs of adults at another hospital {how} (AUROC {_with_ends(adults, 'auroc', score)})."
+        )
+    if official:
+        told.append(
+            f"On the official test it raises a false alarm on {rate(1 - official.specificity)} of the NORMAL radiographs and misses "
+            f"{rate(1 - official.sensitivity)} of the pneumonias (AUROC {_with_ends(official, 'auroc', score)})."
+        )
+    if home:
+        told.append(
+            f"At home it raises a false alarm on {rate(1 - home.specificity)} and misses {rate(1 - home.sensitivity)} "
+            f"(AUROC {_with_ends(home, 'auroc', score)})."
+        )
+    return " ".join(told) or f"{name} was not measured on any of these sets."
+
+
+def _with_ends(metrics: Metrics, name: str, write: Callable[[float | None], str]) -> str:
+    return with_interval(getattr(metrics, name), metrics.ci95.get(name), write)
 
 
 # --- the default operating point --------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import Literal
 
 from torch import Tensor, nn
 
+from pneumo.models.efficientnet_lite import FEATURES, EfficientNetLite0, SamePadding
 from pneumo.models.registry import register
 from pneumo.models.resnet import ResNet18
 from pneumo.schema import ImageSpec, PneumoError
@@ -74,7 +75,10 @@ def imagenet_state(name: str) -> dict[str, Tensor]:
     PneumoError where there are none or the hub cannot be reached.
     """
     if name not in IMAGENET:
-        raise PneumoError(f"there are no ImageNet weights for {name!r}; there are for: {', '.join(IMAGENET)}")
+        raise PneumoError(
+            f"torchvision has no ImageNet weights for {name!r} (it has for {', '.join(IMAGENET)}); give a file of them: "
+            "pretrained=FILE.safetensors (docs/transfer.md says where files come from)"
+        )
     import torchvision.models as zoo
 
     try:
@@ -152,6 +156,19 @@ def efficientnet_b7(
     if image.channels != 3:
         backbone.features[0][0] = _grey_stem(backbone.features[0][0], image.channels)
     return Transfer(backbone, 2560, dropout, head, trainable)
+
+
+@register(task="classification", family="transfer", cam_layer=lambda model: model.backbone.bn1)
+def efficientnet_lite0(
+    image: ImageSpec, trainable: Trainable = "all", head: Head = "logit", dropout: float = 0.2
+) -> nn.Module:
+    """EfficientNet-Lite0: 3,371,009 parameters at one channel with one logit. It was taught with a mean and deviation of one half."""
+    _check_size("efficientnet_lite0", image)
+    backbone = EfficientNetLite0()
+    backbone.fc = nn.Identity()
+    if image.channels != 3:
+        backbone.conv_stem = SamePadding(image.channels, backbone.conv_stem.out_channels, 3, stride=2, bias=False)
+    return Transfer(backbone, FEATURES, dropout, head, trainable)
 
 
 @register(task="classification", family="transfer", cam_layer=lambda model: model.backbone.trunk_output)

@@ -18,6 +18,7 @@ from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
 from pneumo.plots.robustness import CORRUPTION_TITLES, robustness_map
 from pneumo.plots.training import gan_training, histories, label_efficiency
+from pneumo.plots.travel import travel
 
 __all__ = [
     "CELLS",
@@ -47,4 +48,5 @@ __all__ = [
     "reliability_curves",
     "robustness_map",
     "roc_curves",
+    "travel",
 ]

@@ -49,14 +49,19 @@ def read_history(path: Path) -> list[dict[str, float]]:
                 raise ValueError(f"row {number} has the epoch {row['epoch']}; expected a whole number of 0 or more")
         return table
 
-    return _read(path, ("epoch",), epochs)
+    return _parse(read_file(path), path, ("epoch",), epochs)
 
 
 def read_predictions(path: Path) -> Predictions:
     """RunError where a column is missing, a row is too short or long, or a label or a probability is none."""
+    return parse_predictions(read_file(path), path, PREDICTION_COLUMNS)
+
+
+def parse_predictions(blob: bytes, path: Path, names: Sequence[str], split: str = "") -> Predictions:
+    """Predictions from the bytes of a CSV file. path: for the message. split: what `splits` holds where there is no such column."""
 
     def columns(cells: list[dict[str, str]]) -> Predictions:
-        texts = {name: [row[name] for row in cells] for name in PREDICTION_COLUMNS}
+        texts = {name: [row.get(name, split) for row in cells] for name in PREDICTION_COLUMNS}
         result = Predictions(
             *(np.array(texts[name]) for name in ("name", "split", "patient")),
             np.array(texts["label"], dtype=np.int64),
@@ -67,7 +72,7 @@ def read_predictions(path: Path) -> Predictions:
         _check(result)
         return result
 
-    return _read(path, PREDICTION_COLUMNS, columns)
+    return _parse(blob, path, names, columns)
 
 
 def _check(predictions: Predictions) -> None:
@@ -83,11 +88,9 @@ def _check(predictions: Predictions) -> None:
                 raise ValueError(f"row {first + 1} has the {name} {values[first]}; expected {words}")
 
 
-def _read(path: Path, columns: Sequence[str], parse: Callable[[list[dict[str, str]]], Result]) -> Result:
+def _parse(blob: bytes, path: Path, columns: Sequence[str], parse: Callable[[list[dict[str, str]]], Result]) -> Result:
     try:
-        return parse(rows(read_file(path), columns))
-    except RunError:  # the file itself
-        raise
+        return parse(rows(blob, columns))
     except (ValueError, OverflowError) as error:  # no UTF-8, no CSV, no number, one of too many digits
         raise RunError(f"{path} does not fit its schema: {error}. Restore the file, or {AGAIN}") from error
 

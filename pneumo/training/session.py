@@ -14,7 +14,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from accelerate import PartialState
-from torch import Tensor
 
 from pneumo import data, files, models, runs
 from pneumo.formatting import nearest, rate
@@ -26,7 +25,7 @@ from pneumo.schema import (
     Recipe,
     RunCard,
 )
-from pneumo.training import checkpoint, measurement
+from pneumo.training import checkpoint, measurement, pretrained
 from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.measurement import Measurement
@@ -109,7 +108,7 @@ def _train(
             f"for {recipe.task} there are: {', '.join(models.names(recipe.task))}"
         )
     models.check(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
-    start = _pretrained(recipe)
+    start = pretrained.tensors(recipe)
     dataset = data.open_source(recipe.data.source)
     resized = data.resized(dataset, recipe.image, decoding)
     if warn and _is_first_process():
@@ -155,19 +154,6 @@ def _task(recipe: Recipe) -> type[Task]:
     """A frozen backbone has its own way: its features are computed once."""
     frozen = recipe.task == "classification" and recipe.model_args.get("trainable") == "head"
     return FrozenBackboneTask if frozen else TASKS[recipe.task]
-
-
-def _pretrained(recipe: Recipe) -> dict[str, Tensor] | None:
-    """The backbone's tensors under torchvision's names, or None for a random start."""
-    if recipe.pretrained == "none":
-        return None
-    if recipe.pretrained == "imagenet":
-        return models.imagenet_state(recipe.model)
-    state = runs.load(recipe.pretrained).model.state_dict()
-    result = {key.removeprefix("backbone."): value for key, value in state.items() if key.startswith("backbone.")}
-    if not result:
-        raise PneumoError(f"run {recipe.pretrained!r} has no backbone to start from; choose a run of the same backbone")
-    return result
 
 
 def check_free(folder: Path) -> None:
@@ -285,9 +271,8 @@ def _measured(
 
 def published(recipe: Recipe) -> Recipe:
     """The recipe as a card may show it: folders by their name alone."""
-    pretrained = recipe.pretrained if recipe.pretrained in ("none", "imagenet") else Path(recipe.pretrained).name
     source = _public_source(recipe.data.source)
-    return replace(recipe, pretrained=pretrained, data=replace(recipe.data, source=source))
+    return replace(recipe, pretrained=pretrained.published(recipe.pretrained), data=replace(recipe.data, source=source))
 
 
 def _public_source(source: str) -> str:

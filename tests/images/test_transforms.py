@@ -14,7 +14,7 @@ from pneumo.schema import AugmentSpec, ImageSpec
 LIMITS = {"rotation_deg": 180.0, "shear_deg": 60.0, "zoom": 0.9, "stretch": 0.9, "gamma": 5.0}  # of the others 1
 EVERYTHING = AugmentSpec(
     rotation_deg=20, shift=0.1, zoom=0.2, stretch=0.2, shear_deg=8, flip=0.5, gamma=0.5, contrast=0.4, brightness=0.2,
-    equalise=0.5, blur=0.5, noise=0.5, border=0.5, marker=0.5,
+    equalise=0.5, exchange=0.5, blur=0.5, sharpen=0.5, noise=0.5, border=0.5, marker=0.5,
 )  # fmt: skip
 SINGLE = [
     dataclasses.replace(AugmentSpec(), **{f.name: getattr(EVERYTHING, f.name)}) for f in dataclasses.fields(EVERYTHING)

@@ -1,4 +1,4 @@
-"""The Results page through AppTest: models, four tabs with a conclusion each, one threshold, cases, tests between runs."""
+"""The Results page through AppTest: models, five tabs with a conclusion each, one threshold, cases, tests between runs."""
 
 import json
 import shutil
@@ -8,16 +8,18 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pneumo import plots, runs
-from pneumo.formatting import rate, score
+from pneumo.formatting import metric, rate, score
 from pneumo.inference import robustness
 from pneumo.inference.robustness import CorruptionRow, FamilyProbe, Robustness
-from pneumo.metrics import calibration, classification, conclusions, significance
-from pneumo.runs import experiment_tables
+from pneumo.metrics import calibration, classification, conclusions, recalibration, significance
+from pneumo.runs import evaluations, experiment_tables
+from pneumo.runs.evaluations import ADULTS, OFFICIAL
 from pneumo.runs.names import name_of
 from tests.pages.test_pages import open_page, texts
 
 PAGE = "pages/evidence/results.py"
-TABS = ("Accuracy", "Calibration", "Robustness", "Training")
+TRAVEL = "How far does it travel?"
+TABS = ("Accuracy", TRAVEL, "Calibration", "Robustness", "Training")
 TWO = ["pneumonia_cnn", "pneumonia_cnn_origin"]
 
 
@@ -45,8 +47,14 @@ def frame(app: AppTest, column: str):
     return next(each.value for each in app.dataframe if column in each.value.columns)
 
 
-def internal_test(name: str | None = None):
-    return runs.read_predictions(runs.resolve(name)).split("test")
+def official_test(name: str | None = None):
+    return evaluations.predictions(runs.resolve(name), OFFICIAL)
+
+
+def with_sets(name: str | None = None):
+    folder = runs.resolve(name)
+    card = runs.read_card(folder)
+    return evaluations.with_sets(card, evaluations.look(folder, card).current)
 
 
 @pytest.fixture
@@ -68,6 +76,7 @@ def test_a_tab_computes_its_own_content_only(tab):
     assert not app.error
     shown = {
         "Accuracy": any(each.key == "results.threshold" for each in app.slider),
+        TRAVEL: any(each.key == "results.travel" for each in app.get("button_group")),
         "Calibration": any("before" in each.value.columns for each in app.dataframe),
         "Robustness": any(each.key == "results.corrupted" for each in app.get("button_group")),
         "Training": any(each.key == "results.metric" for each in app.selectbox),
@@ -76,12 +85,14 @@ def test_a_tab_computes_its_own_content_only(tab):
 
 
 def test_accuracy_concludes_with_misses_first_and_why_the_threshold_is_so():
-    app, card, result = open_page(PAGE), runs.read_card(runs.resolve()), internal_test()
+    app, card, result = open_page(PAGE), runs.read_card(runs.resolve()), official_test()
     counts = classification.confusion(result.labels, result.probabilities, card.point().threshold)
     assert conclusions.accuracy(name_of(card), counts) in words(app)
     virus = (result.subtypes == "virus") & (result.labels == 1)
     missed = int((result.probabilities[virus] < card.point().threshold).sum())
-    assert f"Viral pneumonia is missed most often: {missed} of {virus.sum()}" in words(app)
+    bacteria = (result.subtypes == "bacteria") & (result.labels == 1)
+    others = int((result.probabilities[bacteria] < card.point().threshold).sum())
+    assert f"{others} of {bacteria.sum()}" in words(app) and f"{missed} of {virus.sum()}" in words(app)
     assert conclusions.default_point(card) in words(app)
     assert f"Measured on {len(result.labels)} radiographs of {len(set(result.patients))} patients" in words(app)
     assert f"run {card.name}" in words(app)
@@ -89,7 +100,7 @@ def test_accuracy_concludes_with_misses_first_and_why_the_threshold_is_so():
 
 
 def test_calibration_concludes_with_the_error():
-    app, result = open_tab("Calibration"), internal_test()
+    app, result = open_tab("Calibration"), official_test()
     name = name_of(runs.read_card(runs.resolve()))
     assert conclusions.calibrated(name, result.labels, result.probabilities) in words(app)
     assert frame(app, "before")["ece"][0] == pytest.approx(calibration.ece(result.labels, result.probabilities))
@@ -116,7 +127,7 @@ def test_training_concludes_with_the_gap_and_what_the_minutes_leave_out():
 def test_the_page_claims_nothing_of_the_published_results():
     app = open_page(PAGE)
     assert "none is typed in" not in words(app)
-    assert "The table of published results is from the literature" in words(app)
+    assert "are from the literature" in words(app)
     assert "sick" not in words(app) and "healthy" not in words(app)
 
 
@@ -132,7 +143,7 @@ def test_an_ensemble_has_no_training_of_its_own():
 
 
 def test_one_threshold_moves_rates_people_and_kinds():
-    app, result = open_page(PAGE), internal_test()
+    app, result = open_page(PAGE), official_test()
     for threshold in (app.slider(key="results.threshold").value, 0.9, 0.05):
         app.slider(key="results.threshold").set_value(threshold).run()
         rates = classification.rates(classification.confusion(result.labels, result.probabilities, threshold))
@@ -150,7 +161,7 @@ def test_one_threshold_moves_rates_people_and_kinds():
 
 
 def test_intervals_stand_with_the_rates():
-    app, result = open_page(PAGE), internal_test()
+    app, result = open_page(PAGE), official_test()
     threshold = app.slider(key="results.threshold").value
     counts = classification.confusion(result.labels, result.probabilities, threshold)
     interval = significance.wilson(counts["tp"], counts["tp"] + counts["fn"])
@@ -167,10 +178,17 @@ def test_an_operating_point_sets_the_threshold_and_a_moved_slider_leaves_it():
 
 
 def test_metrics_follow_the_patients():
-    app, card = open_page(PAGE), runs.read_card(runs.resolve())
-    assert tiles(app)["AUROC"] == score(card.metrics["test"].auroc)
-    buttons(app, "results.patients").set_value("validation").run()
-    assert tiles(app)["AUROC"] == score(card.metrics["validation"].auroc)
+    app, card = open_page(PAGE), with_sets()
+    shown = buttons(app, "results.patients")
+    assert shown.options[0] == "Official test", "what says most about other patients stands first"
+    for name, places in (
+        (OFFICIAL, 2),
+        (ADULTS, 2),
+        ("test", 3),
+        ("validation", 3),
+    ):  # the files round what areas come from
+        buttons(app, "results.patients").set_value(name).run()
+        assert float(tiles(app)["AUROC"]) == pytest.approx(card.metrics[name].auroc, abs=10**-places / 2)
     assert "so the metrics are optimistic" in words(app)
     assert not app.exception
 
@@ -179,7 +197,7 @@ def test_metrics_follow_the_patients():
 
 
 def test_a_cell_lists_its_cases_by_name_without_the_data_folder():
-    app, result = open_page(PAGE), internal_test()
+    app, result = open_page(PAGE), official_test()
     threshold = app.slider(key="results.threshold").value
     app.session_state["results.cell"] = "fn"
     app.run()
@@ -192,7 +210,7 @@ def test_a_cell_lists_its_cases_by_name_without_the_data_folder():
 
 
 def test_cases_show_their_images_where_the_folder_is_at_hand(tmp_path, monkeypatch, examples):
-    result = internal_test()
+    result = runs.read_predictions(runs.resolve()).split("test")
     normal = result.labels == 0
     name = result.names[normal][np.argmax(result.probabilities[normal])]  # the most surprising one
     place = tmp_path / name
@@ -200,6 +218,7 @@ def test_cases_show_their_images_where_the_folder_is_at_hand(tmp_path, monkeypat
     place.write_bytes(examples[0].data)
     monkeypatch.setenv("PNEUMO_DATA", str(tmp_path))
     app = open_page(PAGE)
+    buttons(app, "results.patients").set_value("test").run()
     app.slider(key="results.threshold").set_value(0.0).run()  # all NORMAL are called PNEUMONIA
     app.session_state["results.cell"] = "fp"
     app.run()
@@ -216,7 +235,7 @@ def test_two_runs_are_tested_against_each_other():
     app.multiselect(key="results.runs").set_value(TWO).run()
     assert not app.exception
     table = frame(app, "p_delong")
-    one, two = map(internal_test, TWO)
+    one, two = map(official_test, TWO)
     expected = significance.delong_test(one.labels, one.probabilities, two.probabilities)
     assert table["p_delong"][0] == pytest.approx(expected.p)
     assert table["n"][0] == len(one.labels)
@@ -226,6 +245,7 @@ def test_two_runs_are_tested_against_each_other():
 
 def test_the_leaderboard_has_every_run_trained_on_people_under_its_name_for_people():
     app = open_page(PAGE)
+    buttons(app, "results.patients").set_value("test").run()
     table = frame(app, "auroc_ci95")
     cards = [runs.read_card(runs.resolve(name)) for name in runs.available("classification")]
     people = {card.name: name_of(card) for card in cards if not card.data.source.startswith("phantom")}
@@ -238,10 +258,67 @@ def test_the_leaderboard_has_every_run_trained_on_people_under_its_name_for_peop
     assert default["sensitivity"] == pytest.approx(100 * card.metrics["test"].sensitivity), "written as 93.4%"
 
 
-def test_published_results_stand_apart():
+def test_the_leaderboard_ranks_on_the_official_test_among_published_results():
+    table = frame(open_page(PAGE), "source")
+    assert set(table["n"]) == {624}
+    ours = table[table["source"] == "this project"]
+    assert len(ours) == len({each for each in runs.available("classification") if OFFICIAL in with_sets(each).metrics})
+    areas = [value for value in table["auroc"] if value == value]
+    assert areas == sorted(areas, reverse=True)
+    assert any("Kermany" in each for each in table["source"])
+    assert "from the literature, on the same 624 radiographs" in words(open_page(PAGE))
+
+
+# --- how far it travels -----------------------------------------------------------------------------------
+
+
+def test_every_figure_of_the_travel_view_is_that_of_the_files():
+    app = open_tab(TRAVEL)
+    for field in ("auroc", "specificity", "ece"):
+        buttons(app, "results.travel").set_value(field).run()
+        table = frame(app, OFFICIAL).set_index("run")
+        for name in runs.available("classification"):
+            card = with_sets(name)
+            if card.data.source.startswith("phantom"):
+                continue
+            for which in (OFFICIAL, ADULTS, "test"):
+                expected = metric(card.metrics[which], field) if which in card.metrics else None
+                assert table.loc[name, which] == expected
+    assert "no better than chance" in words(app)
+    assert not app.exception
+
+
+def test_sets_of_other_weights_are_named_and_left_out(weights):
+    path = weights / runs.default_name() / evaluations.FOLDER / f"{OFFICIAL}.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps(about | {"weights_sha256": "0" * 64}))
     app = open_page(PAGE)
-    assert set(frame(app, "source")["n"]) == {624}
-    assert "From the literature, not measured by us" in words(app)
+    assert not app.exception
+    assert any("measured with other weights" in each for each in words(app).splitlines())
+    assert "Official test" not in buttons(app, "results.patients").options
+
+
+def test_a_table_of_local_cases_gives_a_threshold_and_what_it_gains(monkeypatch):
+    monkeypatch.setattr(recalibration, "ROUNDS", 20)
+    app = open_tab(TRAVEL)
+    table = results_recalibrate_example()
+    app.file_uploader(key="results.local").set_value(("local.csv", table, "text/csv")).run()
+    assert not app.exception and not app.error
+    assert {"Sensitivity", "Specificity", "Calibration error"} <= tiles(app).keys()
+    app.button(key="results.use_threshold").click().run()
+    kept = app.session_state["kept"]
+    assert kept["diagnose.point"] == "own" and 0 < kept["diagnose.threshold"] < 1
+    app.file_uploader(key="results.local").set_value(("local.csv", b"a,b\n1,2\n", "text/csv")).run()
+    assert "No column with the truth" in app.error[0].value
+
+
+def results_recalibrate_example() -> bytes:
+    known = official_test()
+    rows = [
+        f"{p:.6f};{'PNEUMONIA' if label else 'NORMAL'}"
+        for p, label in zip(known.probabilities, known.labels, strict=True)
+    ]
+    return "\n".join(["probability;truth", *rows[::8]]).encode("utf-8-sig")
 
 
 def test_robustness_and_experiments_are_shown_where_they_were_measured(weights):
@@ -276,11 +353,12 @@ def test_nothing_chosen_asks_for_a_choice():
     assert not app.exception
 
 
-@pytest.mark.parametrize("tab", TABS[:2])
+@pytest.mark.parametrize("tab", ["Accuracy", "Calibration"])
 def test_damaged_predictions_are_said_and_leave_the_other_models(weights, tab):
     (weights / TWO[0] / runs.PREDICTIONS_FILE).write_text("name,part\nnonsense")
     app = open_page(PAGE)
     app.multiselect(key="results.runs").set_value(TWO).run()
+    buttons(app, "results.patients").set_value("test").run()
     app = open_tab(tab, app)
     assert not app.exception
     assert [runs.PREDICTIONS_FILE in error.value.replace("\\", "") for error in app.error] == [True]
