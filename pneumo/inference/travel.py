@@ -1,0 +1,42 @@
+"""What is known of a run on radiographs from elsewhere: a sentence for the warning above such a result."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+
+from pneumo.codec import decode
+from pneumo.formatting import metric
+from pneumo.schema import Metrics, PneumoError, RunCard
+
+ADULTS = Path("evaluations", "nih_adult.json")  # of a run's folder, where that was measured
+UNKNOWN = "Expect this model to be wrong far more often on such radiographs; they were not among those it learned from"
+
+
+def adults_text(folder: Path, card: RunCard) -> str:
+    """What the run did on adults, where it was measured with these very weights; else what is to be expected. No full stop."""
+    path = folder / ADULTS
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return UNKNOWN
+    return _adults_text(path, card.weights.sha256, changed)
+
+
+@functools.lru_cache(maxsize=64)
+def _adults_text(path: Path, sha256: str, changed: int) -> str:
+    """changed: when the file was written, so that a new one is read."""
+    try:
+        found = json.loads(path.read_bytes())
+        if found["weights_sha256"] != sha256:
+            return UNKNOWN
+        metrics = decode(Metrics, found["metrics"])
+    except (OSError, ValueError, LookupError, TypeError, PneumoError):  # a damaged file never costs a result
+        return UNKNOWN
+    if metrics.auroc is None:
+        return UNKNOWN
+    return (
+        f"On {metrics.n:,} radiographs of adults from another hospital this model's AUROC was {metric(metrics, 'auroc')}, where "
+        "0.5 is chance"
+    )
