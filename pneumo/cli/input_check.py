@@ -129,8 +129,8 @@ def _print_about(about: Any) -> None:
     )
     if not about.rates:
         print("nothing was measured yet; add --data SOURCE")
-    for place, rates in input_check_report.by_place(about).items():
-        print(f"{input_check_report.PLACES[place]}, the least flattering first:")
+    for where, rates in input_check_report.by_place(about).items():
+        print(f"{input_check_report.PLACES[where]}, the least flattering first:")
         for each in rates:
             made = f" (from {each.share.bases:,} originals)" if each.share.bases < each.share.n else ""
             print(f"  {_share(each.share)}  {each.said}: {each.group}{made}")

@@ -100,7 +100,14 @@ def _refusal(result: Any) -> str | None:
 
     if not diagnosis.is_refused(result) or result.overridden:
         return None
-    way_out = ". If it is a chest radiograph, add --override-input-check" if diagnosis.can_override(result) else ""
+    if not diagnosis.can_override(result):
+        way_out = ""
+    elif diagnosis.can_put_right(result):
+        found = result.assessment
+        what = " and ".join([*(["Turn"] if found.turned_deg else []), *(["invert"] if found.inverted else [])]).capitalize()
+        way_out = f". {what} it, or add --override-input-check to read it as it is"
+    else:
+        way_out = ". If it is a frontal chest radiograph, add --override-input-check"
     return f"{diagnosis.no_result(result)}{way_out}"
 
 

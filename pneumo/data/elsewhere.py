@@ -43,7 +43,8 @@ class Elsewhere:
 
 
 def read(folder: Path, part: str) -> Elsewhere:
-    """One part of a folder. PneumoError where labels.csv is missing, lacks a column or has no image of this part."""
+    """One part of a folder. PneumoError where labels.csv is missing, lacks a column, has no image of this part, or names a file
+    that cannot be read."""
     path = folder / LABELS
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -58,5 +59,12 @@ def read(folder: Path, part: str) -> Elsewhere:
     chosen = [row for row in rows if row["part"] == part]
     if not chosen:
         raise PneumoError(f"{path} has no image of the part {part!r}; expected {' or '.join(PARTS)}")
-    images = tuple(radiograph.read(radiograph.file_bytes(folder / row["file"]), row["file"]) for row in chosen)
+    images = tuple(_read(folder, row["file"]) for row in chosen)
     return Elsewhere(images, np.array([row["kind"] for row in chosen]), np.array([row["source"] for row in chosen]))
+
+
+def _read(folder: Path, name: str) -> Radiograph:
+    try:
+        return radiograph.read(radiograph.file_bytes(folder / name), name)
+    except PneumoError as error:
+        raise PneumoError(f"{folder / name}, which {LABELS} names: {error}") from error

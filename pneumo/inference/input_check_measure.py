@@ -107,6 +107,11 @@ def _together(place: str, rates: Sequence[Rate]) -> Iterator[Rate]:
 
 def of_children(check: InputCheck, card: RunCard, source: str, progress: Progress | None = None) -> tuple[Rate, ...]:
     """Rates on the internal test radiographs of a source, as they are and changed, and on what is drawn anew."""
+    if card.data.split_digest != check.about.split_digest:
+        raise PneumoError(
+            f"run {card.name!r} has another split of the patients than the input check was fitted to: some of its test patients "
+            "may have been learned from. Name the run of the same split with --run, or fit the check again"
+        )
     own = fitting.children(card, source)
     if not len(own.splits.get("test", ())):
         raise PneumoError(f"{source} leaves no test set; there is nothing left to measure the input check on")
