@@ -10,7 +10,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))  # a script has its own folder there, not the repository's
 
 from pneumo import runs  # noqa: E402
-from pneumo.formatting import counted, rate, score, span, with_interval  # noqa: E402
+from pneumo.formatting import score, span, with_interval  # noqa: E402
 from pneumo.generators import latent_report, quality_report  # noqa: E402
 from pneumo.inference import input_check_report, robustness  # noqa: E402
 from pneumo.runs import names  # noqa: E402
@@ -183,7 +183,8 @@ def _check(check: input_check_report.About) -> Iterator[str]:
     """A table for each place that images came from, the least flattering row first."""
     for place, rates in input_check_report.by_place(check).items():
         rows = [
-            [each.group, each.said, with_interval(each.share.value, each.share.ci95), f"{each.share.n:,}"] for each in rates
+            [each.group, each.said, with_interval(each.share.value, each.share.ci95), f"{each.share.n:,}"]
+            for each in rates
         ]
         title = input_check_report.PLACES[place]
         yield f"{title[0].upper()}{title[1:]}, the least flattering first:\n"

@@ -132,7 +132,7 @@ def show_agreement(file: Example, chosen: list[Run], results: list[Diagnosis]) -
     ]
     reasons = comparison.disagreement(verdicts)
     if nothing:
-        st.error(
+        (st.warning if diagnosis.can_put_right(results[0]) else st.error)(
             f"**No result: {nothing}.** The models always output a probability, but it is not meaningful for this image.",
             icon=":material/do_not_disturb_on:",
         )

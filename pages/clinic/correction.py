@@ -29,17 +29,15 @@ def offer(page: str, file: Example, result: Diagnosis) -> None:
     found = result.assessment
     what = " and ".join([*(["turn"] if found.turned_deg else []), *(["invert"] if found.inverted else [])])
 
-    def take() -> None:
-        name, data = diagnosis.put_right(result)
-        _kept(page)[file.digest] = Example(name, data, -1, synthetic=False)
-
-    st.button(
+    if st.button(
         f"{what.capitalize()} the image and read it again",
         key=f"{page}.correct.{file.digest[:12]}",
         icon=":material/rotate_left:" if found.turned_deg else ":material/invert_colors:",
         type="primary",
-        on_click=take,
-    )
+    ):
+        name, data = diagnosis.put_right(result)
+        _kept(page)[file.digest] = Example(name, data, -1, synthetic=False)
+        st.rerun()  # the whole page: another file is read
 
 
 def offer_undo(page: str, file: Example) -> None:
@@ -48,11 +46,11 @@ def offer_undo(page: str, file: Example) -> None:
     digest = next((digest for digest, each in kept.items() if each.digest == file.digest), None)
     if digest is None:
         return
-    st.button(
+    if st.button(
         "Show the image as uploaded",
         key=f"{page}.as_uploaded.{file.digest[:12]}",
         icon=":material/undo:",
         type="tertiary",
-        on_click=kept.pop,
-        args=(digest, None),
-    )
+    ):
+        del kept[digest]
+        st.rerun()

@@ -49,7 +49,8 @@ def show_result(run: Run, file: Example, result: Diagnosis, repeat: int | None) 
 def show_caveat(run: Run, result: Diagnosis, threshold: float) -> None:
     """The one thing to know first, and in small what else was noticed about the file."""
     first = diagnosis.caveat(run.card, result, threshold)
-    box = st.error if first.code in ("error", "refused") else st.info if first.code == "population" else st.warning
+    stopped = first.code in ("error", "refused") and not diagnosis.can_put_right(result)
+    box = st.error if stopped else st.info if first.code == "population" else st.warning
     box(shared.plain(first.message), icon=ICONS[first.code])
     others = [text for text in diagnosis.warnings_of(result) if text != first.message]
     if others:

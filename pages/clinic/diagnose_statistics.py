@@ -173,7 +173,7 @@ def show_input_check(result: Diagnosis) -> None:
             )
         st.caption(
             f"Bars: {about.n_validation} validation radiographs of the training hospital. ◆ this image. Log odds, as a small network "
-            "of its own computes them. Right of the dashed line the answer is yes."
+            "of its own computes them. Right of the dashed line means yes."
         )
         st.markdown("\n".join(f"- {text}" for text in rates_text(about)))
         st.page_link("pages/evidence/model_cards.py", label="All rates of the check", icon=":material/description:")
@@ -195,10 +195,10 @@ def verdict_text(result: Diagnosis) -> str:
 def rates_text(about: input_check_report.About) -> list[str]:
     """How often the check is wrong, on images that set none of its limits; the least flattering first."""
     asked = (
-        ("all images that are no frontal radiograph", "refused", "images that are no frontal chest radiograph are refused"),
-        ("all frontal radiographs from elsewhere", "from elsewhere", "adults’ frontal radiographs of other hospitals are called from elsewhere"),
-        ("all frontal radiographs from elsewhere", "refused", "of them are refused"),
-        ("children of the training hospital", "refused or from elsewhere", "children of the training hospital are refused or called from elsewhere"),
+        (input_check_report.OTHERS, "refused", "images that are no frontal chest radiograph are refused"),
+        (input_check_report.FRONTAL, "from elsewhere", "adults’ frontal radiographs of other hospitals are called from elsewhere"),
+        (input_check_report.FRONTAL, "refused", "adults’ frontal radiographs of other hospitals are refused"),
+        (input_check_report.CHILDREN, "refused or from elsewhere", "children of the training hospital are refused or called from elsewhere"),
     )  # fmt: skip
     told = []
     for place in ("left_out", "internal"):

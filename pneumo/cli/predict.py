@@ -104,7 +104,9 @@ def _refusal(result: Any) -> str | None:
         way_out = ""
     elif diagnosis.can_put_right(result):
         found = result.assessment
-        what = " and ".join([*(["Turn"] if found.turned_deg else []), *(["invert"] if found.inverted else [])]).capitalize()
+        what = " and ".join(
+            [*(["Turn"] if found.turned_deg else []), *(["invert"] if found.inverted else [])]
+        ).capitalize()
         way_out = f". {what} it, or add --override-input-check to read it as it is"
     else:
         way_out = ". If it is a frontal chest radiograph, add --override-input-check"

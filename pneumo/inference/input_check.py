@@ -29,8 +29,8 @@ IMAGE = ImageSpec()  # how the squares are made that the check looks at; the shi
 WHERE_TO = {90: "by 90 degrees to the left", 180: "by 180 degrees", 270: "by 90 degrees to the right"}
 PHANTOM = "it looks like a computer-drawn phantom, not like a radiograph of a person"
 ELSEWHERE = (
-    "it looks like a frontal chest radiograph from elsewhere: an adult's, or one of another hospital or machine than the "
-    "children's radiographs the models learned from"
+    "it looks like a frontal chest radiograph from elsewhere (an adult’s, or another hospital’s or machine’s). The models "
+    "learned from children of one hospital"
 )
 LATERAL = "it looks like a lateral chest radiograph, and the models know frontal ones only"
 OTHER = "it does not look like a frontal chest radiograph"

@@ -17,13 +17,13 @@ from pneumo.generators import sampling
 from pneumo.images import corruptions, ood_samples, phantom
 from pneumo.inference import input_check_fit as fitting
 from pneumo.inference.input_check import InputCheck, assess_squares, verdicts
-from pneumo.inference.input_check_report import Rate, Share
+from pneumo.inference.input_check_report import CHILDREN, FRONTAL, OTHERS, Rate, Share
 from pneumo.metrics import significance
 from pneumo.schema import CLASS_NAMES, Assessment, PneumoError, Progress, RunCard
 
 SEED = 3  # of what is drawn anew: not that of the fit
 DRAWN, PHANTOMS, GENERATED = 20, 200, 200
-CHILDREN = ("children of the training hospital", "the same children, by the checks with sources left out")
+BY_OTHERS = "the same children, by the checks with sources left out"
 
 
 def refused(told: Assessment) -> bool:
@@ -57,7 +57,7 @@ def left_out(
         rates += _of_groups("left_out", found.groups[chosen], found.frontal[chosen], told)
         wrong += assess_squares(check, test) if test is not None else []
     if wrong:
-        children = list(_of_children("left_out", CHILDREN[1], wrong, len(wrong) // len(parts)))
+        children = list(_of_children("left_out", BY_OTHERS, wrong, len(wrong) // len(parts)))
     return (*_together("left_out", rates), *rates, *children)
 
 
@@ -88,10 +88,7 @@ def _of_groups(place: str, groups: np.ndarray, frontal: np.ndarray, told: Sequen
 
 def _together(place: str, rates: Sequence[Rate]) -> Iterator[Rate]:
     """The sums over all groups: of radiographs, and of images that are none."""
-    for group, chest in (
-        ("all frontal radiographs from elsewhere", True),
-        ("all images that are no frontal radiograph", False),
-    ):
+    for group, chest in ((FRONTAL, True), (OTHERS, False)):
         for said in ("refused", "from elsewhere", "mirrored"):
             wanted = "high" if not chest or said == "from elsewhere" else "low"
             mine = [
@@ -121,7 +118,7 @@ def of_children(check: InputCheck, card: RunCard, source: str, progress: Progres
 def _rates_of(check: InputCheck, own: data.TrainingData, progress: Progress) -> Iterator[Rate]:
     squares = np.array(own.resized[own.rows("test")])
     n, steps = len(squares), 5
-    yield from _of_children("internal", CHILDREN[0], assess_squares(check, squares), n)
+    yield from _of_children("internal", CHILDREN, assess_squares(check, squares), n)
     progress(1, steps)
     for name, each in corruptions.CORRUPTIONS.items():
         if name == "inverted":

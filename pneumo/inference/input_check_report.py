@@ -28,6 +28,10 @@ PLACES = {
     "internal": "patients of the training hospital that set nothing",
     "drawn": "drawn anew",
 }
+# Groups that more than one place asks for.
+CHILDREN = "children of the training hospital"
+FRONTAL = "all frontal radiographs from elsewhere"
+OTHERS = "all images that are no frontal radiograph"
 
 
 @dataclass(frozen=True)

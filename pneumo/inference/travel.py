@@ -11,7 +11,7 @@ from pneumo.formatting import metric
 from pneumo.schema import Metrics, PneumoError, RunCard
 
 ADULTS = Path("evaluations", "nih_adult.json")  # of a run's folder, where that was measured
-UNKNOWN = "Expect this model to be wrong far more often on such radiographs; they were not among those it learned from"
+UNKNOWN = "Expect this one to be wrong far more often on such radiographs"
 
 
 def adults_text(folder: Path, card: RunCard) -> str:
@@ -36,7 +36,4 @@ def _adults_text(path: Path, sha256: str, changed: int) -> str:
         return UNKNOWN
     if metrics.auroc is None:
         return UNKNOWN
-    return (
-        f"On {metrics.n:,} radiographs of adults from another hospital this model's AUROC was {metric(metrics, 'auroc')}, where "
-        "0.5 is chance"
-    )
+    return f"On {metrics.n:,} adults’ radiographs of another hospital this one had an AUROC of {metric(metrics, 'auroc')}; 0.5 is chance"

@@ -79,7 +79,7 @@ def test_a_batch_has_a_label_for_every_question(seed, lateral):
     batch = samples.draw(pools(lateral), torch.Generator().manual_seed(seed))
     frontal = samples.CHILDREN + samples.ADULTS
     assert batch.planes.shape == (len(batch.kinds), 1, net.SIDE_PX, net.SIDE_PX)
-    assert 0 <= float(batch.planes.min()) and float(batch.planes.max()) <= 1
+    assert float(batch.planes.min()) >= 0 and float(batch.planes.max()) <= 1
     assert (batch.kinds[:frontal] == net.FRONTAL).all() and (batch.kinds[frontal:] != net.FRONTAL).all()
     assert len(batch.turns) == len(batch.inverted) == len(batch.mirrored) == len(batch.elsewhere) == frontal
     assert int(batch.elsewhere.sum()) == samples.ADULTS
