@@ -45,8 +45,9 @@ class Assessment:
 
     verdict: "training population"; "elsewhere", a frontal chest radiograph unlike those (accepted with a warning); "phantom"
     (accepted and named); or "refused". reason: half a sentence, empty for the training population. scores: what it rests on, by
-    name; larger is less typical. turned_deg, inverted: of a refused radiograph, by how much it is turned to the left and whether
-    black and white are swapped. mirrored: of an accepted one, left and right seem to be swapped.
+    name; larger is less typical. turned_deg, inverted, margins: of a refused radiograph, by how much it is turned to the left,
+    whether black and white are swapped, whether it lies in wide empty margins. mirrored: of an accepted one, left and right seem
+    to be swapped.
     """
 
     verdict: Literal["training population", "elsewhere", "phantom", "refused"]
@@ -54,7 +55,12 @@ class Assessment:
     scores: dict[str, float]
     turned_deg: int = 0
     inverted: bool = False
+    margins: bool = False
     mirrored: bool = False
+
+    @property
+    def can_be_put_right(self) -> bool:
+        return self.turned_deg != 0 or self.inverted or self.margins
 
 
 @dataclass(frozen=True)

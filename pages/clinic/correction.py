@@ -1,4 +1,4 @@
-"""A chest radiograph that is turned or inverted, read again as it should lie, on request; the upload itself stays as it was."""
+"""A chest radiograph that is turned, inverted or in wide margins, read again as it should lie, on request; the upload itself stays as it was."""
 
 from __future__ import annotations
 
@@ -23,16 +23,19 @@ def applied(page: str, files: list[Example]) -> list[Example]:
 
 
 def offer(page: str, file: Example, result: Diagnosis) -> None:
-    """A button for a refused radiograph that only has to be turned or inverted."""
+    """A button for a refused radiograph that only has to be turned, inverted or cropped."""
     if file.label >= 0 or not diagnosis.can_put_right(result):
         return
     found = result.assessment
-    what = " and ".join([*(["turn"] if found.turned_deg else []), *(["invert"] if found.inverted else [])])
-
+    what = diagnosis.in_words(found, ("turn", "invert", "crop"))
     if st.button(
         f"{what.capitalize()} the image and read it again",
         key=f"{page}.correct.{file.digest[:12]}",
-        icon=":material/rotate_left:" if found.turned_deg else ":material/invert_colors:",
+        icon=":material/rotate_left:"
+        if found.turned_deg
+        else ":material/invert_colors:"
+        if found.inverted
+        else ":material/crop:",
         type="primary",
     ):
         name, data = diagnosis.put_right(result)

@@ -103,11 +103,8 @@ def _refusal(result: Any) -> str | None:
     if not diagnosis.can_override(result):
         way_out = ""
     elif diagnosis.can_put_right(result):
-        found = result.assessment
-        what = " and ".join(
-            [*(["Turn"] if found.turned_deg else []), *(["invert"] if found.inverted else [])]
-        ).capitalize()
-        way_out = f". {what} it, or add --override-input-check to read it as it is"
+        what = diagnosis.in_words(result.assessment, diagnosis.TO_PUT_RIGHT).capitalize()
+        way_out = f". {what}, or add --override-input-check to read it as it is"
     else:
         way_out = ". If it is a frontal chest radiograph, add --override-input-check"
     return f"{diagnosis.no_result(result)}{way_out}"

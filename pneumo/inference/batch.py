@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from weakref import WeakKeyDictionary
 
-from pneumo import formatting
 from pneumo.formatting import printable
 from pneumo.images import radiograph
 from pneumo.images.beside import is_beside
@@ -22,6 +21,7 @@ from pneumo.inference.diagnosis import (
     GENERATED,
     NO_RESULT,
     SYNTHETIC,
+    in_words,
     is_refused,
     label_for,
     no_result,
@@ -189,8 +189,8 @@ def _notes(result: Diagnosis) -> list[str]:
 
 def _refusal_note(result: Diagnosis) -> str:
     found = result.assessment
-    if found.inverted or found.turned_deg:
-        return formatting.listed([*(["turned"] if found.turned_deg else []), *(["inverted"] if found.inverted else [])])
+    if found.can_be_put_right:
+        return in_words(found, ("turned", "inverted", "wide margins"))
     return "lateral view" if found.reason == LATERAL else "no frontal chest X-ray"
 
 

@@ -25,6 +25,8 @@ from pneumo.inference.input_check_report import ABOUT_FILE, AGAIN, ARRAYS_FILE, 
 from pneumo.runs import measured
 from pneumo.schema import Assessment, ImageSpec, Radiograph
 
+MARGIN_LEVELS = 10  # a row or column that spans fewer grey levels, but for its brightest and darkest percent, is empty
+LEAST_SIDE = 0.2  # of an image: what is left is a radiograph, not a speck
 IMAGE = ImageSpec()  # how the squares are made that the check looks at; the shipped classifiers' are the same
 WHERE_TO = {90: "by 90 degrees to the left", 180: "by 180 degrees", 270: "by 90 degrees to the right"}
 PHANTOM = "it looks like a computer-drawn phantom, not like a radiograph of a person"
@@ -33,6 +35,7 @@ ELSEWHERE = (
     "learned from children of one hospital"
 )
 LATERAL = "it looks like a lateral chest radiograph, and the models know frontal ones only"
+MARGINS = "it looks like a chest radiograph with wide empty margins, and the models would see it squeezed"
 OTHER = "it does not look like a frontal chest radiograph"
 
 
@@ -84,15 +87,25 @@ def assess_squares(check: InputCheck, squares: np.ndarray) -> list[Assessment]:
     if not len(squares):
         return []
     found = findings(check.network, squares, check.about.limits)
+    # Turned, inverted, or with margins: said only of what is a frontal radiograph once it is put right.
     lies = found.frontal & ~found.phantom & ~found.upright
-    corrected = np.zeros(len(squares), bool)
-    if lies.any():  # turned or inverted is said only of what is a frontal radiograph once it is put right
-        right = [put_right(squares[n], int(found.turns[n]), bool(found.inverted[n])) for n in np.flatnonzero(lies)]
-        corrected[lies] = findings(check.network, np.stack(right), check.about.limits).upright
-    return [_assessment(found, n, bool(corrected[n])) for n in range(len(squares))]
+    right = {n: put_right(squares[n], int(found.turns[n]), bool(found.inverted[n])) for n in np.flatnonzero(lies)}
+    corrected = _those_upright(check, right)
+    left = [n for n in np.flatnonzero(~found.phantom & ~found.upright) if n not in corrected]
+    cut = {n: without_margins(squares[n]) for n in left}
+    framed = _those_upright(check, {n: each for n, each in cut.items() if each.size < squares[n].size})
+    return [_assessment(found, n, n in corrected, n in framed) for n in range(len(squares))]
 
 
-def _assessment(found: Findings, n: int, corrected: bool) -> Assessment:
+def _those_upright(check: InputCheck, images: Mapping[int, np.ndarray]) -> set[int]:
+    """Which of some images (H, W) uint8 are frontal chest radiographs, neither turned nor inverted."""
+    if not images:
+        return set()
+    upright = findings(check.network, transforms.resize_all(list(images.values()), IMAGE), check.about.limits).upright
+    return {n for n, yes in zip(images, upright, strict=True) if yes}
+
+
+def _assessment(found: Findings, n: int, corrected: bool, framed: bool) -> Assessment:
     scores = {name: float(values[n]) for name, values in found.scores.items()}
     if found.phantom[n]:
         return Assessment("phantom", PHANTOM, scores)
@@ -104,6 +117,8 @@ def _assessment(found: Findings, n: int, corrected: bool) -> Assessment:
     if corrected:
         turn, inverted = int(found.turns[n]), bool(found.inverted[n])
         return Assessment("refused", _lies(turn, inverted), scores, turned_deg=turn, inverted=inverted)
+    if framed:
+        return Assessment("refused", MARGINS, scores, margins=True)
     return Assessment("refused", LATERAL if found.lateral[n] else OTHER, scores)
 
 
@@ -115,10 +130,23 @@ def _lies(turn: int, inverted: bool) -> str:
     return f"it looks like a chest radiograph that is {' and '.join(how)}"
 
 
-def put_right(pixels: np.ndarray, turned_deg: int, inverted: bool) -> np.ndarray:
-    """An image turned back and inverted back. pixels: (H, W) uint8. turned_deg: to the left, a multiple of 90."""
+def put_right(pixels: np.ndarray, turned_deg: int, inverted: bool, margins: bool = False) -> np.ndarray:
+    """An image turned back, inverted back, and without its margins. pixels: (H, W) uint8. turned_deg: to the left, a multiple of 90."""
     upright = np.rot90(pixels, -turned_deg // 90)
-    return np.ascontiguousarray(255 - upright if inverted else upright)
+    upright = 255 - upright if inverted else upright
+    return np.ascontiguousarray(without_margins(upright) if margins else upright)
+
+
+def without_margins(pixels: np.ndarray) -> np.ndarray:
+    """The part of an image (H, W) uint8 inside its empty margins; all of it where little would be left."""
+    ends = []
+    for axis in (1, 0):
+        low, high = np.percentile(pixels, (1, 99), axis=axis)
+        filled = np.flatnonzero(high - low > MARGIN_LEVELS)
+        if not len(filled) or filled[-1] + 1 - filled[0] < LEAST_SIDE * len(low):
+            return pixels
+        ends.append(slice(int(filled[0]), int(filled[-1]) + 1))
+    return pixels[ends[0], ends[1]]
 
 
 def findings(network: net.Network, squares: np.ndarray, limits: Mapping[str, float]) -> Findings:

@@ -131,6 +131,22 @@ def test_what_is_turned_or_inverted_is_named_so_and_put_right(shipped, generated
     assert np.array_equal(input_check.put_right(change(generated[0]), turned, inverted), generated[0])
 
 
+def test_what_lies_in_wide_margins_is_named_so_and_cut_out(shipped, generated):
+    framed = [
+        np.pad(each, ((0, 0), (each.shape[1],) * 2), constant_values=grey)
+        for each in generated[:10]
+        for grey in (0, 255)
+    ]
+    result = told_of(shipped, framed)
+    named = [each for each in result if each.margins]
+    assert len(named) >= 10 and {each.reason for each in named} == {input_check.MARGINS}
+    cut = input_check.put_right(framed[0], 0, False, margins=True)
+    assert cut.shape[1] <= generated[0].shape[1] and input_check.without_margins(np.zeros((9, 9), np.uint8)).shape == (
+        9,
+        9,
+    )
+
+
 def test_what_is_mirrored_is_read_with_a_word_about_it(shipped, generated):
     mirrored = told_of(shipped, [each[:, ::-1] for each in generated])
     assert sum(each.mirrored for each in mirrored) >= 24
@@ -351,7 +367,7 @@ def test_predict_says_that_a_radiograph_is_inverted(tmp_path, capsys, generated)
     assert cli.main(["predict", str(image), "--json"]) == 1
     [row] = json.loads(capsys.readouterr().out)
     assert row["label"] is None and "inverted (black and white are swapped)" in row["warnings"][0]
-    assert row["input_check"]["inverted"] is True and "Invert it" in row["error"]
+    assert row["input_check"]["inverted"] is True and "Invert it, or add --override" in row["error"]
 
 
 def test_the_command_prints_the_rates_with_intervals(capsys):
