@@ -59,7 +59,7 @@ The recipe of `conv_gan` was chosen on the validation set, which is part of the 
 ## Input check
 
 Before a result, the input check asks whether an image is a frontal chest radiograph, and whether it is like those of the training population. What is no frontal chest radiograph is refused; one from
-elsewhere gets its result under a warning. No image below set a limit of the check. [adr/0018](adr/0018-three-verdicts.md) says how it works.
+elsewhere gets its result under a warning. No image below set a limit of the check, but for one number: how sure its network has to be before it refuses was settled on the sources left out. [adr/0018](adr/0018-three-verdicts.md) says how it works.
 
 {check}"""
 

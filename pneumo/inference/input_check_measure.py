@@ -23,7 +23,7 @@ from pneumo.schema import CLASS_NAMES, Assessment, PneumoError, Progress, RunCar
 
 SEED = 3  # of what is drawn anew: not that of the fit
 DRAWN, PHANTOMS, GENERATED = 20, 200, 200
-BY_OTHERS = "the same children, by the checks with sources left out"
+BY_OTHERS = "children, by the checks that sources were left out of"
 
 
 def refused(told: Assessment) -> bool:
@@ -81,7 +81,7 @@ def _of_groups(place: str, groups: np.ndarray, frontal: np.ndarray, told: Sequen
         if chest:
             yield Rate(place, str(group), "from elsewhere", "high", share([from_elsewhere(each) for each in mine]))
             yield Rate(place, str(group), "mirrored", "low", share([each.mirrored for each in mine]))
-        if str(group).startswith("lateral"):
+        if place != "left_out" and str(group).startswith("lateral"):  # who saw none cannot name them
             named = [refused(each) and "lateral" in each.reason for each in mine]
             yield Rate(place, str(group), "named as lateral", "high", share(named))
 
@@ -126,7 +126,14 @@ def _rates_of(check: InputCheck, own: data.TrainingData, progress: Progress) -> 
         planes = corruptions.corrupt(squares, name, 2, SEED)
         told = assess_squares(check, (planes.clamp(0, 1) * 255).round().byte().numpy())
         changed = [refused(one) or from_elsewhere(one) for one in told]
-        yield Rate("internal", f"the same: {each.title}", "refused or from elsewhere", "low", share(changed))
+        title = each.title if each.title[1].isupper() else each.title[0].lower() + each.title[1:]  # JPEG stays
+        yield Rate(
+            "internal",
+            f"children, changed: {title}",
+            "refused or from elsewhere",
+            "low",
+            share(changed),
+        )
     progress(2, steps)
     for degrees, words in ((90, "turned to the left"), (180, "turned by 180 degrees"), (270, "turned to the right")):
         changed = np.ascontiguousarray(np.rot90(squares, degrees // 90, (1, 2)))
@@ -134,22 +141,22 @@ def _rates_of(check: InputCheck, own: data.TrainingData, progress: Progress) -> 
             refused(each) and each.turned_deg == degrees and not each.inverted
             for each in assess_squares(check, changed)
         ]
-        yield Rate("internal", f"the same: {words}", "named so", "high", share(named))
+        yield Rate("internal", f"children, {words}", "named so", "high", share(named))
     told = assess_squares(check, 255 - squares)
     yield Rate(
         "internal",
-        "the same: inverted",
+        "children, inverted",
         "named so",
         "high",
         share([refused(one) and one.inverted and not one.turned_deg for one in told]),
     )
     told = assess_squares(check, np.ascontiguousarray(squares[:, :, ::-1]))
-    yield Rate("internal", "the same: mirrored", "named so", "high", share([one.mirrored for one in told]))
+    yield Rate("internal", "children, mirrored", "named so", "high", share([one.mirrored for one in told]))
     images = [own.dataset.read(index) for index in own.splits["test"]]
     crops = [each for each in ood_samples.transformed(images, SEED) if each.kind == "strongly cropped"]
     told = verdicts(check, [each.pixels for each in crops])
     yield Rate(
-        "internal", "the same: cropped to 40% of the sides", "refused", "high", share([refused(one) for one in told])
+        "internal", "children, cropped to 40% of the sides", "refused", "high", share([refused(one) for one in told])
     )
     progress(3, steps)
     yield from _drawn(check)

@@ -132,7 +132,8 @@ def card_sections(card: RunCard) -> list[Section]:
         "Before a diagnosis a small network of its own asks two questions of each image: is it a frontal chest radiograph, upright "
         "and not inverted, and is it like those of the training population. What is no frontal chest radiograph is refused; a person "
         "can overrule that. What is one from elsewhere gets its result under a warning. The limits come from "
-        f"{about.n_validation:,} validation radiographs of the training hospital; no image below set them."
+        f"{about.n_validation:,} validation radiographs of the training hospital; no image below set them, but for one number: how "
+        "sure the network has to be before it refuses was settled on the sources left out."
     )
     for place, rates in by_place(about).items():
         rows = "\n".join(

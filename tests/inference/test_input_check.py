@@ -274,7 +274,7 @@ def test_measured_counts_every_image(small_check, small_run, small_elsewhere):
     for place in ("left_out", "test"):
         assert input_check_report.rate_of(about, place, FRONTAL, "refused").share.n == 8
         assert input_check_report.rate_of(about, place, OTHERS, "refused").share.n == 16
-        assert input_check_report.rate_of(about, place, "lateral, a", "named as lateral").share.n == 2
+    assert input_check_report.rate_of(about, "test", "lateral, a", "named as lateral").share.n == 2
     for each in input_check_report.by_place(about).values():
         assert [rate.shortfall for rate in each] == sorted((rate.shortfall for rate in each), reverse=True)
 
