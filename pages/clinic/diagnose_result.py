@@ -36,9 +36,13 @@ def show_result(run: Run, file: Example, result: Diagnosis, repeat: int | None) 
             st.markdown(f"**{shared.plain(file.name)}**{again}", width="content")
             if file.label in (0, 1):
                 offer_reveal(file)
+        warned = diagnosis.caveat(run.card, result, threshold).code == "elsewhere"
+        if warned:  # before the result, which is worth little then
+            show_caveat(run, result, threshold)
         if diagnosis.label_for(result, threshold):
             st.markdown(diagnose_bar.verdict(result, threshold), unsafe_allow_html=True)
-        show_caveat(run, result, threshold)
+        if not warned:
+            show_caveat(run, result, threshold)
         if diagnosis.can_override(result):
             correction.offer("diagnose", file, result)
             offer_override(file, result)

@@ -21,10 +21,10 @@ SCHEMA_VERSION = 3  # 1 and 2 had no network of their own, and two verdicts
 SCORES = ("frontal", "elsewhere")  # larger is less like a frontal chest radiograph, less like the training population
 LIMITS = (*SCORES, "turned", "inverted", "mirrored", "phantom")
 TITLES = {"frontal": "Not a frontal chest X-ray", "elsewhere": "From elsewhere"}
-# Where the images of a rate come from, in the order of what they prove.
+# Where the images of a rate come from; what is hardest, and nearest to a new hospital, first.
 PLACES = {
-    "test": "images kept for the end, read once",
     "left_out": "sources left out of the fit",
+    "test": "more images of the sources it was fitted to, kept for the end and read once",
     "internal": "patients of the training hospital that set nothing",
     "drawn": "drawn anew",
 }

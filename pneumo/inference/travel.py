@@ -8,10 +8,11 @@ from pathlib import Path
 
 from pneumo.codec import decode
 from pneumo.formatting import metric
+from pneumo.runs import names
 from pneumo.schema import Metrics, PneumoError, RunCard
 
 ADULTS = Path("evaluations", "nih_adult.json")  # of a run's folder, where that was measured
-UNKNOWN = "Expect this one to be wrong far more often on such radiographs"
+UNKNOWN = "Expect far more errors on such radiographs"
 
 
 def adults_text(folder: Path, card: RunCard) -> str:
@@ -21,12 +22,12 @@ def adults_text(folder: Path, card: RunCard) -> str:
         changed = path.stat().st_mtime_ns
     except OSError:
         return UNKNOWN
-    return _adults_text(path, card.weights.sha256, changed)
+    return _adults_text(path, card.weights.sha256, names.name_of(card), changed)
 
 
 @functools.lru_cache(maxsize=64)
-def _adults_text(path: Path, sha256: str, changed: int) -> str:
-    """changed: when the file was written, so that a new one is read."""
+def _adults_text(path: Path, sha256: str, title: str, changed: int) -> str:
+    """title: the run's name for people. changed: when the file was written, so that a new one is read."""
     try:
         found = json.loads(path.read_bytes())
         if found["weights_sha256"] != sha256:
@@ -36,4 +37,7 @@ def _adults_text(path: Path, sha256: str, changed: int) -> str:
         return UNKNOWN
     if metrics.auroc is None:
         return UNKNOWN
-    return f"On {metrics.n:,} adults’ radiographs of another hospital this one had an AUROC of {metric(metrics, 'auroc')}; 0.5 is chance"
+    return (
+        f"On {metrics.n:,} adults’ radiographs of another hospital, {title} had an AUROC of {metric(metrics, 'auroc')}; "
+        "0.5 is chance"
+    )

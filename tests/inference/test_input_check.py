@@ -411,6 +411,6 @@ def test_the_command_fits_measures_and_keeps(small_run_folder, small_elsewhere, 
         assert (
             cli.main(["input-check", *words, "--fit", "--steps", "2", "--test", "--save", str(tmp_path / "new")]) == 0
         )
-    assert "images kept for the end" in capsys.readouterr().out
+    assert "kept for the end and read once" in capsys.readouterr().out
     about = input_check.load(tmp_path / "new").about
     assert about.steps == 2 and {each.place for each in about.rates} == {"internal", "drawn", "test"}
