@@ -35,7 +35,7 @@ DEFAULT = "simple_cnn"
 def weights(tmp_path, monkeypatch):
     """The shipped folder with its smaller runs, as links file by file, so that a test may replace any of them."""
     shipped, folder = runs.REPOSITORY / "weights", tmp_path / "weights"
-    for name in (*SMALL, "datasets", "experiments", "input_check", "bottleneck_32"):
+    for name in (*SMALL, "datasets", "experiments", "input_check", "resnet18_frozen", "bottleneck_32"):
         (folder / name).mkdir(parents=True)
         for path in (shipped / name).iterdir():
             (folder / name / path.name).symlink_to(path)
