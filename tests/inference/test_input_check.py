@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as arrays
 
 from pneumo import cli, runs
 from pneumo.codec import encode
+from pneumo.data import elsewhere
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, phantom, radiograph, transforms
 from pneumo.inference import (
@@ -28,6 +29,7 @@ from pneumo.inference import (
 from pneumo.runs import model_card
 from pneumo.schema import Assessment, ImageWarning, PneumoError, Radiograph
 
+OUTSIDE = runs.REPOSITORY.parent / "shared" / "external"
 VERDICTS = ("training population", "elsewhere", "phantom", "refused")
 SCORES = {"frontal": -4.0, "elsewhere": -9.0}
 FRONTAL, OTHERS = input_check_report.FRONTAL, input_check_report.OTHERS
@@ -176,6 +178,27 @@ def test_any_image_gets_a_verdict(pixels):
     assert all(np.isfinite(value) for value in result.scores.values())
 
 
+@given(
+    arrays.arrays(np.uint8, st.tuples(st.integers(1, 30), st.integers(1, 30))),
+    st.sampled_from((0, 90, 180, 270)),
+    st.booleans(),
+)
+def test_what_is_put_right_keeps_its_pixels_and_margins_leave_something(pixels, degrees, inverted):
+    spoiled = np.rot90(255 - pixels if inverted else pixels, degrees // 90)
+    assert np.array_equal(input_check.put_right(spoiled, degrees, inverted), pixels)
+    inside = input_check.without_margins(pixels)
+    assert inside.size and all(inner <= outer for inner, outer in zip(inside.shape, pixels.shape, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not OUTSIDE.is_dir(), reason="images from elsewhere are no part of the repository")
+def test_images_from_elsewhere_get_their_verdict(shipped):
+    """Of the part it was fitted to; the other is not read again."""
+    found = elsewhere.read(OUTSIDE, "fit")
+    said = np.array([each.verdict for each in input_check.verdicts(shipped, [image.pixels for image in found.images])])
+    assert np.mean(said[found.frontal] == "elsewhere") > 0.98 and np.mean(said[~found.frontal] == "refused") > 0.98
+
+
 def test_no_image_at_all_gets_none(shipped):
     assert input_check.assess_squares(shipped, np.empty((0, 128, 128), np.uint8)) == []
 
@@ -311,13 +334,13 @@ def test_a_radiograph_that_is_turned_is_put_right_as_a_file(small_run, examples)
 
 def test_a_radiograph_from_elsewhere_has_its_label_and_the_warning_first(small_run, examples):
     result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
-    elsewhere = replace(result, assessment=ELSEWHERE)
-    assert diagnosis.label_for(elsewhere, 0.5) == diagnosis.label_for(result, 0.5)
-    first = diagnosis.caveat(small_run.card, elsewhere, 0.5)
+    warned = replace(result, assessment=ELSEWHERE)
+    assert diagnosis.label_for(warned, 0.5) == diagnosis.label_for(result, 0.5)
+    first = diagnosis.caveat(small_run.card, warned, 0.5)
     assert first.code == "elsewhere" and first.message.startswith(
         "It looks like a frontal chest radiograph from elsewhere"
     )
-    [row] = batch.table(small_run, [elsewhere], 0.5)
+    [row] = batch.table(small_run, [warned], 0.5)
     assert row["input_check"] == "elsewhere" and "From elsewhere." in row["note"]
 
 
