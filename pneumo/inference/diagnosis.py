@@ -11,7 +11,7 @@ import torch
 
 from pneumo import formatting
 from pneumo.images import radiograph, transforms
-from pneumo.inference import explanation, heatmap_choice, input_check, travel
+from pneumo.inference import adults, explanation, heatmap_choice, input_check
 from pneumo.inference.explanation import METHODS, Heatmap
 from pneumo.inference.input_check import InputCheck
 from pneumo.metrics import calibration
@@ -118,7 +118,7 @@ def diagnose_radiographs(
 def _assessed(run: Run, result: Diagnosis, assessment: Assessment, overridden: bool) -> Diagnosis:
     """The Diagnosis with what the input check says, which knows better than the reader whether the image is inverted."""
     if assessment.verdict == "elsewhere":
-        assessment = replace(assessment, reason=f"{assessment.reason}. {travel.adults_text(run.folder, run.card)}")
+        assessment = replace(assessment, reason=f"{assessment.reason}. {adults.known_text(run.folder, run.card)}")
     image = result.radiograph
     kept = tuple(warning for warning in image.warnings if warning.code != "inverted")
     if len(kept) < len(image.warnings):

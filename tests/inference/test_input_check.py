@@ -17,6 +17,7 @@ from pneumo.data import elsewhere
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, phantom, radiograph, transforms
 from pneumo.inference import (
+    adults,
     batch,
     diagnosis,
     input_check,
@@ -24,7 +25,6 @@ from pneumo.inference import (
     input_check_measure,
     input_check_report,
     input_check_training,
-    travel,
 )
 from pneumo.runs import model_card
 from pneumo.schema import Assessment, ImageWarning, PneumoError, Radiograph
@@ -355,20 +355,20 @@ def test_the_readers_guess_that_it_is_inverted_gives_way_to_the_check(small_chec
 
 def test_what_is_known_of_adults_is_read_from_the_run(small_run, tmp_path):
     card = small_run.card
-    assert travel.adults_text(tmp_path, card) == travel.UNKNOWN
-    (tmp_path / travel.ADULTS.parent).mkdir()
+    assert adults.known_text(tmp_path, card) == adults.UNKNOWN
+    (tmp_path / adults.ADULTS.parent).mkdir()
     metrics = encode(card.metrics["validation"]) | {
         "auroc": 0.514,
         "n": 1000,
         "ci95": {"auroc": {"low": 0.48, "high": 0.55}},
     }
-    (tmp_path / travel.ADULTS).write_text(json.dumps({"weights_sha256": card.weights.sha256, "metrics": metrics}))
-    assert "On 1,000 adults’ radiographs" in travel.adults_text(tmp_path, card)
-    assert "0.514 (0.480 to 0.550); 0.5 is chance" in travel.adults_text(tmp_path, card)
+    (tmp_path / adults.ADULTS).write_text(json.dumps({"weights_sha256": card.weights.sha256, "metrics": metrics}))
+    assert "On 1,000 adults’ radiographs" in adults.known_text(tmp_path, card)
+    assert "0.514 (0.480 to 0.550); 0.5 is chance" in adults.known_text(tmp_path, card)
     other = replace(card, weights=replace(card.weights, sha256="other"))
-    assert travel.adults_text(tmp_path, other) == travel.UNKNOWN
-    (tmp_path / travel.ADULTS).write_text("{")
-    assert travel.adults_text(tmp_path, card) == travel.UNKNOWN
+    assert adults.known_text(tmp_path, other) == adults.UNKNOWN
+    (tmp_path / adults.ADULTS).write_text("{")
+    assert adults.known_text(tmp_path, card) == adults.UNKNOWN
 
 
 def test_predict_carries_the_input_check_and_the_choice_against_it(tmp_path, capsys):

@@ -15,18 +15,18 @@ ADULTS = Path("evaluations", "nih_adult.json")  # of a run's folder, where that 
 UNKNOWN = "Expect far more errors on such radiographs"
 
 
-def adults_text(folder: Path, card: RunCard) -> str:
+def known_text(folder: Path, card: RunCard) -> str:
     """What the run did on adults, where it was measured with these very weights; else what is to be expected. No full stop."""
     path = folder / ADULTS
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         return UNKNOWN
-    return _adults_text(path, card.weights.sha256, names.name_of(card), changed)
+    return _known_text(path, card.weights.sha256, names.name_of(card), changed)
 
 
 @functools.lru_cache(maxsize=64)
-def _adults_text(path: Path, sha256: str, title: str, changed: int) -> str:
+def _known_text(path: Path, sha256: str, title: str, changed: int) -> str:
     """title: the run's name for people. changed: when the file was written, so that a new one is read."""
     try:
         found = json.loads(path.read_bytes())
