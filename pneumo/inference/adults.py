@@ -38,6 +38,6 @@ def _known_text(path: Path, sha256: str, title: str, changed: int) -> str:
     if metrics.auroc is None:
         return UNKNOWN
     return (
-        f"On {metrics.n:,} adults’ radiographs of another hospital, {title} had an AUROC of {metric(metrics, 'auroc')}; "
+        f"On {metrics.n:,} adults’ radiographs of another hospital the model ({title}) had an AUROC of {metric(metrics, 'auroc')}; "
         "0.5 is chance"
     )
