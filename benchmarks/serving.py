@@ -180,12 +180,8 @@ def stages(files: list[Path]) -> Iterator[Row]:
         batches = [squares[n : n + engine.BATCH] for n in range(0, len(squares), engine.BATCH)]
         _, classify = _timed(lambda: [made.logits(each) for each in batches])
         took = {"decode": decode, "resize": resize, "classifier": classify}
-        if check is not None and check.is_encoder(run):
-            warnings = [each.warnings for each in images]
-            (_, features), both = _timed(lambda: made.logits(batches[0], check.about.layers))
-            few = len(batches[0])
-            _, judge = _timed(lambda: input_check.assess_squares(check, batches[0], warnings[:few], run, features))
-            took["input check"] = max(0.0, both / few - classify / len(files)) * len(files) + judge / few * len(files)
+        if check is not None and check.takes_squares_of(run.card.image):
+            _, took["input check"] = _timed(lambda: [input_check.assess_squares(check, each) for each in batches])
     finally:
         torch.set_num_threads(before)
     for name, seconds in took.items():

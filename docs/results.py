@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))  # a script has its own folder there, not the repository's
 
 from pneumo import runs  # noqa: E402
-from pneumo.formatting import counted, metric, rate, score, span, with_interval  # noqa: E402
+from pneumo.formatting import counted, metric, score, span, with_interval  # noqa: E402
 from pneumo.generators import latent_report, quality_report  # noqa: E402
 from pneumo.inference import input_check_report, robustness  # noqa: E402
 from pneumo.runs import evaluations, names  # noqa: E402
@@ -63,12 +63,10 @@ The recipe of `conv_gan` was chosen on the validation set, which is part of the 
 
 ## Input check
 
-Before a result, the input check asks whether an image is a frontal chest radiograph. It accepts {accepted} of internal test radiographs (n = {n_check}) and refuses {refused} of other images, mean over {kinds} kinds. The worst kinds:
+Before a result, the input check asks whether an image is a frontal chest radiograph, and whether it is like those of the training population. What is no frontal chest radiograph is refused; one from
+elsewhere gets its result under a warning. No image below set a limit of the check, but for one number: how sure its network has to be before it refuses was settled on the sources left out. [adr/0018](adr/0018-three-verdicts.md) says how it works.
 
-{worst}
-
-No radiograph of an adult was among them.
-"""
+{check}"""
 
 
 def main() -> None:
@@ -85,7 +83,7 @@ def text() -> str:
     default = _with_sets(runs.default_name())
     test, official, adults = (default.metrics[which] for which in ("test", OFFICIAL, ADULTS))
     measured = robustness.read(runs.resolve())
-    check = input_check_report.read_about(input_check_report.folder()).measured
+    check = input_check_report.read_about(input_check_report.folder())
     spaces = [(card, latent_report.read(runs.resolve(card.name))) for card in cards if card.task == "reconstruction"]
     spaces = [(card, space.about) for card, space in spaces if space]
     made = [(card, quality_report.read(runs.resolve(card.name))) for card in cards if card.task == "gan"]
@@ -111,11 +109,7 @@ def text() -> str:
         encoder=made[0][1].encoder,
         gans="\n".join(_gans(made)),
         transfer="\n".join(_transfer(made)),
-        accepted=with_interval(check.accepted.value, check.accepted.ci95),
-        n_check=check.accepted.n,
-        refused=rate(check.refused_mean),
-        kinds=len(check.refused),
-        worst="\n".join(_worst(check)),
+        check="\n".join(_check(check)),
     )
 
 
@@ -224,9 +218,17 @@ def _transfer(made: Sequence[tuple[RunCard, quality_report.Quality]]) -> Iterato
             )
 
 
-def _worst(check: input_check_report.Measured) -> Iterator[str]:
-    for kind, share in input_check_report.kinds_of(check)[:3]:
-        yield f"- {kind}: {with_interval(share.value, share.ci95)} of {counted(share.n, 'image')} refused."
+def _check(check: input_check_report.About) -> Iterator[str]:
+    """A table for each place that images came from, the least flattering row first."""
+    for place, rates in input_check_report.by_place(check).items():
+        rows = [
+            [each.group, each.said, with_interval(each.share.value, each.share.ci95), f"{each.share.n:,}"]
+            for each in rates
+        ]
+        title = input_check_report.PLACES[place]
+        yield f"{title[0].upper()}{title[1:]}, the least flattering first:\n"
+        yield from _table(("images", "said", "share", "n"), rows)
+        yield ""
 
 
 if __name__ == "__main__":

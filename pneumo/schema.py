@@ -43,13 +43,24 @@ class Radiograph:
 class Assessment:
     """What the input check says of an image before a diagnosis.
 
-    verdict: "radiograph", "unusual" (accepted with a warning), "phantom" (accepted and named), or "refused".
-    reason: half a sentence, empty for a radiograph. scores: what it rests on, by name; larger is less typical.
+    verdict: "training population"; "elsewhere", a frontal chest radiograph unlike those (accepted with a warning); "phantom"
+    (accepted and named); or "refused". reason: half a sentence, empty for the training population. scores: what it rests on, by
+    name; larger is less typical. turned_deg, inverted, margins: of a refused radiograph, by how much it is turned to the left,
+    whether black and white are swapped, whether it lies in wide empty margins. mirrored: of an accepted one, left and right seem
+    to be swapped.
     """
 
-    verdict: Literal["radiograph", "unusual", "phantom", "refused"]
+    verdict: Literal["training population", "elsewhere", "phantom", "refused"]
     reason: str
     scores: dict[str, float]
+    turned_deg: int = 0
+    inverted: bool = False
+    margins: bool = False
+    mirrored: bool = False
+
+    @property
+    def can_be_put_right(self) -> bool:
+        return self.turned_deg != 0 or self.inverted or self.margins
 
 
 @dataclass(frozen=True)

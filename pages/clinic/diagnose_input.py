@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import shared
+from pages.clinic import correction
 from pages.clinic import diagnose_reading as reading
 from pneumo.inference.examples import Example
 from pneumo.runs import Run
@@ -27,7 +28,7 @@ def choose_input() -> tuple[Run, list[Example]]:
     with left:
         upload()
     with middle:
-        files, kind = st.session_state.get(reading.FILES, []), ""
+        files, kind = correction.applied("diagnose", st.session_state.get(reading.FILES, [])), ""
         if files:
             tell_files(files)
         else:

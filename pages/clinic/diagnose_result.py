@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pages import shared
-from pages.clinic import diagnose_bar
+from pages.clinic import correction, diagnose_bar
 from pneumo import formatting
 from pneumo.inference import diagnosis
 from pneumo.inference.examples import Example
@@ -17,6 +17,7 @@ REVEALED = "diagnose.revealed"  # digests of the examples whose label this visit
 ICONS = {
     "error": ":material/block:",
     "refused": ":material/do_not_disturb_on:",
+    "elsewhere": ":material/travel_explore:",
     "image": ":material/warning:",
     "uncertain": ":material/help:",
     "unstable": ":material/swap_horiz:",
@@ -35,18 +36,25 @@ def show_result(run: Run, file: Example, result: Diagnosis, repeat: int | None) 
             st.markdown(f"**{shared.plain(file.name)}**{again}", width="content")
             if file.label in (0, 1):
                 offer_reveal(file)
+        warned = diagnosis.caveat(run.card, result, threshold).code == "elsewhere"
+        if warned:  # before the result, which is worth little then
+            show_caveat(run, result, threshold)
         if diagnosis.label_for(result, threshold):
             st.markdown(diagnose_bar.verdict(result, threshold), unsafe_allow_html=True)
-        show_caveat(run, result, threshold)
+        if not warned:
+            show_caveat(run, result, threshold)
         if diagnosis.can_override(result):
+            correction.offer("diagnose", file, result)
             offer_override(file, result)
+        correction.offer_undo("diagnose", file)
     return threshold
 
 
 def show_caveat(run: Run, result: Diagnosis, threshold: float) -> None:
     """The one thing to know first, and in small what else was noticed about the file."""
     first = diagnosis.caveat(run.card, result, threshold)
-    box = st.error if first.code in ("error", "refused") else st.info if first.code == "population" else st.warning
+    stopped = first.code in ("error", "refused") and not diagnosis.can_put_right(result)
+    box = st.error if stopped else st.info if first.code == "population" else st.warning
     box(shared.plain(first.message), icon=ICONS[first.code])
     others = [text for text in diagnosis.warnings_of(result) if text != first.message]
     if others:
@@ -62,10 +70,12 @@ def offer_override(file: Example, result: Diagnosis) -> None:
         (shared.overridden().add if st.session_state[key] else shared.overridden().discard)(digest)
 
     st.checkbox(
-        "This is a chest X-ray: show the result anyway",
+        "Show the result for the image as it is"
+        if diagnosis.can_put_right(result)
+        else "This is a frontal chest X-ray: show the result anyway",
         key=key,
         on_change=take,
-        help="The check refuses about one real radiograph in a hundred. Your choice is written into the table and the CSV.",
+        help="The check may be wrong. Your choice is written into the table and the CSV.",
     )
 
 

@@ -148,12 +148,12 @@ def similar_text(known: Predictions, result: Diagnosis) -> str:
 
 
 def show_input_check(result: Diagnosis) -> None:
-    """How the image compares with the radiographs that the input check was fitted to."""
+    """Where the image lies in both of the input check's questions, and how often that is right."""
     check = shared.the_input_check(quiet=True)
     if check is None or result.assessment is None:
         return
     with st.expander(
-        "Is this a chest X-ray? How typical it is",
+        "Is this a chest X-ray like those the models know?",
         icon=":material/fact_check:",
         key="diagnose.typical",
         on_change="rerun",
@@ -161,12 +161,12 @@ def show_input_check(result: Diagnosis) -> None:
         if not box.open:
             return
         about = check.about
+        st.markdown(verdict_text(result))
         for column, name in zip(st.columns(len(input_check_report.SCORES)), input_check_report.SCORES, strict=True):
             column.plotly_chart(
                 plots.input_check_histogram(
                     about.validation[name],
-                    about.limits[name].typical,
-                    about.limits[name].refused,
+                    about.limits[name],
                     result.assessment.scores[name],
                     input_check_report.TITLES[name],
                 ),
@@ -174,19 +174,45 @@ def show_input_check(result: Diagnosis) -> None:
                 config=MODE_BAR,
             )
         st.caption(
-            f"Bars: {about.n_validation} validation radiographs. ◆ this image. Right of the dotted line: unusual. Right of "
-            f"the dashed line: refused. Distance in the first layers of {about.encoder}; explained by what radiographs have in common."
-            + measured_text(about)
+            f"Bars: {about.n_validation} validation radiographs of the training hospital. ◆ this image. Log odds, as a small network "
+            "of its own computes them. Right of the dashed line means yes."
         )
+        st.markdown("\n".join(f"- {text}" for text in rates_text(about)))
+        st.page_link("pages/evidence/model_cards.py", label="All rates of the check", icon=":material/description:")
 
 
-def measured_text(about: input_check_report.About) -> str:
-    """The check's two rates on images that set none of its limits."""
-    result = about.measured
-    if result is None:
-        return ""
-    return (
-        f" Of {result.accepted.n} internal test radiographs it accepts {formatting.rate(result.accepted.value)} (95%: "
-        f"{formatting.span(result.accepted.ci95)}); of other images (photographs, plots, text, noise, radiographs rotated or "
-        f"cropped) it refuses {formatting.rate(result.refused_mean)}, mean of {len(result.refused)} kinds."
-    )
+VERDICTS = {
+    "training population": "**Like the training population.** A frontal chest radiograph like those the models learned from.",
+    "elsewhere": "**From elsewhere.** A frontal chest radiograph, but unlike those the models learned from.",
+    "phantom": "**A phantom.** Drawn by a program.",
+    "refused": "**Refused.**",
+}
+
+
+def verdict_text(result: Diagnosis) -> str:
+    reason = result.assessment.reason if result.assessment.verdict == "refused" else ""
+    return VERDICTS[result.assessment.verdict] + (f" {reason[0].upper()}{reason[1:]}." if reason else "")
+
+
+def rates_text(about: input_check_report.About) -> list[str]:
+    """How often the check is wrong, on images that set none of its limits; the least flattering first."""
+    asked = (
+        (input_check_report.OTHERS, "refused", "images that are no frontal chest radiograph are refused"),
+        (input_check_report.FRONTAL, "from elsewhere", "adults’ frontal radiographs of other hospitals are called from elsewhere"),
+        (input_check_report.FRONTAL, "refused", "adults’ frontal radiographs of other hospitals are refused"),
+        (input_check_report.CHILDREN, "refused or from elsewhere", "children of the training hospital are refused or called from elsewhere"),
+    )  # fmt: skip
+    told = []
+    for place in ("left_out", "internal"):
+        for group, said, words in asked:
+            found = input_check_report.rate_of(about, place, group, said)
+            if found:
+                whose = "From sources left out of the fit: " if place == "left_out" else "Of patients it never saw: "
+                share = found.share
+                told.append(
+                    (
+                        found.shortfall,
+                        f"{whose}**{formatting.rate(share.value)}** of {words} (95%: {formatting.span(share.ci95)}, n = {share.n:,}).",
+                    )
+                )
+    return [text for _, text in sorted(told, reverse=True)]

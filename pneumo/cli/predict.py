@@ -100,7 +100,13 @@ def _refusal(result: Any) -> str | None:
 
     if not diagnosis.is_refused(result) or result.overridden:
         return None
-    way_out = ". If it is a chest radiograph, add --override-input-check" if diagnosis.can_override(result) else ""
+    if not diagnosis.can_override(result):
+        way_out = ""
+    elif diagnosis.can_put_right(result):
+        what = diagnosis.in_words(result.assessment, diagnosis.TO_PUT_RIGHT).capitalize()
+        way_out = f". {what}, or add --override-input-check to read it as it is"
+    else:
+        way_out = ". If it is a frontal chest radiograph, add --override-input-check"
     return f"{diagnosis.no_result(result)}{way_out}"
 
 

@@ -18,8 +18,10 @@ from pneumo.images import radiograph
 from pneumo.images.beside import is_beside
 from pneumo.images.overlays import overlay
 from pneumo.inference.diagnosis import (
+    GENERATED,
     NO_RESULT,
     SYNTHETIC,
+    in_words,
     is_refused,
     label_for,
     no_result,
@@ -27,7 +29,7 @@ from pneumo.inference.diagnosis import (
     warnings_of,
 )
 from pneumo.inference.explanation import Heatmap
-from pneumo.inference.input_check import InputCheck
+from pneumo.inference.input_check import LATERAL, InputCheck
 from pneumo.inference.many import File, diagnose_many
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, PneumoError, Radiograph
@@ -48,7 +50,7 @@ NOTES = {  # warnings in a few words, for a table
     "burned_in": "Check for burned-in text.",
 }
 VERDICT_NOTES = {  # in a few words, for a table
-    "unusual": "Unlike most training radiographs.",
+    "elsewhere": "From elsewhere.",
     "phantom": "Looks like a phantom.",
 }
 COLUMNS = ("file", "probability", "label", "threshold", "model", "weights_sha256", "input_check", "warnings", "error")
@@ -176,12 +178,20 @@ def _notes(result: Diagnosis) -> list[str]:
         plain = next(
             (reason for code, reason in NO_RESULT.items() if code in {each.code for each in result.warnings}), None
         )
-        return [f"No result: {plain or 'unlike the training radiographs'}."]
+        return [f"No result: {plain or _refusal_note(result)}."]
     words = ["Shown although refused."] if is_refused(result) else []
     others = list(result.warnings)
-    if result.assessment and not any(warning.code == SYNTHETIC.code for warning in others):
+    if result.assessment and not {warning.code for warning in others} & {SYNTHETIC.code, GENERATED.code}:
         words += [VERDICT_NOTES[result.assessment.verdict]] if result.assessment.verdict in VERDICT_NOTES else []
+        words += ["Mirrored."] if result.assessment.mirrored else []
     return words + [NOTES.get(warning.code, warning.message) for warning in others]
+
+
+def _refusal_note(result: Diagnosis) -> str:
+    found = result.assessment
+    if found.can_be_put_right:
+        return in_words(found, ("turned", "inverted", "wide margins"))
+    return "lateral view" if found.reason == LATERAL else "no frontal chest X-ray"
 
 
 def table_csv(rows: list[dict[str, str | float | None]]) -> bytes:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
+from typing import Literal
 
 from pneumo import runs
 from pneumo.formatting import rate, span
@@ -17,22 +16,22 @@ from pneumo.runs.model_card import INPUT_CHECK, Section
 from pneumo.schema import Interval, PneumoError, RunCard
 
 FOLDER, ABOUT_FILE, ARRAYS_FILE = "input_check", "input_check.json", "input_check.safetensors"
-AGAIN = "fit the input check again: python -m pneumo input-check --data SOURCE --fit --save"  # for damaged files
-SCHEMA_VERSION = 2  # 1 had an autoencoder in place of the main components
-SCORES = ("features", "unexplained", "position")
-TITLES = {
-    "features": "Distance in features",
-    "unexplained": "Not explained",
-    "position": "Looks rotated or cropped",
+AGAIN = "fit the input check again: python -m pneumo input-check --data SOURCE --elsewhere FOLDER --fit --save"
+SCHEMA_VERSION = 3  # 1 and 2 had no network of their own, and two verdicts
+SCORES = ("frontal", "elsewhere")  # larger is less like a frontal chest radiograph, less like the training population
+LIMITS = (*SCORES, "turned", "inverted", "mirrored", "phantom")
+TITLES = {"frontal": "Not a frontal chest X-ray", "elsewhere": "From elsewhere"}
+# Where the images of a rate come from; what is hardest, and nearest to a new hospital, first.
+PLACES = {
+    "left_out": "sources left out of the fit",
+    "test": "more images of the sources it was fitted to, kept for the end and read once",
+    "internal": "patients of the training hospital that set nothing",
+    "drawn": "drawn anew",
 }
-
-
-@dataclass(frozen=True)
-class Limit:
-    """Of one score: above `typical` an image is unusual, above `refused` it is refused."""
-
-    typical: float
-    refused: float
+# Groups that more than one place asks for.
+CHILDREN = "children of the training hospital"
+FRONTAL = "all frontal radiographs from elsewhere"
+OTHERS = "all images that are no frontal radiograph"
 
 
 @dataclass(frozen=True)
@@ -54,51 +53,48 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What the input check does with images that set none of its thresholds.
+class Rate:
+    """How often images of one group were called something.
 
-    accepted: of the internal test radiographs. unusual: of these, accepted with a warning. refused: of out-of-distribution
-    samples, by kind. others: share accepted of images that are neither, for information.
+    place: a key of PLACES. group: what the images are, e.g. "frontal adult, nih". said: what was said of them, e.g. "refused".
+    wanted: "high" or "low"; "" where neither is right or wrong.
     """
 
-    accepted: Share
-    patients: int
-    unusual: Share
-    refused: dict[str, Share]
-    phantoms_named: Share
-    others: dict[str, Share]
+    place: Literal["test", "left_out", "internal", "drawn"]
+    group: str
+    said: str
+    wanted: Literal["high", "low", ""]
+    share: Share
 
     @property
-    def refused_mean(self) -> float:
-        """Mean over the kinds, so that the many made from radiographs do not outweigh the others."""
-        return float(np.mean([share.value for share in self.refused.values()]))
+    def shortfall(self) -> float:
+        """How far from perfect, 0..1; -1 where there is no right and wrong, so that these come last."""
+        return {"high": 1 - self.share.value, "low": self.share.value, "": -1.0}[self.wanted]
 
 
 @dataclass(frozen=True)
 class About:
-    """input_check.json. layers: of the encoder, whose features are used. validation: every score of the validation
-    radiographs, ascending, for histograms."""
+    """input_check.json. limits: by name, of LIMITS. validation: both scores of the validation radiographs, ascending, for
+    histograms. elsewhere: how many images of each group it was fitted to. rates: of images that set none of its limits."""
 
     schema_version: int
-    encoder: str
-    encoder_sha256: str
-    layers: tuple[str, ...]
     arrays_sha256: str
+    seed: int
+    steps: int
+    source: str
     split_digest: str
     n_train: int
     n_validation: int
-    limits: dict[str, Limit]
-    phantom_limit: float
+    elsewhere: dict[str, int]
+    limits: dict[str, float]
     validation: dict[str, tuple[float, ...]]
-    measured: Measured | None = None
+    rates: tuple[Rate, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, each in (("limits", self.limits), ("validation", self.validation)):
-            missing = [score for score in SCORES if not each.get(score)]
+        for name, each, expected in (("limits", self.limits, LIMITS), ("validation", self.validation, SCORES)):
+            missing = [key for key in expected if key not in each or each[key] == ()]
             if missing:
-                raise PneumoError(f"{name} lacks {', '.join(missing)}; expected {', '.join(SCORES)}")
-        if self.measured and not self.measured.refused:
-            raise PneumoError("measured.refused is empty; expected one kind of images or more")
+                raise PneumoError(f"{name} lacks {', '.join(missing)}; expected {', '.join(expected)}")
 
 
 def folder() -> Path:
@@ -117,32 +113,35 @@ def read_about(place: Path) -> About | None:
     return measured.read_json(path, About, AGAIN)
 
 
-def kinds_of(measured: Measured) -> list[tuple[str, Share]]:
-    """The kinds that should be refused with their shares, the least often refused first."""
-    return sorted(measured.refused.items(), key=lambda pair: pair[1].value)
+def by_place(about: About) -> dict[str, list[Rate]]:
+    """The rates by place, in the order of PLACES, in each the least flattering first."""
+    found = {place: [rate for rate in about.rates if rate.place == place] for place in PLACES}
+    return {place: sorted(rates, key=lambda each: -each.shortfall) for place, rates in found.items() if rates}
+
+
+def rate_of(about: About, place: str, group: str, said: str) -> Rate | None:
+    return next((each for each in about.rates if (each.place, each.group, each.said) == (place, group, said)), None)
 
 
 def card_sections(card: RunCard) -> list[Section]:
     """What a classifier's card says of the input check; nothing for other runs, or where none was measured."""
     about = read_about(folder()) if card.task == "classification" else None
-    if about is None or about.measured is None:
+    if about is None or not about.rates:
         return []
-    result = about.measured
-    rows = [
-        ("accepted", "internal test radiographs", result.accepted),
-        ("accepted with a warning", "of these", result.unusual),
-        *(("refused", kind, share) for kind, share in kinds_of(result)),
-        ("recognised", "phantoms", result.phantoms_named),
-        *(("accepted", kind, share) for kind, share in result.others.items()),
-    ]
-    table = "\n".join(
-        f"| {what} | {kind} | {rate(each.value)} | {span(each.ci95, rate)} | {each.n:,} |" for what, kind, each in rows
-    )
     text = (
-        "Before a diagnosis each image is compared with the training radiographs: by its distance in features, by what the "
-        "main components of radiographs do not explain, and by whether it looks rotated or cropped. The limits come from "
-        f"{about.n_validation:,} validation radiographs; none of the images below set them. A person can overrule a refusal. "
-        f"Mean rate of refusal over {len(result.refused)} kinds of out-of-distribution samples: {rate(result.refused_mean)}.\n\n"
-        f"| | images | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{table}"
+        "Before a diagnosis a small network of its own asks two questions of each image: is it a frontal chest radiograph, upright "
+        "and not inverted, and is it like those of the training population. What is no frontal chest radiograph is refused; a person "
+        "can overrule that. What is one from elsewhere gets its result under a warning. The limits come from "
+        f"{about.n_validation:,} validation radiographs of the training hospital; no image below set them, but for one number: how "
+        "sure the network has to be before it refuses was settled on the sources left out."
     )
+    for place, rates in by_place(about).items():
+        rows = "\n".join(
+            f"| {each.group} | {each.said} | {rate(each.share.value)} | {span(each.share.ci95, rate)} | {each.share.n:,} |"
+            for each in rates
+        )
+        text += (
+            f"\n\n**{PLACES[place][0].upper()}{PLACES[place][1:]}**, the least flattering first:\n\n"
+            f"| images | said | share | 95% (Wilson) | n |\n| --- | --- | --- | --- | --- |\n{rows}"
+        )
     return [Section(INPUT_CHECK, text)]

@@ -68,10 +68,8 @@ def probability_histogram(
     return figure
 
 
-def input_check_histogram(
-    known: Sequence[float], typical: float, refused: float, value: float, title: str
-) -> go.Figure:
-    """A score of the input check: its distribution among validation radiographs, both limits, and where an image lies."""
+def input_check_histogram(known: Sequence[float], limit: float, value: float, title: str) -> go.Figure:
+    """A score of the input check: its distribution among validation radiographs, its limit, and where an image lies."""
     low, high = min(known), max(known)
     edges = np.linspace(low, high, HISTOGRAM_BINS + 1)
     count, _ = np.histogram(known, edges)
@@ -85,8 +83,7 @@ def input_check_histogram(
             hovertemplate="%{x:.3g}: %{y} validation radiographs<extra></extra>",
         )
     )
-    for limit, dash in ((typical, "dot"), (refused, "dash")):
-        figure.add_vline(x=limit, line={"color": COLOURS["threshold"], "width": 2, "dash": dash})
+    figure.add_vline(x=limit, line={"color": COLOURS["threshold"], "width": 2, "dash": "dash"})
     mark = {"symbol": "diamond", "size": 14, "color": "white", "line": {"width": 2, "color": "black"}}
     figure.add_trace(
         go.Scatter(
@@ -98,12 +95,13 @@ def input_check_histogram(
             hovertemplate="this image: %{x:.3g}<extra></extra>",
         )
     )
-    room = 0.04 * (max(high, value) - min(low, value))
+    left, right = min(low, value), max(high, value, limit)
+    room = 0.04 * (right - left)
     figure.update_layout(
         height=210,
         margin=MARGIN | {"t": 8},
         showlegend=False,
-        xaxis={"title": title, "range": [min(low, value) - room, max(high, value) + room], "fixedrange": True},
+        xaxis={"title": title, "range": [left - room, right + room], "fixedrange": True},
         yaxis={"title": "radiographs", "fixedrange": True},
     )
     return figure

@@ -25,7 +25,7 @@ SHARED = {"__init__", "arguments", "printing"}
         (["data", "phantom:60", "--run", "small"], "needs --save NAME"),
         (["data", "phantom:60", "--save", "../x"], "small letters"),
         (["input-check", "--fit"], "need --data SOURCE"),
-        (["input-check"], "fit one: python -m pneumo input-check --data SOURCE --fit --save"),
+        (["input-check"], "fit one: python -m pneumo input-check --data SOURCE --elsewhere FOLDER --fit --save"),
         (["train", "first_steps", "epochs"], "is no key=value"),
         (["train", "first_steps", "folds=1"], "expected a whole number from 2 to 100"),
     ],

@@ -106,7 +106,7 @@ def test_what_is_saved_beside_a_run_is_checked_first(weights, run, monkeypatch):
         ["robustness", "small", "--data", "no folder", "--adopt"],
         ["heatmap-check", "small", "--save"],
         ["data", "phantom:60", "--save", "phantoms", "--run", "small"],
-        ["input-check", "--data", "no folder", "--fit", "--save"],
+        ["input-check", "--data", "no folder", "--elsewhere", "none", "--fit", "--save"],
     ):
         code, _, err = run(*words)
         assert code == cli.USAGE, words

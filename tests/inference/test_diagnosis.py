@@ -105,7 +105,7 @@ def test_stability_is_computed_only_where_it_is_asked_for(small_run, examples, m
 
 def test_what_is_not_finite_is_never_labelled(small_run, examples, monkeypatch):
     for wrong in (np.nan, np.inf, -np.inf):
-        monkeypatch.setattr(engine.Engine, "logits", lambda *_, wrong=wrong: (np.array([wrong]), np.empty((0, 0))))
+        monkeypatch.setattr(engine.Engine, "logits", lambda *_, wrong=wrong: np.array([wrong]))
         result = diagnosis.diagnose(small_run, examples[0].data, "x.png")
         label, shown = diagnosis.label_for(result, 0.5), diagnosis.probability_for(result)
         assert (label, shown, result.probability) == (None, None, None)
@@ -215,13 +215,15 @@ def test_the_caveat_that_matters_most_comes_first(small_run, examples):
     )  # fmt: skip
     card = small_run.card
     refused = replace(plain, assessment=Assessment("refused", "it appears to be inverted", {}))
-    unusual = replace(plain, assessment=Assessment("unusual", "few are as unusual", {}))
+    elsewhere = replace(plain, assessment=Assessment("elsewhere", "it is from elsewhere", {}))
+    mirrored = replace(plain, assessment=Assessment("training population", "", {}, mirrored=True))
     for result, threshold, code, words in (
         (plain, 0.9, "population", diagnosis.PHANTOMS_ONLY),
         (replace(plain, stability=Interval(0.5, 0.995)), 0.9, "unstable", "change the label"),
         (replace(plain, stability=None), 0.9, "population", diagnosis.PHANTOMS_ONLY),
         (plain, 0.995, "uncertain", "below the threshold 0.995"),
-        (unusual, 0.995, "image", "Few are as unusual."),
+        (elsewhere, 0.995, "elsewhere", "It is from elsewhere."),
+        (mirrored, 0.995, "image", diagnosis.MIRRORED),
         (refused, 0.9, "refused", "it appears to be inverted"),
         (replace(refused, overridden=True), 0.9, "image", "Shown at your request"),
         (diagnosis.diagnose(small_run, b"", "x.png"), 0.9, "error", "the file is empty"),

@@ -1,9 +1,11 @@
 """The input check on Diagnose and Compare, through AppTest."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import streamlit as st
 
 from pneumo import runs
 from pneumo.generators import sampling
@@ -24,7 +26,7 @@ def generated() -> bytes:
     """A stand-in for a radiograph that the input check accepts."""
     guard = input_check.load()
     for pixels in sampling.samples(runs.load("conv_gan"), 20, 3):
-        if input_check.assess(guard, radiograph.read(radiograph.encode_png(pixels))).verdict == "radiograph":
+        if input_check.assess(guard, radiograph.read(radiograph.encode_png(pixels))).verdict == "training population":
             return radiograph.encode_png(np.kron(pixels, np.ones((3, 3), np.uint8)))
     raise AssertionError("no sample is accepted without a warning")
 
@@ -36,7 +38,7 @@ def override(app):
 def test_a_photograph_is_refused_with_its_reason_and_the_choice_against_it_is_recorded(photograph, generated):
     app = upload(open_page(PAGE), ("cat.png", photograph), ("chest.png", generated))
     assert not app.exception
-    assert "children's radiographs" in texts(app.error)
+    assert "does not look like a frontal chest radiograph" in texts(app.error)
     assert app.dataframe[0].value["label"].tolist()[0] == ""
     assert np.isnan(app.dataframe[0].value["probability"][0]), "no probability of what is refused"
     assert "Probability of pneumonia" not in texts(app.markdown)
@@ -58,6 +60,8 @@ def test_a_radiograph_is_accepted_and_compared_with_the_training_radiographs(gen
     app.session_state["diagnose.typical"] = True
     app.run()
     place = next(box for box in app.expander if "Is this a chest X-ray" in box.label)
+    assert "Like the training population" in texts(place.markdown)
+    assert "From sources left out of the fit" in texts(place.markdown)
     assert f"{input_check.load().about.n_validation} validation radiographs" in texts(place.caption)
     assert len(place.get("plotly_chart")) == len(input_check_report.SCORES)
 
@@ -94,4 +98,48 @@ def test_compare_gives_a_refused_image_no_agreement(photograph):
     app = open_page("pages/clinic/compare.py")
     app.file_uploader(key="compare.upload").set_value(("cat.png", photograph, "image/png")).run()
     assert not app.exception
-    assert "No result: unlike the children's radiographs" in texts(app.error)
+    assert "No result: it does not look like a frontal chest radiograph" in texts(app.error)
+
+
+def button(app, words):
+    return next(each for each in app.button if words in each.label)
+
+
+@pytest.mark.parametrize("page", ["diagnose", "compare"])
+def test_a_radiograph_that_is_turned_and_inverted_is_read_put_right_at_a_click(page, generated):
+    spoiled = radiograph.encode_png(np.rot90(255 - radiograph.read(generated).pixels).copy())
+    app = open_page(f"pages/clinic/{page}.py")
+    if page == "diagnose":
+        app = upload(app, ("film.png", spoiled))
+    else:
+        app.file_uploader(key="compare.upload").set_value(("film.png", spoiled, "image/png")).run()
+    assert not app.exception
+    assert "turned by 90 degrees to the left and inverted" in texts(app.warning)
+    button(app, "Turn and invert the image and read it again").click().run()
+    assert not app.exception and "No result" not in texts(app.warning)
+    if page == "diagnose":
+        assert "film.png (turned and inverted)" in texts(app.markdown).replace("\\", "")
+        assert "Probability of pneumonia" in texts(app.markdown)
+    button(app, "Show the image as uploaded").click().run()
+    assert not app.exception and "turned by 90 degrees" in texts(app.warning)
+
+
+@pytest.mark.parametrize("page", ["diagnose", "compare"])
+def test_a_radiograph_from_elsewhere_has_a_result_under_a_warning(page, generated, monkeypatch):
+    """No adult's radiograph may lie in the repository: a check that calls everything so stands for one."""
+    check = input_check.load()
+    strict = replace(check, about=replace(check.about, limits=check.about.limits | {"elsewhere": -1e6}))
+    monkeypatch.setattr(input_check, "load", lambda place=None: strict)
+    st.cache_resource.clear()
+    try:
+        app = open_page(f"pages/clinic/{page}.py")
+        if page == "diagnose":
+            app = upload(app, ("chest.png", generated))
+            assert "Probability of pneumonia" in texts(app.markdown)
+            assert not [box for box in app.checkbox if "override" in box.key]
+        else:
+            app.file_uploader(key="compare.upload").set_value(("chest.png", generated, "image/png")).run()
+        assert not app.exception
+        assert "It looks like a frontal chest radiograph from elsewhere" in texts(app.warning)
+    finally:
+        st.cache_resource.clear()

@@ -121,7 +121,7 @@ FAULTS = {  # (run, file, what is done to the file)
     "input check without limits": ("input_check", "input_check.json", lambda path: changed_json(path, limits={})),
     "input check without scores": ("input_check", "input_check.json", lambda path: changed_json(path, validation={})),
     "input check arrays cut": ("input_check", "input_check.safetensors", lambda path: replaced(path, path.read_bytes()[:99])),
-    "input check without its encoder": ("resnet18_frozen", runs.WEIGHTS_FILE, lambda path: path.unlink()),
+    "input check of the former form": ("input_check", "input_check.json", lambda path: changed_json(path, schema_version=2)),
     "data set no JSON": ("datasets", "guangzhou.json", lambda path: replaced(path, b"[]")),
     "experiment no JSON": ("experiments", "folds.json", lambda path: replaced(path, b"{")),
     "experiment no table": ("experiments", "labels.csv", lambda path: replaced(path, b"arm,labels\nx,y\n")),
@@ -173,7 +173,7 @@ def bundles():
         whole = {runs.CARD_FILE, runs.WEIGHTS_FILE}
         for bundle in result:
             beside = [FAULTS[each][1] for each in bundle if FAULTS[each][0] == run]
-            alone = file.startswith(("latent", "input_check")) or run == "resnet18_frozen"
+            alone = file.startswith(("latent", "input_check"))
             if not beside or not ({file, *beside} & whole or file in beside or alone):
                 bundle.append(fault)
                 break

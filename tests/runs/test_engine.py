@@ -6,13 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from pneumo import runs
-from pneumo.images import transforms
 from pneumo.runs import engine, forward
-
-LAYERS = ("blocks.0", "blocks.2")
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +20,8 @@ def squares(small_run):
 
 
 def test_logits_are_those_of_the_run(small_run, squares):
-    logits, features = engine.of(small_run).logits(squares)
-    assert (logits.shape, logits.dtype, features.size) == ((24,), np.float64, 0)
+    logits = engine.of(small_run).logits(squares)
+    assert (logits.shape, logits.dtype) == ((24,), np.float64)
     np.testing.assert_allclose(logits, forward.logits(small_run, squares), rtol=0, atol=1e-5)
 
 
@@ -34,48 +30,22 @@ def test_every_shipped_classifier_has_an_engine_with_the_same_logits(name):
     run = runs.load(name)
     side = run.card.image.size
     squares = np.random.default_rng(1).integers(0, 256, (3, side, side), dtype=np.uint8)
-    np.testing.assert_allclose(engine.of(run).logits(squares)[0], forward.logits(run, squares), rtol=1e-5, atol=1e-4)
-
-
-def test_features_are_means_and_deviations_of_the_layers(small_run, squares):
-    kept = {}
-    hooks = [
-        small_run.model.get_submodule(layer).register_forward_hook(
-            lambda module, inputs, output, layer=layer: kept.update({layer: output})
-        )
-        for layer in LAYERS
-    ]
-    with torch.inference_mode():
-        small_run.model(transforms.normalise(torch.from_numpy(squares.copy()), small_run.card.image))
-    for hook in hooks:
-        hook.remove()
-    wanted = [part for layer in LAYERS for part in (kept[layer].mean((2, 3)), kept[layer].std((2, 3), correction=0))]
-    found = engine.of(small_run).features(squares, LAYERS)
-    np.testing.assert_allclose(found, torch.cat(wanted, 1).numpy(), rtol=0, atol=1e-5)
-    _, along = engine.of(small_run).logits(squares, LAYERS)
-    np.testing.assert_allclose(along, found, rtol=0, atol=1e-5)
-
-
-def test_what_comes_after_the_last_layer_is_not_computed(small_run, squares, monkeypatch):
-    made = engine.Engine(small_run)
-    monkeypatch.setattr(made.model.head, "forward", lambda *_: pytest.fail("computed"))
-    assert made.features(squares, LAYERS).shape[0] == 24
+    np.testing.assert_allclose(engine.of(run).logits(squares), forward.logits(run, squares), rtol=1e-5, atol=1e-4)
 
 
 def test_threads_do_not_meet(small_run, squares):
-    """Each thread wants other images and other layers, while somebody holds the run's lock and hooks into its model."""
+    """Each thread wants other images, while somebody holds the run's lock and hooks into its model."""
     made = engine.of(small_run)
-    alone = [made.logits(squares[n : n + 1], LAYERS[: n % 3]) for n in range(24)]
+    alone = [made.logits(squares[n : n + 1]) for n in range(24)]
     spoiled = small_run.model.get_submodule("blocks.0").register_forward_hook(lambda *given: torch.zeros_like(given[2]))
     try:
         with small_run.lock, ThreadPoolExecutor(4) as pool:
-            asked = [pool.submit(made.logits, squares[n % 24 : n % 24 + 1], LAYERS[: n % 3]) for n in range(96)]
+            asked = [pool.submit(made.logits, squares[n % 24 : n % 24 + 1]) for n in range(96)]
             together = [each.result(timeout=30) for each in asked]
     finally:
         spoiled.remove()
-    for n, (logits, features) in enumerate(together):
-        np.testing.assert_allclose(logits, alone[n % 24][0], rtol=0, atol=1e-6)
-        np.testing.assert_allclose(features, alone[n % 24][1], rtol=0, atol=1e-6)
+    for n, logits in enumerate(together):
+        np.testing.assert_allclose(logits, alone[n % 24], rtol=0, atol=1e-6)
 
 
 def test_there_is_one_engine_a_run_and_it_leaves_the_run_alone(small_run):
@@ -98,11 +68,3 @@ def test_an_engine_waits_for_an_explanation_before_it_copies(small_run):
         assert not done.wait(0.2)
     assert done.wait(10)
     thread.join()
-
-
-def test_a_layer_without_places_is_no_layer_to_take_features_of(small_run, squares):
-    assert all(
-        not isinstance(small_run.model.get_submodule(name), nn.Linear) for name in engine.layers_of(small_run.model)
-    )
-    with pytest.raises(runs.RunError, match="has no block 'nowhere'; it has: blocks"):
-        engine.of(small_run).features(squares, ("nowhere",))
