@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
 
-from pneumo.formatting import counted, listed, rate, score, span, with_interval
+from pneumo.formatting import counted, listed, rate, score, span
 from pneumo.metrics import calibration
 from pneumo.metrics.significance import wilson
 from pneumo.metrics.thresholds import titles
@@ -114,24 +114,26 @@ def travels(name: str, home: Metrics | None, official: Metrics | None, adults: M
             if adults.auroc < 0.8
             else "well"
         )
-        told.append(
-            f"{name} ranks the radiographs of adults at another hospital {how} (AUROC {_with_ends(adults, 'auroc', score)})."
-        )
-    if official:
-        told.append(
-            f"On the official test it raises a false alarm on {rate(1 - official.specificity)} of the NORMAL radiographs and misses "
-            f"{rate(1 - official.sensitivity)} of the pneumonias (AUROC {_with_ends(official, 'auroc', score)})."
-        )
-    if home:
-        told.append(
-            f"At home it raises a false alarm on {rate(1 - home.specificity)} and misses {rate(1 - home.sensitivity)} "
-            f"(AUROC {_with_ends(home, 'auroc', score)})."
-        )
+        told.append(f"{name} ranks the radiographs of adults at another hospital {how} ({_area(adults)}).")
+    for where, found in (("On the official test", official), ("At home", home)):
+        if found:
+            told.append(f"{where} it raises {_alarms(found)} and {_misses(found)} ({_area(found)}).")
     return " ".join(told) or f"{name} was not measured on any of these sets."
 
 
-def _with_ends(metrics: Metrics, name: str, write: Callable[[float | None], str]) -> str:
-    return with_interval(getattr(metrics, name), metrics.ci95.get(name), write)
+def _alarms(metrics: Metrics) -> str:
+    alarms = metrics.confusion["fp"]
+    return f"a false alarm on {rate(1 - metrics.specificity)} of the NORMAL radiographs" if alarms else "no false alarm"
+
+
+def _misses(metrics: Metrics) -> str:
+    missed = metrics.confusion["fn"]
+    return f"misses {rate(1 - metrics.sensitivity)} of the pneumonias" if missed else "misses no pneumonia"
+
+
+def _area(metrics: Metrics) -> str:
+    ends = metrics.ci95.get("auroc")
+    return f"AUROC {score(metrics.auroc)}" + (f", 95% interval {span(ends, score)}" if ends else "")
 
 
 # --- the default operating point --------------------------------------------------------------------------

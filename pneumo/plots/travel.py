@@ -63,6 +63,7 @@ def travel(
         range=[len(names) - 0.5, -0.5],
         fixedrange=True,
         showgrid=False,
+        zeroline=False,
         automargin=True,
     )
     figure.update_xaxes(title_text=title, fixedrange=True, tickformat=".2f")

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pneumo.metrics import calibration
 from pneumo.runs import measured, store, tables
 from pneumo.runs.reading import RunError, read_file
 from pneumo.schema import Metrics, PneumoError, Predictions, RunCard
@@ -124,17 +125,22 @@ def _read(path: Path) -> Evaluation:
 
 
 def predictions(folder: Path, name: str) -> Predictions:
-    """Each image of a set; `splits` holds the set's name. RunError where there is none of these weights, or the file was altered."""
+    """Each image of a set; `splits` holds the set's name. RunError where there is none of these weights, or the file was altered.
+
+    Probabilities are those of the logits by the card's calibration: a file may hold six digits of them, and what lies near 1 would tie.
+    """
     place = folder / FOLDER / f"{check_name(name)}.csv"
     about = _read(place.with_suffix(".json"))
-    if about.weights_sha256 != store.read_card(folder).weights.sha256:
+    card = store.read_card(folder)
+    if about.weights_sha256 != card.weights.sha256:
         raise RunError(f"{place} is of other weights than the run's; {REMEDY}")
     blob = read_file(place, REMEDY)
     if store.digest(blob) != about.predictions_sha256:
         raise RunError(
             f"{place} is not what {place.with_suffix('.json').name} was written for; restore it, or {REMEDY}"
         )
-    return from_csv(blob, place, name)
+    result = from_csv(blob, place, name)
+    return replace(result, probabilities=calibration.calibrated(result.logits, card.temperature, card.bias))
 
 
 def from_csv(blob: bytes, path: Path, name: str) -> Predictions:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pneumo import runs
-from pneumo.metrics import classification
+from pneumo.metrics import calibration, classification
 from pneumo.runs import evaluations
 from pneumo.runs.evaluations import ADULTS, OFFICIAL, Evaluation
 from pneumo.schema import PneumoError, Predictions
@@ -61,7 +61,9 @@ def test_what_was_kept_comes_back(folder):
     assert (list(found.current), found.stale, found.broken) == (["my_hospital"], (), {})
     assert found.current["my_hospital"].metrics == about.metrics
     again = evaluations.predictions(folder, "my_hospital")
-    for name, column in vars(some()).items():
+    card = runs.read_card(folder)
+    expected = replace(some(), probabilities=calibration.calibrated(some().logits, card.temperature, card.bias))
+    for name, column in vars(expected).items():
         np.testing.assert_array_equal(getattr(again, name), column)
     card = evaluations.with_sets(runs.read_card(folder), found.current)
     assert card.metrics["my_hospital"] == about.metrics
@@ -137,4 +139,5 @@ def test_shipped_sets_are_of_the_shipped_weights_and_follow_from_their_predictio
             == about.metrics.confusion
         )
         assert len(known.labels) == about.metrics.n
+        assert classification.auroc(known.labels, known.probabilities) == pytest.approx(about.metrics.auroc, abs=1e-5)
         assert evaluations.data_digest(known) == about.data_digest
