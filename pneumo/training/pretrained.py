@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,9 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _unpickled(blob: bytes) -> Mapping[str, Tensor]:
     """A state dict from PyTorch's own format, read by the loader that knows tensors alone."""
-    content: Any = torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about pickle's protocol; what cannot be read raises
+        content: Any = torch.load(io.BytesIO(blob), map_location="cpu", weights_only=True)
     for key in NESTED:
         if isinstance(content, Mapping) and isinstance(content.get(key), Mapping):
             content = content[key]

@@ -198,6 +198,7 @@ def test_the_command_prints_or_writes_it(tmp_path, capsys):
     assert cli.main(["card", NAMES[0]]) == cli.FINE
     printed = capsys.readouterr().out
     card = runs.read_card(runs.resolve(NAMES[0]))
+    card = evaluations.with_sets(card, evaluations.look(runs.resolve(NAMES[0])).current)
     measured = input_check_report.card_sections(card) + heatmap_report.card_sections(runs.resolve(NAMES[0]))
     assert printed == model_card.markdown(card, measured)
     assert cli.main(["card", NAMES[0], "--out", str(tmp_path / "card.md")]) == cli.FINE
