@@ -10,7 +10,7 @@ from huggingface_hub import ModelCard
 from pneumo import cli, data, formatting, runs
 from pneumo.inference import heatmap_report, input_check_report
 from pneumo.metrics import significance, thresholds
-from pneumo.runs import model_card, names
+from pneumo.runs import evaluations, model_card, names
 from pneumo.schema import RunCard
 from pneumo.training import recipes, session
 
