@@ -103,6 +103,7 @@ def loses_focus(page) -> list[str]:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("link", LINKS, ids=lambda link: link.name)
 def test_a_page_is_for_everyone(app, new_page, axe, link):
     page = new_page(viewport={"width": 1280, "height": 900}, color_scheme="light")

@@ -11,7 +11,7 @@ from pneumo.generators import latent_measures, latent_report
 from tests.e2e.conftest import started
 from tests.training.test_generators import small
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 SOURCE = "phantom:120"
 MARGIN = 14  # of pages/components/latent_map.js, between the border and the outermost points
 

@@ -7,7 +7,7 @@ import pytest
 from pneumo import runs
 from pneumo.generators import game, sampling
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def open_section(page, section):

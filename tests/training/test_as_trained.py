@@ -12,6 +12,7 @@ from pneumo.schema import DataSpec, PneumoError, Recipe
 from pneumo.training import recipes
 
 CHANGES = {"damaged": "", "labels": "data.labels=.5", "left_out": "data.leave_out=subtype:virus"}
+pytestmark = pytest.mark.slow  # three trainings
 BASE = ["image.size=16", "epochs=1", "batch_size=8", "precision=float32", "data.validation=.3", "data.test=.2"]
 
 

@@ -31,6 +31,7 @@ def test_mistakes_are_named_before_any_training():
         experiments.variations(RECIPE, sweep={"epochs": ["1", "1"]})
 
 
+@pytest.mark.slow
 def test_folds_give_a_table_and_every_patient_once(tmp_path):
     planned = experiments.variations(RECIPE, folds=2)
     rows = experiments.run_all(planned, tmp_path)
@@ -45,6 +46,7 @@ def test_folds_give_a_table_and_every_patient_once(tmp_path):
     assert summary["auroc"] == pytest.approx(np.mean([row["auroc"] for row in rows]))
 
 
+@pytest.mark.slow
 def test_resume_leaves_what_is_finished_alone(tmp_path):
     planned = experiments.variations(RECIPE, seeds=2)
     experiments.run_all(planned[:1], tmp_path)
@@ -63,6 +65,7 @@ def members(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_an_ensemble_is_measured_like_a_run_and_diagnoses(members, examples):
     names = [str(members / name) for name in ("one", "two")]
     card = training.make_ensemble(names, SOURCE, members / "both")
@@ -79,6 +82,7 @@ def test_an_ensemble_is_measured_like_a_run_and_diagnoses(members, examples):
     assert runs.read_history(members / "both") == []
 
 
+@pytest.mark.slow
 def test_an_ensembles_heatmap_is_the_mean_of_its_members(members, examples):
     if not (members / "both").exists():
         training.make_ensemble([str(members / name) for name in ("one", "two")], SOURCE, members / "both")
@@ -119,6 +123,7 @@ def test_an_ensemble_notices_other_weights(members, tmp_path):
         runs.load(str(tmp_path / "w" / "both"))
 
 
+@pytest.mark.slow
 def test_the_command_line_trains_several_and_averages(tmp_path, capsys):
     words = ["train", "simple_cnn", "--data", SOURCE, "image.size=16", "epochs=1", "--out", str(tmp_path / "e")]
     assert cli.main([*words, "seeds=2", "sweep.learning_rate=.01,.001"]) == 0
