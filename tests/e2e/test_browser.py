@@ -11,6 +11,8 @@ from pages import shared
 from pneumo import runs
 from pneumo.inference import diagnosis, examples
 from pneumo.metrics import classification
+from pneumo.runs import evaluations
+from pneumo.runs.evaluations import OFFICIAL
 from pneumo.schema import CLASS_NAMES
 
 pytestmark = pytest.mark.e2e
@@ -128,7 +130,7 @@ CELL_FP = """() => {  // the middle of the cell: called PNEUMONIA, is NORMAL
 def test_one_threshold_moves_matrix_rates_and_curves_at_once(app, page):
     """Within 300 ms, the median of nine moves; then a click on a cell lists its cases."""
     run = runs.default_name()
-    result = runs.read_predictions(runs.resolve(run)).split("test")
+    result = evaluations.predictions(runs.resolve(run), OFFICIAL)
     page.goto(f"{app.address}/results")
     slider = page.locator(".st-key-results-threshold input[type=range]")
     slider.wait_for()

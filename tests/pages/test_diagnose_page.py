@@ -16,6 +16,8 @@ from pneumo import formatting, runs
 from pneumo.images import radiograph
 from pneumo.inference import batch, diagnosis, examples, input_check, many
 from pneumo.metrics import classification, significance
+from pneumo.runs import evaluations
+from pneumo.runs.evaluations import OFFICIAL
 from pneumo.schema import CLASS_NAMES, Interval
 from tests.hostile import hostile_files
 from tests.pages.helpers import buttons, leave_and_come_back, open_page, phantoms, texts, tiles, upload
@@ -377,9 +379,9 @@ def test_the_uploader_takes_what_is_read_and_any_name_on_request():
 
 
 def test_operating_points_move_the_threshold_and_the_large_numbers_are_lower_ends():
-    """What to expect is counted on the internal test, which chose no threshold."""
+    """What to expect is counted on the official test, which chose no threshold."""
     app, run = open_page(PAGE), runs.load()
-    test = runs.read_predictions(run.folder).split("test")
+    test = evaluations.predictions(run.folder, OFFICIAL)
     for point in run.card.operating_points:
         app.selectbox(key="diagnose.point").set_value(point.name).run()
         assert app.slider(key="diagnose.threshold").value == pytest.approx(point.threshold)
@@ -391,13 +393,13 @@ def test_operating_points_move_the_threshold_and_the_large_numbers_are_lower_end
         assert f"95% {found.low:.1%} to {found.high:.1%}, n = {(test.labels == 1).sum()}" in texts(app.caption)
         ppv, npv = classification.predictive_values(found.low, healthy.low, 0.3)
         assert (tiles(app)["PPV, at least"], tiles(app)["NPV, at least"]) == (f"{ppv:.1%}", f"{npv:.1%}")
-    assert f"{len(test.labels)} internal test radiographs ({run.card.name})" in texts(app.caption)
+    assert f"{len(test.labels)} official test radiographs ({run.card.name})" in texts(app.caption)
     assert "One hospital, children of one to five" in texts(app.warning)
 
 
 def test_the_page_counts_how_many_test_radiographs_would_be_uncertain():
     app, run = open_page(PAGE), runs.load()
-    test, zone = runs.read_predictions(run.folder).split("test"), run.card.indeterminate
+    test, zone = evaluations.predictions(run.folder, OFFICIAL), run.card.indeterminate
     threshold = app.slider(key="diagnose.threshold").value
     unsure = np.mean([zone.low <= p < max(threshold, np.nextafter(zone.high, 1)) for p in test.probabilities])
     assert f"{unsure:.1%} of them lie between {zone.low:.3f} and {threshold:.3f}" in texts(app.caption)
