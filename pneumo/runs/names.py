@@ -59,7 +59,7 @@ MODELS = {  # by the registry's name, for runs under names of their own
 def name_of(card: RunCard) -> str:
     """ "ResNet-18, fine-tuned"; for a run under a name of its own, its model and that name: "ResNet-18 (my_run)"."""
     known = NAMES.get(card.name)
-    if known and card.recipe.name in (card.name, "custom"):
+    if known and (card.members or card.recipe.name in (card.name, "custom")):
         return known
     code = CODE.fullmatch(card.name)
     if code and card.recipe.name == card.name:

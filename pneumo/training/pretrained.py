@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-import pickle
+import pickle  # nosec B403: for the error that a refused file raises; nothing is unpickled with it
 import warnings
 from collections.abc import Mapping
 from pathlib import Path

@@ -114,7 +114,10 @@ def test_a_summary_that_is_none_is_refused(tmp_path, blob):
 @pytest.mark.skipif(not (REFEREE / imported.SUMMARY).is_file(), reason="the referee's files are not here")
 def test_every_shipped_figure_is_the_referees():
     summary = json.loads((REFEREE / imported.SUMMARY).read_text())
-    for name, about in summary.items():
+    shipped = [name for name in summary if name in runs.available()]
+    assert runs.default_name() in shipped and len(shipped) > len(summary) // 2, "a run may be retired, not all of them"
+    for name in shipped:
+        about = summary[name]
         found = evaluations.look(runs.resolve(name)).current
         for which in (OFFICIAL, ADULTS):
             assert {key: encode(found[which].metrics)[key] for key in about[which]} == about[which]

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from pneumo import cli, runs
-from pneumo.codec import encode
 from pneumo.data import elsewhere
 from pneumo.generators import sampling
 from pneumo.images import ood_samples, phantom, radiograph, transforms
@@ -26,8 +25,9 @@ from pneumo.inference import (
     input_check_report,
     input_check_training,
 )
-from pneumo.runs import model_card
-from pneumo.schema import Assessment, ImageWarning, PneumoError, Radiograph
+from pneumo.runs import evaluations, model_card
+from pneumo.runs.evaluations import Evaluation
+from pneumo.schema import Assessment, ImageWarning, Interval, PneumoError, Predictions, Radiograph
 
 OUTSIDE = runs.REPOSITORY.parent / "shared" / "external"
 VERDICTS = ("training population", "elsewhere", "phantom", "refused")
@@ -356,18 +356,28 @@ def test_the_readers_guess_that_it_is_inverted_gives_way_to_the_check(small_chec
 def test_what_is_known_of_adults_is_read_from_the_run(small_run, tmp_path):
     card = small_run.card
     assert adults.known_text(tmp_path, card) == adults.UNKNOWN
-    (tmp_path / adults.ADULTS.parent).mkdir()
-    metrics = encode(card.metrics["validation"]) | {
-        "auroc": 0.514,
-        "n": 1000,
-        "ci95": {"auroc": {"low": 0.48, "high": 0.55}},
-    }
-    (tmp_path / adults.ADULTS).write_text(json.dumps({"weights_sha256": card.weights.sha256, "metrics": metrics}))
+    metrics = replace(card.metrics["validation"], auroc=0.514, n=1000, ci95={"auroc": Interval(0.48, 0.55)})
+    labels = np.array([0, 1])
+    known = Predictions(
+        *(np.array(["a", "b"]) for _ in range(3)), labels, np.array(["", ""]), labels - 0.5, labels * 0.5
+    )
+    about = Evaluation(
+        evaluations.SCHEMA_VERSION,
+        evaluations.ADULTS,
+        "Adults",
+        "a test",
+        card.weights.sha256,
+        "",
+        "",
+        "2026-11-26",
+        metrics,
+    )
+    evaluations.save(tmp_path, about, evaluations.as_csv(known))
     assert "On 1,000 adults’ radiographs" in adults.known_text(tmp_path, card)
     assert "0.514 (0.480 to 0.550); 0.5 is chance" in adults.known_text(tmp_path, card)
     other = replace(card, weights=replace(card.weights, sha256="other"))
     assert adults.known_text(tmp_path, other) == adults.UNKNOWN
-    (tmp_path / adults.ADULTS).write_text("{")
+    (tmp_path / evaluations.FOLDER / f"{evaluations.ADULTS}.json").write_text("{")
     assert adults.known_text(tmp_path, card) == adults.UNKNOWN
 
 

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import streamlit as st
+from torch import nn
 
 from pneumo import runs
 from pneumo.lessons import convolution
@@ -36,7 +37,7 @@ def test_what_it_says_of_the_first_step_is_true_of_the_models(app):
         run = runs.load(name)
         for member in run.members or (run,):
             first = next(module for module in member.model.modules() if list(module.parameters(recurse=False)))
-            assert type(first).__name__ == "Conv2d", name
+            assert isinstance(first, nn.Conv2d), name
             sizes.add(first.kernel_size)
     assert (3, 3) in sizes
     assert (height, width) in sizes

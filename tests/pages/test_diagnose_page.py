@@ -418,6 +418,7 @@ def test_a_run_without_an_internal_test_is_judged_on_validation_and_says_so(tmp_
     (tmp_path / runs.DEFAULT_FILE).write_text(folder.name)
     predictions = tmp_path / folder.name / runs.PREDICTIONS_FILE
     predictions.write_text("".join(line for line in predictions.open() if ",test," not in line))
+    shutil.rmtree(tmp_path / folder.name / evaluations.FOLDER)
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     st.cache_resource.clear()
     app = open_page(PAGE)
