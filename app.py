@@ -24,7 +24,19 @@ PAGES = {
         st.Page("pages/generators/gan.py", title="GAN", icon=":material/brush:", url_path="gan"),
     ],
     "Classroom": [
-        st.Page("pages/classroom/convolution.py", title="Convolution", icon=":material/school:", url_path="convolution")
+        st.Page(
+            "pages/classroom/convolution.py", title="Convolution", icon=":material/grid_on:", url_path="convolution"
+        ),
+        st.Page("pages/classroom/network.py", title="Inside the network", icon=":material/layers:", url_path="network"),
+        st.Page(
+            "pages/classroom/gradcam.py", title="Grad-CAM", icon=":material/local_fire_department:", url_path="gradcam"
+        ),
+        st.Page("pages/classroom/shortcuts.py", title="Shortcut lab", icon=":material/science:", url_path="shortcuts"),
+        st.Page("pages/classroom/you_first.py", title="You first", icon=":material/psychology:", url_path="you_first"),
+        st.Page("pages/classroom/thresholds.py", title="Thresholds", icon=":material/balance:", url_path="thresholds"),
+        st.Page(
+            "pages/classroom/transfer.py", title="Transfer learning", icon=":material/move_down:", url_path="transfer"
+        ),
     ],
 }
 

@@ -6,7 +6,6 @@ import streamlit as st
 
 from pages import shared
 from pages.clinic import correction
-from pages.clinic import diagnose_reading as reading
 from pneumo.inference.examples import Example
 from pneumo.runs import Run
 
@@ -28,7 +27,7 @@ def choose_input() -> tuple[Run, list[Example]]:
     with left:
         upload()
     with middle:
-        files, kind = correction.applied("diagnose", st.session_state.get(reading.FILES, [])), ""
+        files, kind = correction.applied("diagnose", shared.own_files()), ""
         if files:
             tell_files(files)
         else:
@@ -51,7 +50,7 @@ def upload() -> None:
         type=None if st.session_state["diagnose.any_name"] else READ,
         accept_multiple_files=True,
         key="diagnose.upload",
-        on_change=lambda: reading.take_files(st.session_state["diagnose.upload"]),
+        on_change=lambda: shared.take_files(st.session_state["diagnose.upload"]),
         help="PNG, JPEG, WebP, BMP, TIFF, JPEG 2000, AVIF or DICOM, up to 50 MB each. They stay in this session's memory, and are gone "
         "when it ends or when you remove them.",
     )
@@ -106,4 +105,4 @@ def tell_files(files: list[Example]) -> None:
         else f"**{len(files)} {'file' if len(files) == 1 else 'files'}** uploaded."
     )
     if not st.session_state.get("diagnose.upload"):  # while the uploader lists them, its own crosses remove them
-        st.button("Back to the examples", key="diagnose.back", icon=":material/undo:", on_click=reading.forget_files)
+        st.button("Back to the examples", key="diagnose.back", icon=":material/undo:", on_click=shared.forget_files)

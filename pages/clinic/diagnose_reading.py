@@ -17,7 +17,6 @@ from pneumo.inference.input_check import InputCheck
 from pneumo.runs import Run
 from pneumo.schema import Diagnosis, Interval
 
-FILES = "diagnose.files"  # what the visitor uploaded: it outlasts a look at another page, the uploader does not
 RESULTS = "diagnose.results"  # session_state: key -> Diagnosis; of this visitor only
 HEATMAPS = "diagnose.heatmaps"
 STABILITY = "diagnose.stability"
@@ -30,14 +29,6 @@ Key = tuple[str, str, str]  # (weights hash, content hash, name)
 
 def key_of(run: Run, file: Example) -> Key:
     return run.card.weights.sha256, file.digest, file.name
-
-
-def take_files(uploads: list) -> None:
-    st.session_state[FILES] = [Example(file.name, file.getvalue(), -1, synthetic=False) for file in uploads]
-
-
-def forget_files() -> None:
-    st.session_state.pop(FILES, None)
 
 
 def read(run: Run, files: list[Example], first: int, budget_s: float) -> list[Diagnosis | None]:

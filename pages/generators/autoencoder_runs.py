@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -136,13 +137,31 @@ def choose_image(all_names: list[str], *, preview: bool = True) -> tuple[np.ndar
 
 
 def offered_images(all_names: list[str]) -> dict[str, np.ndarray]:
-    """By what they are called: radiographs where there are any, samples of a GAN, phantoms."""
+    """By what they are called: the visitor's own, radiographs where there are any, samples of a GAN, phantoms."""
     return (
-        held_out(all_names)
+        own_images()
+        | held_out(all_names)
         | _titled("Real case", shared.real_cases())
         | _titled("Generated radiograph", shared.generated_examples())
         | _titled("Phantom", shared.phantom_examples())
     )
+
+
+def own_images() -> dict[str, np.ndarray]:
+    """What this visitor uploaded on any page, without what cannot be read; that page said so."""
+    found = {}
+    for title, each in shared.titled_own_files().items():
+        with suppress(PneumoError):
+            found[title] = _own_pixels(each)
+    return found
+
+
+def _own_pixels(file: Example) -> np.ndarray:
+    """Read once a session; nothing of a visitor goes into a cache for all."""
+    kept = st.session_state.setdefault("autoencoder.own_pixels", {})
+    if file.digest not in kept:
+        kept[file.digest] = examples.read_pixels(file.data, file.name)
+    return kept[file.digest]
 
 
 def held_out(all_names: list[str]) -> dict[str, np.ndarray]:
@@ -172,6 +191,8 @@ def _take_upload() -> None:
     """Called when the visitor adds or removes a file, not when the uploader comes back empty from another page."""
     upload = st.session_state[UPLOAD]
     st.session_state[OWN] = (upload.name, upload.getvalue()) if upload else None
+    if upload:
+        shared.add_file(upload)  # offered on the other pages, too
 
 
 def _forget() -> None:

@@ -2,6 +2,7 @@
 
 from pages.shared.cases import case_cache, real_cases
 from pages.shared.errors import guarded
+from pages.shared.own import add_file, forget_files, own_files, take_files, titled_own_files
 from pages.shared.runs import (
     by_name,
     card_with_sets,
@@ -38,6 +39,7 @@ __all__ = [
     "OVERRIDDEN",
     "SYMBOLS",
     "SharedCache",
+    "add_file",
     "by_name",
     "card_with_sets",
     "case_cache",
@@ -45,6 +47,7 @@ __all__ = [
     "class_count",
     "classifiers",
     "default_name",
+    "forget_files",
     "generated_examples",
     "guarded",
     "keep",
@@ -62,6 +65,7 @@ __all__ = [
     "load_sets",
     "load_validation",
     "overridden",
+    "own_files",
     "phantom_examples",
     "pick_card",
     "pick_loaded",
@@ -71,9 +75,11 @@ __all__ = [
     "real_cases",
     "set_threshold",
     "stop_without",
+    "take_files",
     "tell_sets",
     "tell_unusable",
     "the_input_check",
     "those_that_work",
     "title",
+    "titled_own_files",
 ]

@@ -1,0 +1,55 @@
+"""The X-ray that a lesson takes apart: the visitor's own, once uploaded on any page, or a built-in example."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from pages import shared
+from pneumo.inference import examples
+from pneumo.inference.examples import Example
+
+UPLOAD = "classroom.upload"
+CHOSEN = "classroom.image"  # one choice for all lessons
+
+
+def offered(*, phantoms_first: bool = False) -> dict[str, Example]:
+    """Title -> image. The visitor's own come first, then generated radiographs and phantoms; real cases where the hub is at hand."""
+    own = shared.titled_own_files()
+    real = {f"Real case {n}": each for n, each in enumerate(shared.real_cases(), 1)}
+    generated = {f"Generated radiograph {n}": each for n, each in enumerate(shared.generated_examples(), 1)}
+    phantoms = {f"Phantom {n}": each for n, each in enumerate(shared.phantom_examples(), 1)}
+    built_in = phantoms | generated | real if phantoms_first else generated | phantoms | real
+    return own | built_in
+
+
+def choose(key: str = CHOSEN, *, more: Sequence[str] = (), phantoms_first: bool = False) -> tuple[str, Example | None]:
+    """A selector and a place to upload. Returns what was chosen, and the image; None for one of `more`, titles of the page's own."""
+    found = offered(phantoms_first=phantoms_first)
+    titles = [*found, *more]
+    shared.keep(key, titles[0], titles)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        title = st.selectbox("Image", titles, key=key)
+        with st.popover("Use my X-ray", icon=":material/upload:"):
+            st.file_uploader(
+                "Upload a chest X-ray",
+                key=UPLOAD,
+                accept_multiple_files=True,
+                on_change=_take,
+                args=(key,),
+                help="It stays in this session's memory, and is offered on every page until the session ends.",
+            )
+    return title, found.get(title)
+
+
+def _take(key: str) -> None:
+    files = st.session_state[UPLOAD]
+    if files:
+        shared.take_files(files)
+        st.session_state[key] = next(iter(shared.titled_own_files()))
+
+
+def pixels(example: Example):
+    """(H, W) uint8 of an image. RadiographError where an uploaded file cannot be read."""
+    return examples.read_pixels(example.data, example.name)
