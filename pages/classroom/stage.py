@@ -31,6 +31,7 @@ html { font-size: 125%; }
 </style>"""
 
 
+@shared.guarded
 def show(name: str, parts: Mapping[str, Callable[[], None]], values: Mapping[str, object] | None = None) -> None:
     """The whole page of a lesson. parts: section name -> what shows it; values: what fills the braces of its text."""
     lesson = texts.lesson(name, values)
@@ -101,6 +102,14 @@ def answers() -> dict[tuple[str, str], Any]:
 def committed(name: str) -> bool:
     """Whether this visitor predicted, or asked to be shown anyway."""
     return (name, "prediction") in answers()
+
+
+def unlocked(name: str) -> bool:
+    """Whether a part that would give the reveal away may be shown; says why not where it may not."""
+    if committed(name):
+        return True
+    st.info("Predict first, above: this part shows the result.", icon=":material/lock:")
+    return False
 
 
 @st.fragment

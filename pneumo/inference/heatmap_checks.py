@@ -81,6 +81,13 @@ def randomisation_check(
     return result
 
 
+def forget(model: nn.Module, generator: torch.Generator) -> None:
+    """Replaces all that a model learned by random weights, in place."""
+    for _, modules in _cascade(model):
+        for module in modules:
+            _reinitialise(module, generator)
+
+
 def _cascade(model: nn.Module) -> list[tuple[str, list[nn.Module]]]:
     """Every layer with a weight matrix from the head down, by name, with the normalisation that follows it."""
     result, pending = [], []

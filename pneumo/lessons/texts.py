@@ -121,10 +121,10 @@ def _filled(value: object, given: Mapping[str, str]) -> object:
 
 
 class _Names(string.Template):
-    """`{name}`, of two letters or more, and nothing else: braces in formulas stay as they are."""
+    """`{name}` at the beginning of a word. The braces of formulas stay, `\\frac{1}{hw}`: they follow a letter, a brace, ^ or _."""
 
-    delimiter = "{"
-    pattern = r"\{(?:(?P<named>[a-z][a-z0-9_]+)\}|(?P<escaped>(?!))|(?P<braced>(?!))|(?P<invalid>(?!)))"
+    delimiter, flags = "{", re.ASCII
+    pattern = r"(?<![\w}^\\])\{(?:(?P<named>[a-z][a-z0-9_]*)\}|(?P<escaped>(?!))|(?P<braced>(?!))|(?P<invalid>(?!)))"
 
 
 def _fill(text: str, given: Mapping[str, str]) -> str:
