@@ -13,7 +13,7 @@ from pages import components, shared
 from pages.classroom import images, stage
 from pneumo import runs
 from pneumo.formatting import with_interval
-from pneumo.images import overlays, sheets
+from pneumo.images import overlays
 from pneumo.inference import heatmap_report, pointing
 from pneumo.inference.examples import Example
 from pneumo.lessons import gradcam
@@ -140,7 +140,9 @@ def show_lesion() -> None:
         table.append(
             {"Model": shared.title(name), "n": found.phantoms}
             | {
-                title: with_interval(rows[method].hits / found.phantoms, rows[method].hits_ci95) if method in rows else "-"
+                title: with_interval(rows[method].hits / found.phantoms, rows[method].hits_ci95)
+                if method in rows
+                else "-"
                 for method, title in heatmap_report.TITLES.items()
             }
         )
@@ -203,7 +205,7 @@ def show_forgetting() -> None:
         positive = np.maximum(signed, 0)
         shown = (positive / max(float(np.abs(signed).max()), 1e-12)).astype(np.float32)
         seen = trace.seen.reshape(-1, *trace.seen.shape[-2:])[0]
-        pictures.append(_address(overlays.overlay(seen, shown)))
+        pictures.append(images.address(overlays.overlay(seen, shown)))
         alike = gradcam.likeness(trained, signed)
         captions.append(
             "The trained network."
@@ -250,11 +252,6 @@ def _signed(trace: gradcam.Trace, method: str) -> np.ndarray:
     return gradcam.signed_map(trace.activations, trace.gradients, method)
 
 
-def _address(image: np.ndarray) -> str:
-    """A picture as a data URL. image: (H, W) or (H, W, 3) uint8."""
-    return "data:image/png;base64," + base64.b64encode(sheets.png(image, synthetic=False)).decode()
-
-
 # --- occlusion --------------------------------------------------------------------------------------------------------
 
 
@@ -271,7 +268,7 @@ def show_cover() -> None:
         key=key,
         data={
             "identity": f"{run.card.weights.sha256} {example.digest} {digest}",
-            "picture": _address(seen),
+            "picture": images.address(seen),
             "alt": "The image as the model gets it",
             "probabilities": np.round(found.probabilities, 6).tolist(),
             "clean": round(found.clean, 6),

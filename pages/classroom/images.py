@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Sequence
 
+import numpy as np
 import streamlit as st
 
 from pages import shared
+from pneumo.images import sheets
 from pneumo.inference import examples
 from pneumo.inference.examples import Example
 
@@ -50,6 +53,11 @@ def _take(key: str) -> None:
         st.session_state[key] = next(iter(shared.titled_own_files()))
 
 
-def pixels(example: Example):
+def address(image: np.ndarray) -> str:
+    """A picture as a data URL. image: (H, W) or (H, W, 3) uint8."""
+    return "data:image/png;base64," + base64.b64encode(sheets.png(image, synthetic=False)).decode()
+
+
+def pixels(example: Example) -> np.ndarray:
     """(H, W) uint8 of an image. RadiographError where an uploaded file cannot be read."""
     return examples.read_pixels(example.data, example.name)

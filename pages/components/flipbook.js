@@ -16,6 +16,7 @@ export default function ({ parentElement, data, setStateValue }) {
       root.firstElementChild.append(image);
     });
   }
+  root.firstElementChild.classList.toggle("wide", Boolean(data.wide));
   const pictures = root.firstElementChild.children;
   attach(root.querySelector(".steps"), {
     frames: data.pictures.length, at: data.at ?? 0, rate: data.rate ?? 2, loop: data.loop ?? true, label: data.label, first: data.first ?? 1,
