@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pneumo.images import sheets
+from pneumo.images import overlays, sheets
 from pneumo.inference import examples
 from pneumo.inference.examples import Example
 
@@ -56,6 +56,17 @@ def _take(key: str) -> None:
 def address(image: np.ndarray) -> str:
     """A picture as a data URL. image: (H, W) or (H, W, 3) uint8."""
     return "data:image/png;base64," + base64.b64encode(sheets.png(image, synthetic=False)).decode()
+
+
+def marked(image: np.ndarray, region: tuple[float, float, float, float] | None) -> np.ndarray:
+    """(H, W, 3) uint8: an image with an ellipse around a region, (left, top, width, height) as shares of its sides."""
+    height, width = image.shape
+    if region is None:
+        return np.stack([image] * 3, axis=-1)
+    left, top, wide, high = region
+    rows, columns = ((np.arange(side) + 0.5) / side for side in (height, width))
+    inside = ((rows[:, None] - top - high / 2) / (high / 2)) ** 2 + ((columns - left - wide / 2) / (wide / 2)) ** 2 <= 1
+    return overlays.outline(image, inside)
 
 
 def pixels(example: Example) -> np.ndarray:

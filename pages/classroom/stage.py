@@ -151,6 +151,8 @@ def _ask(name: str, wanted: Prediction) -> None:
 def _reveal(wanted: Prediction, given: Any) -> None:
     if given == SEEN:
         st.caption("Shown without a prediction; your worksheet says so.")
+    elif wanted.open:
+        st.markdown(f"You predicted **{given:g}**.")
     else:
         right = is_right(wanted, given)
         shown = wanted.choices[given].text if wanted.choices else f"{given:g}"
@@ -222,10 +224,15 @@ def remember(key: str, name: str, checked: Callable[[dict[str, Any]], dict[str, 
     def callback() -> None:
         sent = (st.session_state.get(key) or {}).get("settings")
         good = checked(sent) if isinstance(sent, dict) else {}
-        written = json.dumps(good, separators=(",", ":"))
-        _put(name, written if good and len(written) <= LONGEST_SETTINGS else None)
+        put_settings(name, good)
 
     return callback
+
+
+def put_settings(name: str, good: dict[str, Any]) -> None:
+    """Puts settings into the address under `name`; none, or too many for an address, take it out."""
+    written = json.dumps(good, separators=(",", ":"))
+    _put(name, written if good and len(written) <= LONGEST_SETTINGS else None)
 
 
 # --- what ends a lesson ---------------------------------------------------------------------------------------
@@ -300,8 +307,9 @@ def worksheet(lesson: Lesson) -> str:
             lines.append("Shown without a prediction.")
         else:
             shown = front.prediction.choices[given].text if front.prediction.choices else f"{given:g}"
+            verdict = "right" if is_right(front.prediction, given) else "not right"
             lines += [
-                f"I predicted: {shown} ({'right' if is_right(front.prediction, given) else 'not right'}).",
+                f"I predicted: {shown}." if front.prediction.open else f"I predicted: {shown} ({verdict}).",
                 "",
                 front.prediction.reveal,
             ]

@@ -42,6 +42,7 @@ class Prediction(Strict):
 
     choices: for a choice, with `right` the number of the right one from 0; otherwise a number is asked for, and `answer` (a
     name in braces, filled in) is right within `tolerance`. replies: number as text -> what is said to whoever gave it.
+    open: where nobody can say yet what is right, as for "how many will you get right?".
     """
 
     ask: str
@@ -51,6 +52,7 @@ class Prediction(Strict):
     answer: str = ""
     tolerance: float = 0.0
     replies: dict[str, str] = Field(default_factory=dict)
+    open: bool = False
 
 
 @dataclass(frozen=True)
