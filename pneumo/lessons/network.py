@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from pneumo import models
 from pneumo.images import transforms
-from pneumo.models import resnet
+from pneumo.models import efficientnet_lite, resnet
 from pneumo.runs import Run, forward
 from pneumo.schema import POSITIVE, ImageSpec, PneumoError
 
@@ -116,7 +116,7 @@ def layers(run: Run, model: nn.Module | None = None) -> list[Layer]:
             calls = sum(each.name.split(AGAIN)[0] == name for each in found)
             beside = any(part in f".{name}." for part in BESIDE)
             if not beside:
-                field = _wider(field, module)
+                field = _wider(field, module, inputs[0].shape[-1])
             found.append(
                 Layer(
                     f"{name}{AGAIN}{calls + 1}" if calls else name,
@@ -152,17 +152,23 @@ def _hooked(network: nn.Module, look: Callable[[str, nn.Module], Callable]) -> I
             hook.remove()
 
 
-def _wider(field: Field | None, module: nn.Module) -> Field | None:
-    """The field after one more module (Dumoulin and Visin 2016): it grows by (kernel - 1) jumps, and strides multiply the jump."""
+def _wider(field: Field | None, module: nn.Module, side: int) -> Field | None:
+    """The field after one more module (Dumoulin and Visin 2016): it grows by (kernel - 1) jumps, and strides multiply the jump.
+
+    side: of what goes into the module, in its own pixels.
+    """
     if field is None or isinstance(module, nn.AdaptiveAvgPool2d | nn.Flatten | nn.Linear):
         return None
     if not isinstance(module, nn.Conv2d | nn.MaxPool2d | nn.AvgPool2d):
         return field
-    kernel, stride, padding, dilation = (
-        _one(getattr(module, name, 1)) for name in ("kernel_size", "stride", "padding", "dilation")
-    )
-    reach = dilation * (kernel - 1)
-    return Field(field.size + reach * field.jump, field.jump * stride, field.start + (reach / 2 - padding) * field.jump)
+    kernel, stride, dilation = (_one(getattr(module, name, 1)) for name in ("kernel_size", "stride", "dilation"))
+    reach, before = dilation * (kernel - 1), _around(module, side)[0]
+    return Field(field.size + reach * field.jump, field.jump * stride, field.start + (reach / 2 - before) * field.jump)
+
+
+def _around(module: nn.Module, side: int) -> tuple[int, int]:
+    """Padding before and after a side."""
+    return module.around(side) if isinstance(module, efficientnet_lite.SamePadding) else (_one(module.padding),) * 2
 
 
 def _one(value: int | tuple[int, ...]) -> int:
@@ -202,12 +208,11 @@ def pixel(run: Run, batch: Tensor, name: str, channel: int, row: int, column: in
     if not isinstance(module, nn.Conv2d):
         raise PneumoError(f"{name!r} is no convolution: its numbers are no sums over a patch")
     inputs, _ = _taken(run, batch, name)
-    kernel, stride, padding, dilation = (
-        _one(getattr(module, each)) for each in ("kernel_size", "stride", "padding", "dilation")
-    )
+    kernel, stride, dilation = (_one(getattr(module, each)) for each in ("kernel_size", "stride", "dilation"))
     per_group = module.in_channels // module.groups
     first = channel // (module.out_channels // module.groups) * per_group
-    padded = np.pad(inputs[0, first : first + per_group], ((0, 0), (padding, padding), (padding, padding)))
+    around = _around(module, inputs.shape[-1])
+    padded = np.pad(inputs[0, first : first + per_group], ((0, 0), around, around))
     rows = row * stride + dilation * np.arange(kernel)
     columns = column * stride + dilation * np.arange(kernel)
     patches = padded[:, rows[:, None], columns[None, :]]
@@ -337,6 +342,6 @@ def fields(model: nn.Module) -> list[int]:
     field, sizes = Field(1, 1, 0.5), []
     for module in model.modules():
         if isinstance(module, nn.Conv2d | nn.MaxPool2d):
-            field = _wider(field, module)
+            field = _wider(field, module, 0)
             sizes.append(field.size)
     return sizes

@@ -30,13 +30,16 @@ class SamePadding(nn.Conv2d):
     """A convolution that gives ceil(side / stride), as TensorFlow pads it."""
 
     def forward(self, x: Tensor) -> Tensor:
-        missing = [
-            max((-(-side // stride) - 1) * stride + kernel - side, 0)
-            for side, stride, kernel in zip(x.shape[:-3:-1], self.stride[::-1], self.kernel_size[::-1], strict=True)
-        ]
-        if any(missing):
-            x = F.pad(x, [part for each in missing for part in (each // 2, each - each // 2)])
+        padding = [part for axis in (1, 0) for part in self.around(x.shape[-2:][axis], axis)]
+        if any(padding):
+            x = F.pad(x, padding)
         return super().forward(x)
+
+    def around(self, side: int, axis: int = 0) -> tuple[int, int]:
+        """The zeros that it puts before and after a side of an image. axis: 0 for rows, 1 for columns."""
+        stride, kernel = self.stride[axis], self.kernel_size[axis]
+        missing = max((-(-side // stride) - 1) * stride + kernel - side, 0)
+        return missing // 2, missing - missing // 2
 
 
 class Block(nn.Module):
