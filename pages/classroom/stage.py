@@ -282,9 +282,9 @@ def _exit_question(name: str, asked: quiz.Question) -> None:
                 )
             else:
                 value = st.radio("Your answer", asked.options(), index=None, key=key, label_visibility="collapsed")
-            if st.button("Answer", key=f"{key}.answer", disabled=value is None):
-                answers()[name, asked.id] = value
-                st.rerun(scope="fragment")
+            st.button(
+                "Answer", key=f"{key}.answer", disabled=value is None, on_click=_answer, args=(name, asked.id, value)
+            )
         return
     reply = quiz.judge(asked, given)
     shown = f"{given:g}" if isinstance(given, float | int) else shared.plain(given)
@@ -293,6 +293,11 @@ def _exit_question(name: str, asked: quiz.Question) -> None:
         return
     slip = f" Whoever answers this {shared.plain(reply.misconception)}." if reply.misconception else ""
     st.warning(f"**{shown}** is not it.{slip} {shared.plain(reply.explanation)}", icon=":material/lightbulb:")
+
+
+def _answer(name: str, question: str, value: Any) -> None:
+    if value is not None:
+        answers()[name, question] = value
 
 
 def worksheet(lesson: Lesson) -> str:

@@ -1,17 +1,24 @@
-"""Convolution through AppTest: what it says of the models is true of them, and each control redraws what depends on it."""
+"""Convolution through AppTest: what goes to the browser, what comes back from it, and what an address may say."""
 
-import re
+import json
 import shutil
 
+import numpy as np
 import pytest
 import streamlit as st
-from torch import nn
+from hypothesis import given, strategies
 
+from pages.classroom.convolution import checked
 from pneumo import runs
 from pneumo.lessons import convolution
 from tests.pages.helpers import leave_and_come_back, open_page, texts
 
 PAGE = "pages/classroom/convolution.py"
+JSON = strategies.recursive(
+    strategies.none() | strategies.booleans() | strategies.floats() | strategies.integers() | strategies.text(max_size=5),
+    lambda inner: strategies.lists(inner, max_size=9) | strategies.dictionaries(strategies.sampled_from(["row", "kernels", "kernel", "bias", "channels", "step", "padding", "chosen"]), inner, max_size=6),
+    max_leaves=20,
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -19,37 +26,10 @@ def app():
     return open_page(PAGE)
 
 
-def test_title_menu_and_address_agree(app):
-    assert not app.exception
-    assert [title.value for title in app.title] == ["Convolution"]
-    source = (runs.REPOSITORY / "app.py").read_text()
-    assert f'"{PAGE}", title="Convolution"' in source
-    assert 'url_path="convolution"' in source
-
-
-def test_what_it_says_of_the_first_step_is_true_of_the_models(app):
-    """The convolutional networks here begin with a convolution; the default's is the size the page names; some are larger than 3 x 3."""
-    height, width = convolution.first_kernel(runs.load())
-    said = f"the default model uses {height} × {width}".replace(" × ", "\u00a0×\u00a0")
-    assert said in texts(app.markdown)
-    sizes = set()
-    for name in runs.available("classification"):
-        run = runs.load(name)
-        for member in run.members or (run,):
-            first = next(module for module in member.model.modules() if list(module.parameters(recurse=False)))
-            assert isinstance(first, nn.Conv2d), name
-            sizes.add(first.kernel_size)
-    assert (3, 3) in sizes
-    assert (height, width) in sizes
-    assert max(sizes) > (3, 3), "some with larger kernels"
-
-
-def test_it_starts_with_a_generated_radiograph_of_the_default_models_kind(app):
-    offered = app.selectbox(key="convolution.image")
-    assert offered.value == "Generated radiograph 1"
-    assert offered.options[-1].startswith("Phantom")
-    run, maps = runs.load(), [image for element in app.get("image") for image in element.proto.imgs]
-    assert f"{run.model.get_submodule('backbone.conv1').out_channels} small images" in maps[0].alt
+def test_it_opens_with_a_generated_radiograph_and_without_an_error(app):
+    assert not app.exception and not app.error
+    assert app.selectbox(key="classroom.image").value == "Generated radiograph 1"
+    assert "4 × 4 of the notes" in app.selectbox(key="classroom.image").options
 
 
 def test_a_phantom_stands_in_where_nothing_can_be_generated(tmp_path, monkeypatch):
@@ -60,47 +40,79 @@ def test_a_phantom_stands_in_where_nothing_can_be_generated(tmp_path, monkeypatc
     app = open_page(PAGE)
     st.cache_resource.clear()
     assert not app.exception
-    assert app.selectbox(key="convolution.image").value == "Phantom 1"
-
-
-def test_stride_and_padding_give_the_size_of_the_formula(app):
-    for padding, stride in ((1, 1), (0, 2), (3, 4)):
-        app.slider(key="convolution.padding").set_value(padding)
-        app.slider(key="convolution.stride").set_value(stride).run()
-        side = convolution.output_size(24, 3, padding, stride)
-        assert f"**{side} × {side}**" in texts(app.markdown)
-    assert not app.exception
-
-
-def test_the_window_goes_on_line_by_line_and_starts_again(app):
-    last = 24 - 3
-    app.slider(key="convolution.row").set_value(last)
-    app.slider(key="convolution.column").set_value(last).run()
-    app.button(key="convolution.step").click().run()
-    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (0, 0)
-    app.button(key="convolution.back").click().run()
-    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (last, last)
-
-
-def test_image_and_place_of_the_window_outlast_a_look_at_another_page(app):
-    app.slider(key="convolution.row").set_value(3).run()
-    app.button(key="convolution.step").click().run()
-    app.selectbox(key="convolution.image").set_value("Phantom 2").run()
-    app = leave_and_come_back(app, PAGE)
-    assert (app.slider(key="convolution.row").value, app.slider(key="convolution.column").value) == (3, 6)
-    assert app.selectbox(key="convolution.image").value == "Phantom 2"
+    assert app.selectbox(key="classroom.image").value == "Phantom 1"
 
 
 def test_without_a_model_it_says_so_and_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("PNEUMO_WEIGHTS", str(tmp_path))
     app = open_page(PAGE)
     assert not app.exception and not app.error
-    assert len(app.warning) == 1
-    assert app.slider(key="convolution.row") is not None
+    app.segmented_control(key="convolution.section").set_value("learned").run()
+    assert "first layer would be shown" in texts(app.info)
 
 
-def test_the_first_window_lies_on_an_edge_that_the_first_kernel_finds(app):
-    total = re.search(r"Their sum is \*\*(-?\d+\.\d{3})\*\*", texts(app.markdown))
-    assert float(total[1]) > 0.2
-    app.selectbox(key="convolution.kernel").set_value("identity").run()
-    assert "-0.000" not in texts(app.markdown)
+def test_image_and_part_outlast_a_look_at_another_page(app):
+    app.selectbox(key="classroom.image").set_value("Phantom 2").run()
+    app = leave_and_come_back(app, PAGE)
+    assert app.selectbox(key="classroom.image").value == "Phantom 2"
+
+
+def test_the_reveal_waits_for_the_prediction(app):
+    assert "**7**" not in texts(app.markdown)
+    app.number_input(key="convolution.predicted").set_value(8).run()
+    app.button(key="convolution.commit").click().run()
+    assert "**8**" in texts(app.warning) and "notes print" in texts(app.warning), "a mistake gets its own reply"
+    assert "**7**" in texts(app.markdown)
+
+
+@given(JSON, strategies.sampled_from(["slide", "channels", "steps", "learned"]))
+def test_what_comes_from_a_browser_or_an_address_is_checked(sent, mode):
+    said = sent if isinstance(sent, dict) else {"kernels": sent, "row": sent, "bias": sent, "step": sent}
+    good = checked(mode, said, 1)
+    assert set(good) <= {
+        "row",
+        "column",
+        "seed",
+        "padding",
+        "stride",
+        "dilation",
+        "bias",
+        "kernel",
+        "kernels",
+        "channels",
+        "step",
+        "chosen",
+    }
+    json.dumps(good, allow_nan=False)
+    assert checked(mode, good, 1) == good
+
+
+def test_good_settings_pass_and_others_do_not():
+    kernels = [[0.0, 1.0, -2.5, 0.0]]
+    good = {
+        "row": 3,
+        "column": 0,
+        "padding": 2,
+        "stride": 4,
+        "dilation": 3,
+        "bias": -1.5,
+        "kernel": 2,
+        "kernels": kernels,
+    }
+    assert checked("slide", good, 1) == good
+    for bad in (
+        {"padding": 4},
+        {"stride": 0},
+        {"dilation": True},
+        {"bias": 1e9},
+        {"kernel": 6, "kernels": [[0] * 36]},
+        {"kernel": 2, "kernels": [[1, 2, 3]]},
+        {"row": -1},
+    ):
+        assert checked("slide", bad, 1) == {}, bad
+
+
+def test_the_learned_kernels_are_those_of_the_model():
+    run = runs.load()
+    layer = convolution.learned(run, np.zeros((64, 64), np.uint8))
+    assert layer.kernels.shape == (64, 7, 7) and (layer.padding, layer.stride) == (3, 2)
