@@ -113,6 +113,8 @@ def _close(mine: Mine) -> None:
 
 @shared.guarded
 def _show_mine(mine: Mine, cases: Callable[[], list[Example]]) -> None:
+    if st.session_state.get(MINE) != mine:  # closed just now
+        st.rerun()
     left, right = st.columns([3, 1], vertical_alignment="center")
     left.markdown(f"## Room {mine.code}")
     right.button("Close the room", key="you_first.close", on_click=_close, args=(mine,))

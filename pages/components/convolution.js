@@ -75,12 +75,13 @@ function build(root) {
     input.show(data.planes[state.looking ?? 0].values, side, { border: stepping() ? 0 : state.padding, range: data.range });
     output.show(result.values, result.side, { range: result.range });
     input.canvas.closest("figure").classList.toggle("wide", side > 32);
+    const place = state.row * result.side + state.column;  // attaching draws where the player was before
     player = attach(find(".steps"), {
-      frames: Math.max(result.side ** 2, 1), at: state.row * result.side + state.column, rate: 8, label: "Pixel", title: "the result's pixels",
+      frames: Math.max(result.side ** 2, 1), at: place, rate: 8, label: "Pixel", title: "the result's pixels",
       keys: root, onSettle: settle,
       draw: (at) => { if (result.side) { [state.row, state.column] = [Math.floor(at / result.side), at % result.side]; look(); } },
     });
-    player.seek(state.row * result.side + state.column, { settle: false });
+    player.seek(place, { settle: false });
     look();
   }
 
