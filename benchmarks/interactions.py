@@ -47,6 +47,35 @@ RECORDED = """([settled, nothing, timeout]) => new Promise(resolve => {
 })""".replace("COMPLETE", browser.COMPLETE)
 
 
+POINTING_TARGET_MS = 50  # from the event to the painted frame, p95
+SERVER_TARGET_MS = 300  # from a press to the last change, p50
+# Moves a pointer over a component and tells the time of each move: from the event until the frame after it has been painted, and
+# whether what the component says has changed. Components live in shadow roots, so they are looked for there, too.
+POINTING = """async ([selector, said, pressed, count]) => {
+    const find = (what, root = document) => root.querySelector(what) ?? [...root.querySelectorAll('*')].filter(each => each.shadowRoot)
+        .reduce((found, each) => found ?? find(what, each.shadowRoot), null);
+    const element = find(selector), words = () => { const it = find(said); return it && it.textContent + it.getAttribute('style'); };
+    if (!element) return null;
+    element.scrollIntoView({ block: 'center' });
+    const box = element.getBoundingClientRect(), painted = () => new Promise(done => requestAnimationFrame(() => setTimeout(() => done(performance.now()))));
+    const send = (kind, share) => element.dispatchEvent(new PointerEvent(kind, {
+        clientX: box.left + box.width * (0.15 + 0.7 * share), clientY: box.top + box.height * (0.3 + 0.4 * share), bubbles: true,
+        composed: true, pointerType: 'mouse', pointerId: 1, isPrimary: true, buttons: pressed ? 1 : 0 }));
+    element.setPointerCapture = () => {};  // of a pointer that is not there
+    await painted();
+    if (pressed) send('pointerdown', 0);
+    const seen = [];
+    for (let n = 0; n < count; n++) {
+        const before = words(), begun = performance.now();
+        send('pointermove', 0.1 + (0.9 * ((n * 7) % count)) / count);
+        seen.push({ ms: await painted() - begun, changed: words() !== before });
+    }
+    if (pressed) send('pointerup', 1);
+    delete element.setPointerCapture;
+    return seen;
+}"""
+
+
 class ControlError(Exception):
     """A control that an interaction needs is not on its page, or does nothing."""
 
@@ -80,10 +109,6 @@ CONTROLS = {  # page -> name -> control
     "compare": {"check": Control("compare.check", "button", "Check its heatmap")},
     "autoencoder": {"direction": Control("autoencoder.direction.0", SLIDER, "Direction 1")},
     "gan": {"epoch": Control("gan.epoch", SLIDER, "Epoch")},
-    "convolution": {
-        "row": Control("convolution.row", SLIDER, "Row"),
-        "stride": Control("convolution.stride", SLIDER, "Stride"),
-    },
 }
 # What may hide a control: tabs, the choice of a section above everything else, closed expanders, popovers.
 DOORS = (
@@ -170,6 +195,34 @@ def press(name: str, *keys: str, watch: str | None = None) -> Callable[[Visitor,
     return steps
 
 
+def point(selector: str, said: str, *, pressed: bool = False) -> Callable[[Visitor, int], Times]:
+    """A pointer that moves over what `selector` finds, with or without its button down; said: where the component tells what it points at."""
+
+    def steps(visitor: Visitor, repeats: int) -> Times:
+        found = visitor.page.evaluate(POINTING, [selector, said, pressed, repeats + 1])
+        if found is None:
+            raise ControlError("not found")
+        for each in found[1:]:  # the first one may wait for a font or a scroll
+            yield {"ms": each["ms"]} if each["changed"] else None
+
+    return steps
+
+
+def click(*selectors: str) -> Callable[[Visitor, int], Times]:
+    """Presses, one after the other and again from the first, each until the page has followed."""
+
+    def steps(visitor: Visitor, repeats: int) -> Times:
+        for n in range(repeats + 1):
+            place = visitor.page.locator(selectors[n % len(selectors)]).first
+            if not place.count():
+                raise ControlError("not found")
+            seen = visitor.time(None, place.click)
+            if n:
+                yield seen
+
+    return steps
+
+
 def upload(files: Iterator[list[Path]], watch: str | None) -> Callable[[Visitor, int], Times]:
     """Files that no session had before, each time by a new one. The first upload warms the model up and does not count."""
 
@@ -233,6 +286,7 @@ def interactions(folder: Path) -> list[Interaction]:
         while True:
             yield [write_png(folder / f"{seed}.png", UPLOAD_PX, seed) for seed in islice(seeds, number)]
 
+    pointing, server = f"p95 {POINTING_TARGET_MS}", f"p50 {SERVER_TARGET_MS}"
     return [
         Interaction("home", "page switch, second visit", 18, switch, one_control=False),
         Interaction("diagnose", "upload 1 to result", 5, upload(phantoms(1), "result"), f"p50 {UPLOAD_TARGET_MS}", one_control=False),
@@ -246,6 +300,11 @@ def interactions(folder: Path) -> list[Interaction]:
         Interaction("compare", "check its heatmap", 1, check_heatmap, one_control=False),
         Interaction("autoencoder", "direction", 8, press("direction", "ArrowRight")),
         Interaction("gan", "epoch", 8, press("epoch", "ArrowLeft", "ArrowRight")),
-        Interaction("convolution", "row", 8, press("row", "ArrowRight", "ArrowLeft")),
-        Interaction("convolution", "stride", 6, press("stride", "ArrowRight", "ArrowLeft")),
+        Interaction("convolution", "pointing", 40, point("canvas.input", "figure:last-of-type figcaption"), pointing, one_control=False),
+        Interaction("network", "pointing", 40, point("canvas.map", ".boards figure:last-of-type figcaption"), pointing, one_control=False),
+        Interaction("network", "another channel", 8, click(".tiles button >> nth=2", ".tiles button >> nth=5"), server, one_control=False),
+        Interaction("network", "another layer", 6, click(".picture button >> nth=3", ".picture button >> nth=8"), server, one_control=False),
+        Interaction("gradcam", "pointing", 40, point("canvas.picture", "figcaption"), pointing, one_control=False),
+        Interaction("you_first", "marking", 40, point(".film", ".mark", pressed=True), pointing, one_control=False),
+        Interaction("thresholds", "dragging the line", 40, point("canvas.curves", ".top figcaption", pressed=True), pointing, one_control=False),
     ]  # fmt: skip
