@@ -181,7 +181,7 @@ function build(root) {
         cell.textContent = inside ? written(value) : "0";
         cell.className = inside ? "" : "outside";
         const grey = greys([value], data.range ?? undefined)[0];
-        cell.style.cssText = inside ? `background: rgb(${grey}, ${grey}, ${grey}); color: ${grey > 110 ? "#000" : "#fff"}` : "";
+        cell.style.cssText = inside ? `background: rgb(${grey}, ${grey}, ${grey}); color: ${grey > 117 ? "#000" : "#fff"}` : "";
       });
       box.querySelectorAll(".kernel input").forEach((field, m) => { if (field !== active) field.value = short(state.kernels[n][m]); });
       box.querySelectorAll(".product td").forEach((cell, m) => {

@@ -51,7 +51,11 @@ def test_the_network_goes_down_to_one_pixel_and_back(visit):
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
     page.locator(".total strong").wait_for()
     value = float(
-        page.locator(".boards figure:last-of-type figcaption").inner_text().split(": ")[1].split(". ")[0].replace("−", "-")
+        page.locator(".boards figure:last-of-type figcaption")
+        .inner_text()
+        .split(": ")[1]
+        .split(". ")[0]
+        .replace("−", "-")
     )
     total = float(page.locator(".total strong").inner_text().replace("−", "-"))
     assert total == pytest.approx(value, abs=0.01), "what is added up is what the map shows"
