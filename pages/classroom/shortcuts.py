@@ -27,6 +27,7 @@ MOST_KEPT = 24
 SHOWN = "shortcuts.shown"  # session_state: whether this visitor asked for the result without a prediction
 MOST_OTHERS = 8  # images whose exposure is on offer
 HEAT_SIDE = 64
+IMAGE, OPENING = "shortcuts.image", "Generated radiograph 3"  # one without pneumonia: there is something to raise
 
 
 def main() -> None:
@@ -50,12 +51,13 @@ def main() -> None:
 def show_lab() -> None:
     left, right = st.columns(2)
     with left:
-        title, example = images.choose()
+        shared.keep(IMAGE, OPENING, images.offered())
+        title, example = images.choose(IMAGE)
     with right:
         known = [name for name in shared.classifiers(to_load=True) if name != shortcuts.READER]
         run = shared.pick_loaded("shortcuts.run", known)
     hidden = not stage.committed("shortcuts") and not st.session_state.get(SHOWN)
-    _mount("lab", title, example, [(shared.title(run.card.name), run)], hidden=hidden)
+    _mount("lab", title, example, [(shared.title(run.card.name), run)], Change(), hidden=hidden)
     if hidden:
         st.button("Show the result", key="shortcuts.show", on_click=_show, icon=":material/visibility:")
 
@@ -64,13 +66,15 @@ def _show() -> None:
     st.session_state[SHOWN] = True
 
 
-def _mount(mode: str, title: str, example: Example, models: list[tuple[str, Run]], *, hidden: bool = False) -> None:
+def _mount(
+    mode: str, title: str, example: Example, models: list[tuple[str, Run]], start: Change, *, hidden: bool = False
+) -> None:
     """The component for this image; what these models say of it before and after the change."""
     key = f"shortcuts.{mode}"
     pixels = shortcuts.as_square(images.pixels(example))
     others = [(name, each) for name, each in _exposures().items() if name != title][:MOST_OTHERS]
     said = checked(len(others), (st.session_state.get(key) or {}).get("settings") or stage.settings(mode))
-    settings = {"other": 0} | _plain(Change()) | said
+    settings = {"other": 0} | _plain(start) | said
     change = Change(**{name: settings[name] for name in ("kind", "strength", "row", "column")})
     after = shortcuts.changed(pixels, change, others[settings["other"]][1] if others else None)
     results = [] if hidden else [_result(name, run, pixels, after, example.digest) for name, run in models]
@@ -82,7 +86,7 @@ def _mount(mode: str, title: str, example: Example, models: list[tuple[str, Run]
             "side": SIDE,
             "image": _text(pixels),
             "grey": shortcuts.middle_grey(pixels),
-            "levels": LEVELS,
+            "levels": shortcuts.LEVELS,
             "kinds": [_kind(name) for name in KINDS if others or name != "exposure"],
             "others": [
                 {"title": name, "table": _text(shortcuts.exposure_table(pixels, each))} for name, each in others
@@ -98,24 +102,6 @@ def _mount(mode: str, title: str, example: Example, models: list[tuple[str, Run]
         default={"settings": None},
         on_settings_change=stage.remember(key, mode, partial(checked, len(others))),
     )
-
-
-LEVELS = {
-    "side": SIDE,
-    "white": shortcuts.WHITE,
-    "wire": shortcuts.WIRE,
-    "letter": shortcuts.LETTER,
-    "tallest": shortcuts.TALLEST,
-    "longest": shortcuts.LONGEST,
-    "widest": shortcuts.WIDEST,
-    "frame": shortcuts.THICKEST_FRAME,
-    "crop": shortcuts.CLOSEST_CROP,
-    "blur": shortcuts.STRONGEST_BLUR_PX,
-    "gamma": shortcuts.STRONGEST_GAMMA,
-    "waves": shortcuts.WAVES,
-    "wave": shortcuts.WAVE_HEIGHT,
-    "half": shortcuts.WIRE_HALF_PX,
-}
 
 
 def _plain(change: Change) -> dict[str, Any]:
@@ -235,7 +221,8 @@ def show_two() -> None:
         for letter, run in zip("AB", pair, strict=True)
     ]
     st.markdown(". ".join(told) + ". A high AUROC does not say where a model looks.")
-    _mount("two", title, example, [(f"Model {letter}", run) for letter, run in zip("AB", pair, strict=True)])
+    models = [(f"Model {letter}", run) for letter, run in zip("AB", pair, strict=True)]
+    _mount("two", title, example, models, Change(strength=0.0))  # the test is for the students to design
     _verdict(seed, pair)
 
 
@@ -259,18 +246,36 @@ def _verdict(seed: int, pair: list[Run]) -> None:
                 horizontal=True,
                 label_visibility="collapsed",
             )
-            if st.button("Commit", key="shortcuts.two.commit", type="primary", disabled=answer is None):
-                stage.answers()["shortcuts", f"two {seed}"] = answer
-                st.rerun(scope="fragment")
+            st.button(
+                "Commit",
+                key="shortcuts.two.commit",
+                type="primary",
+                disabled=answer is None,
+                on_click=_commit,
+                args=(seed, answer),
+            )
             return
         (st.success if given == reader else st.warning)(
             f"You said model {given}. {'That is right.' if given == reader else f'It is model {reader}.'}",
             icon=":material/check:" if given == reader else ":material/lightbulb:",
         )
         shortcuts_rates.show_proof(pair)
-        if st.button("Shuffle the models and try again", key="shortcuts.two.again", icon=":material/shuffle:"):
-            st.query_params["seed"] = str(int(hashlib.sha256(f"{seed}".encode()).hexdigest()[:4], 16))
-            st.rerun()
+        st.button(
+            "Shuffle the models and try again",
+            key="shortcuts.two.again",
+            icon=":material/shuffle:",
+            on_click=_shuffle,
+            args=(seed,),
+        )
+
+
+def _commit(seed: int, answer: str) -> None:
+    stage.answers()["shortcuts", f"two {seed}"] = answer
+
+
+def _shuffle(seed: int) -> None:
+    st.query_params["seed"] = str(int(hashlib.sha256(f"{seed}".encode()).hexdigest()[:4], 16))
+    st.session_state.pop("shortcuts.reader", None)
 
 
 main()

@@ -14,12 +14,13 @@ from pneumo.inference.robustness import CorruptionRow, Robustness
 from pneumo.lessons import shortcuts
 from pneumo.lessons.shortcuts import KINDS, PLACES, Change, Film, Flips
 from pneumo.plots import shortcuts as charts
-from pneumo.runs import Run
+from pneumo.runs import Run, names
 from pneumo.schema import PneumoError
 
 PHANTOMS, GENERATED = "phantoms", "generated"
 SEVERITY = 2  # of the prediction's three corruptions
 ASKED = {"frame": "border", "crop": "crop", "inverted": "inverted"}  # name in the text -> corruption
+POOR = 0.9  # an AUROC below it, in the text
 NOT_MEASURED = "(not measured)"
 METRICS = {
     "specificity": "False alarms (specificity)",
@@ -35,7 +36,9 @@ MOST_RUNS = 3
 
 def facts() -> dict[str, str]:
     """What fills the braces of the lesson's text, read from the robustness of the default run and of the others."""
-    texts = dict.fromkeys(("healthy", "clean", *ASKED, "crop_auroc", "inverted_low", "inverted_high"), NOT_MEASURED) | {
+    texts = dict.fromkeys(
+        ("healthy", "clean", *ASKED, "crop_auroc", "inverted_low", "inverted_high", "measured", "fallen"), NOT_MEASURED
+    ) | {
         "model": "the default model",
         "run": "none",
         "reader_parameters": NOT_MEASURED,
@@ -53,6 +56,7 @@ def facts() -> dict[str, str]:
     areas = [row.auroc for each in measured.values() for row in each.rows if row.corruption == "inverted"]
     if areas:
         texts |= {"inverted_low": score(min(areas), 2), "inverted_high": score(max(areas), 2)}
+        texts |= {"measured": str(len(areas)), "fallen": str(sum(area < POOR for area in areas))}
     if shortcuts.READER in runs.available("classification"):
         card = shared.load_card(shortcuts.READER)
         texts |= {"reader_parameters": f"{card.weights.parameters:,}", "reader_minutes": f"{card.minutes:.1f}"}
@@ -74,10 +78,10 @@ def _all_measured() -> dict[str, Robustness]:
     """By run; what cannot be read is left out here, and named where it is shown."""
     found = {}
     try:
-        names = shared.by_name(runs.available("classification"))
+        known = shared.by_name(runs.available("classification"))
     except PneumoError:
         return {}
-    for name in names:
+    for name in known:
         try:
             measured = shared.load_robustness(name)
         except PneumoError:
@@ -210,7 +214,7 @@ def show_recorded() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         metric = st.segmented_control("Show", METRICS, format_func=METRICS.get, key="shortcuts.metric", required=True)
         severity = st.segmented_control("Severity", (1, 2, 3), key="shortcuts.severity", required=True)
-    titled = {shared.title(name): each.rows for name, each in measured.items()}
+    titled = {names.short_name(shared.load_card(name)): each.rows for name, each in measured.items()}
     st.plotly_chart(
         charts.side_by_side(titled, metric, severity),
         key="shortcuts.recorded",
@@ -220,7 +224,7 @@ def show_recorded() -> None:
     first = next(iter(measured.values()))
     st.caption(
         f"Each on {first.n} {first.split} radiographs of {first.patients} patients, {healthy(first)} of the images without "
-        f"pneumonia (robustness.json of each run). The brighter a cell, the worse."
+        f"pneumonia (robustness.json of each run). In percent; the brighter a cell, the worse."
     )
 
 

@@ -32,6 +32,22 @@ STRONGEST_BLUR_PX = 6.0  # standard deviation, of SIDE pixels
 STRONGEST_GAMMA = 2.2
 WAVES, WAVE_HEIGHT, WIRE_HALF_PX = 1.5, 0.05, 1.5
 LEAST_MARGIN = 0.03  # a phantom's lesion fades softly beyond its mask: a patch covers so much more, each side
+LEVELS = {
+    "side": SIDE,
+    "white": WHITE,
+    "wire": WIRE,
+    "letter": LETTER,
+    "tallest": TALLEST,
+    "longest": LONGEST,
+    "widest": WIDEST,
+    "frame": THICKEST_FRAME,
+    "crop": CLOSEST_CROP,
+    "blur": STRONGEST_BLUR_PX,
+    "gamma": STRONGEST_GAMMA,
+    "waves": WAVES,
+    "wave": WAVE_HEIGHT,
+    "half": WIRE_HALF_PX,
+}  # what the browser needs to make the same changes
 FILMS, FILMS_SEED = 40, 99
 READER, HONEST = "marker_reader", "first_steps"  # the two models that students tell apart; both learned from phantoms
 

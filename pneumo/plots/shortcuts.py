@@ -61,7 +61,7 @@ def shifts(labels: np.ndarray, before: np.ndarray, after: np.ndarray, threshold:
 
 
 def side_by_side(measured: Mapping[str, Sequence[CorruptionRow]], metric: str, severity: int) -> go.Figure:
-    """Corruptions downwards, runs to the right, at one severity; dark is good. measured: title -> rows; metric: as in `robustness_map`.
+    """Corruptions downwards, runs to the right, at one severity, in whole percents; dark is good. measured: title -> rows; metric: as in `robustness_map`.
 
     A corruption without severities is shown at each.
     """
@@ -100,12 +100,13 @@ def side_by_side(measured: Mapping[str, Sequence[CorruptionRow]], metric: str, s
             x=[names[column] for _, column in cells],
             y=[list(lines.values())[at] for at, _ in cells],
             mode="text",
-            text=[write(values[cell]) for cell in cells],
-            textfont={"size": 11, "color": ["black" if share[cell] > 0.45 else "white" for cell in cells]},
-            hovertemplate=f"%{{x}}, %{{y}}: {title} %{{text}}<extra></extra>",
+            text=[f"{100 * values[cell]:.0f}" for cell in cells],
+            customdata=[write(values[cell]) for cell in cells],
+            textfont={"size": 10, "color": ["black" if share[cell] > 0.45 else "white" for cell in cells]},
+            hovertemplate=f"%{{x}}, %{{y}}: {title} %{{customdata}}<extra></extra>",
             showlegend=False,
         )
     )
     figure.update_yaxes(autorange="reversed", showgrid=False, fixedrange=True)
-    figure.update_xaxes(type="category", showgrid=False, fixedrange=True, side="top", tickangle=-40)
+    figure.update_xaxes(type="category", showgrid=False, fixedrange=True, side="top", tickangle=-90)
     return figure.update_layout(height=26 * len(lines) + 220, margin=MARGIN, dragmode=False)
