@@ -25,7 +25,7 @@ ENCODERS = ("resnet18_frozen", "resnet18_fine_tuned", "lite0_fine_tuned", "first
 PER_CLASS, HELD_OUT = 16, 30  # images of each class to pick from, and to test on
 SEED, ORDER_SEED = 41, 5
 TILE_PX = 64
-STEPS, RECORD, RATE, DECAY = 200, 4, 0.02, 1e-3  # gradient steps; one frame in so many; learning rate and weight decay
+STEPS, RECORD, RATE, DECAY = 200, 4, 0.005, 1e-3  # gradient steps; one frame in so many; learning rate and weight decay
 LEAST_SPREAD = 1e-3  # of a feature: what hardly varies is not blown up
 EXPERIMENT = "labels"
 ARMS = {"scratch": "from random weights", "frozen": "head on the frozen encoder", "tuned": "fine-tuned encoder"}
@@ -255,6 +255,10 @@ def _recorded_facts() -> dict[str, str]:
     for name, arm in ARMS.items():
         for each in found:
             if each.arm == arm and each.share == least:
-                texts |= {name: f"{each.mean:.3f}", f"{name}_low": f"{each.low:.3f}", f"{name}_high": f"{each.high:.3f}"}
+                texts |= {
+                    name: f"{each.mean:.3f}",
+                    f"{name}_low": f"{each.low:.3f}",
+                    f"{name}_high": f"{each.high:.3f}",
+                }
                 texts |= {"trainings": str(each.trainings), "recorded_n": str(each.n)}
     return texts

@@ -98,9 +98,7 @@ def test_rates_are_percentages_and_scores_are_not(card):
         assert all(re.fullmatch(r"\d+\.\d% \(\d+\.\d% to \d+\.\d%\)", cell) for cell in row_of(text, title))
     for title in ("AUROC", "Average precision", "F1", "Brier score"):
         # An AUROC of exactly 1 has no variance to estimate, so it comes without an interval.
-        assert all(
-            re.fullmatch(r"\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)|1\.000", cell) for cell in row_of(text, title)
-        )
+        assert all(re.fullmatch(r"\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)|1\.000", cell) for cell in row_of(text, title))
 
 
 def test_each_interval_is_by_the_method_that_the_card_names(card):
