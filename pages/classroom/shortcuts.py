@@ -188,7 +188,7 @@ def _text(values: np.ndarray) -> str:
 
 def checked(others: int, said: object) -> dict[str, Any]:
     """Of settings from an address or a browser, those that are what they should be; the rest is left out."""
-    if not isinstance(said, dict) or said.get("kind") not in KINDS:
+    if not isinstance(said, dict) or said.get("kind") not in tuple(KINDS):  # which may be anything, even a list
         return {}
     kind = KINDS[said["kind"]]
     good: dict[str, Any] = {"kind": said["kind"], "strength": kind.start}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import numpy as np
 import streamlit as st
 
@@ -55,7 +58,7 @@ def facts() -> dict[str, str]:
         texts["crop_auroc"] = score(_row(rows, "crop").auroc)
     areas = [row.auroc for each in measured.values() for row in each.rows if row.corruption == "inverted"]
     if areas:
-        texts |= {"inverted_low": score(min(areas), 2), "inverted_high": score(max(areas), 2)}
+        texts |= {"inverted_low": score(min(areas)), "inverted_high": score(max(areas))}
         texts |= {"measured": str(len(areas)), "fallen": str(sum(area < POOR for area in areas))}
     if shortcuts.READER in runs.available("classification"):
         card = shared.load_card(shortcuts.READER)
@@ -158,18 +161,41 @@ def show_rates() -> None:
 
 
 def _choose_change(which: str) -> tuple[Change, bool]:
-    kind = st.selectbox("Change", KINDS, format_func=lambda each: KINDS[each].title, key="shortcuts.kind", width=230)
+    said = checked(stage.settings("rates"))
+    kind = shared.keep("shortcuts.kind", said.get("kind", "letter"), KINDS)
+    shown = {"format_func": lambda each: KINDS[each].title, "width": 230, "on_change": _remember}
+    st.selectbox("Change", KINDS, key="shortcuts.kind", **shown)
     meant, strength = KINDS[kind], KINDS[kind].start
-    if meant.lowest is not None:
-        strength = st.slider(
-            meant.strength, float(meant.lowest), 1.0, meant.start, 0.05, key=f"shortcuts.strength.{kind}", width=230
-        )
-    on_lesion = kind == "patch" and which == PHANTOMS and st.toggle("On the lesion", True, key="shortcuts.on_lesion")
-    said = stage.settings("lab")
+    on_lesion = False
+    if kind == "patch" and which == PHANTOMS:
+        on_lesion = shared.keep("shortcuts.on_lesion", True)
+        st.toggle("On the lesion", key="shortcuts.on_lesion")
+    if meant.lowest is not None and not on_lesion:  # there it is as large as the lesion takes
+        key = f"shortcuts.strength.{kind}"
+        strength = shared.keep(key, said["strength"] if said.get("kind") == kind else meant.start)
+        st.slider(meant.strength, float(meant.lowest), 1.0, step=0.05, key=key, width=230, on_change=_remember)
+    placed = stage.settings("lab")  # where this visitor dragged it
     place = PLACES.get(kind, (0.5, 0.5))
-    if said.get("kind") == kind and all(isinstance(said.get(each), float) for each in ("row", "column")):
-        place = tuple(min(max(said[each], 0.0), 1.0) for each in ("row", "column"))
+    if placed.get("kind") == kind and all(isinstance(placed.get(each), float) for each in ("row", "column")):
+        place = tuple(min(max(placed[each], 0.0), 1.0) for each in ("row", "column"))
     return Change(kind, strength, *place), on_lesion
+
+
+def _remember() -> None:
+    """The change, into the address."""
+    kind = st.session_state["shortcuts.kind"]
+    strength = st.session_state.get(f"shortcuts.strength.{kind}", KINDS[kind].start)
+    st.query_params["rates"] = json.dumps({"kind": kind, "strength": strength}, separators=(",", ":"))
+
+
+def checked(said: dict[str, Any]) -> dict[str, Any]:
+    """Kind and strength of a change as an address gives them; nothing where they are not what they should be."""
+    kind, strength = said.get("kind"), said.get("strength")
+    if not isinstance(kind, str) or kind not in KINDS:
+        return {}
+    low, start = KINDS[kind].lowest or 0, KINDS[kind].start
+    good = isinstance(strength, int | float) and not isinstance(strength, bool) and low <= strength <= 1
+    return {"kind": kind, "strength": float(strength) if good else start}
 
 
 def _show_flips(run: Run, which: str, change: Change, on_lesion: bool) -> None:
@@ -177,8 +203,8 @@ def _show_flips(run: Run, which: str, change: Change, on_lesion: bool) -> None:
         labels, before, after, flips = flips_of(run, which, change, on_lesion=on_lesion)
     name = shared.title(run.card.name)
     st.markdown(
-        f"**{shared.plain(name)}:** the label flips in **{flips.flips} of {flips.n}** images "
-        f"({with_interval(flips.flips / flips.n, flips.ci95, rate)})."
+        f"**{shared.plain(name)}:** the label flips in **{flips.flips} of {flips.n}** images: "
+        f"{with_interval(flips.flips / flips.n, flips.ci95, rate)}."
     )
     st.markdown(said_of(flips))
     st.plotly_chart(

@@ -68,6 +68,17 @@ def test_a_rate_comes_with_n_and_interval(app):
     assert not app.exception
 
 
+def test_an_address_gives_the_change_back():
+    app = AppTest.from_file(str(runs.REPOSITORY / "app.py"), default_timeout=60).switch_page(PAGE)
+    app.query_params["part"], app.query_params["rates"] = "rates", '{"kind":"crop","strength":0.8}'
+    app.run()
+    assert not app.exception
+    assert app.selectbox(key="shortcuts.kind").value == "crop"
+    assert app.slider(key="shortcuts.strength.crop").value == 0.8
+    app.selectbox(key="shortcuts.kind").set_value("blur").run()
+    assert '"blur"' in str(app.query_params["rates"])
+
+
 def test_the_two_models_are_named_after_the_answer_only(app):
     go_to(app, "two")
     said = texts(app.markdown)
@@ -92,6 +103,7 @@ def test_other_models_lists_do_not_name_the_reader(app):
         "{",
         "[1]",
         '{"kind":"magic"}',
+        '{"kind":["letter"]}',
         '{"kind":"letter","strength":9,"row":"x","column":true}',
         '{"kind":"exposure","other":-1}',
         '{"kind":"letter","strength":NaN}',
