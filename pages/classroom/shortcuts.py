@@ -211,7 +211,9 @@ def checked(others: int, said: object) -> dict[str, Any]:
 def show_two() -> None:
     missing = {shortcuts.READER, shortcuts.HONEST} - set(runs.available("classification"))
     if missing:
-        st.info(f"This part needs the runs {shortcuts.READER} and {shortcuts.HONEST} in the weights folder.")
+        st.info(
+            f"This part needs the runs {' and '.join(sorted(missing))}. Restore the weights folder, or train: `python -m pneumo train NAME`."
+        )
         return
     seed = _seed()
     pair = [shared.load_run(name) for name in shortcuts.order(seed)]
