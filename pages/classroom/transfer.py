@@ -78,7 +78,8 @@ def show_head() -> None:
     names = _encoders()
     if not names or examples.finest_gan() is None:
         st.info(
-            "This part needs a classifier for its features and a GAN that knows both classes in the weights folder."
+            "This part needs a classifier for its features and a GAN that knows both classes, and the weights folder lacks one. "
+            "Restore the folder, or train them: `python -m pneumo train NAME`, with the recipes resnet18_frozen and conv_gan."
         )
         return
     left, right = st.columns(2)
