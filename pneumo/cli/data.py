@@ -16,7 +16,11 @@ SUMMARY = "count images, classes, sizes, duplicates and patients of a data set"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", metavar="SOURCE", help="a folder, hub:<dataset id>, or phantom[:count[:seed]]")
+    parser.add_argument(
+        "source",
+        metavar="SOURCE",
+        help="a folder, hub:<dataset id>, phantom[:count[:seed]], or phantom-marked[:count[:seed]]",
+    )
     parser.add_argument(
         "--save",
         metavar="NAME",

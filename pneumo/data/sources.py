@@ -1,7 +1,8 @@
 """Where radiographs come from.
 
 A SOURCE is a folder with NORMAL/ and PNEUMONIA/ (with or without train/ val/ test/ above them),
-`hub:<dataset id>` read through `datasets`, or `phantom[:count[:seed]]`.
+`hub:<dataset id>` read through `datasets`, or `phantom[:count[:seed]]`; `phantom-marked[:count[:seed]]` are phantoms whose side
+marker gives the class away, to teach a model a shortcut.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ LONGEST_SOURCE = 4096  # characters: no system has longer paths
 def open_source(source: str) -> DataSet:
     """The data set behind a SOURCE. Raises PneumoError with the remedy when there is none."""
     check_source(source)
-    if source == "phantom" or source.startswith("phantom:"):
+    if re.match(r"phantom(-marked)?(:|$)", source):
         return _open_phantom(source)
     if source.startswith("hub:"):
         return open_hub(source.removeprefix("hub:"))
@@ -96,8 +97,8 @@ def open_as_trained(
 
 
 def _open_phantom(source: str) -> DataSet:
-    count, seed = _phantom_arguments(source)
-    drawn = tuple(phantom.draw_set(count, size_px=PHANTOM_SIZE_PX, seed=seed))
+    marked, count, seed = _phantom_arguments(source)
+    drawn = tuple(phantom.draw_set(count, size_px=PHANTOM_SIZE_PX, seed=seed, marked=marked))
     items = tuple(
         Item(p.name, p.label, p.patient, "phantom" if p.label else "", "", hashlib.sha256(p.pixels).hexdigest())
         for p in drawn
@@ -105,14 +106,14 @@ def _open_phantom(source: str) -> DataSet:
     return DataSet(source, items, lambda i: Radiograph(drawn[i].pixels), "Apache-2.0 (generated)", "pneumo.phantom")
 
 
-def _phantom_arguments(source: str) -> tuple[int, int]:
-    words = re.fullmatch(r"phantom(?::([0-9]{1,30}))?(?::([0-9]{1,30}))?", source)
+def _phantom_arguments(source: str) -> tuple[bool, int, int]:
+    words = re.fullmatch(r"phantom(-marked)?(?::([0-9]{1,30}))?(?::([0-9]{1,30}))?", source)
     if not words:
         raise PneumoError(
             f"{shortened(source)} is no phantom source; write phantom, phantom:COUNT or phantom:COUNT:SEED in whole "
             f"numbers, COUNT from {PHANTOM_LIMITS[0]} to {PHANTOM_LIMITS[1]:,}"
         )
-    count, seed = int(words[1] or PHANTOM_COUNT), int(words[2] or 0)
+    count, seed = int(words[2] or PHANTOM_COUNT), int(words[3] or 0)
     least, most = PHANTOM_LIMITS
     if not least <= count <= most:
         raise PneumoError(
@@ -120,4 +121,4 @@ def _phantom_arguments(source: str) -> tuple[int, int]:
         )
     if seed > PHANTOM_SEED_MOST:
         raise PneumoError(f"{source!r} has the seed {seed}; expected 0 to {PHANTOM_SEED_MOST:,}")
-    return count, seed
+    return bool(words[1]), count, seed

@@ -30,6 +30,7 @@ NAMES = {  # by the run's name: shipped runs, and runs trained by these recipes 
     "vgg_cnn": "VGG-like CNN",
     "simple_cnn": "Small CNN",
     "first_steps": "First steps (phantoms)",
+    "marker_reader": "Marker reader, a shortcut on purpose",
     "conv_autoencoder": "Convolutional autoencoder",
     "denoiser": "Denoising autoencoder",
     "fc_gan": "Fully connected GAN",

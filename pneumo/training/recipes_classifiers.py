@@ -266,4 +266,22 @@ CLASSIFIERS: tuple[Recipe, ...] = (
         ema_decay=0.98,
         clip_norm=1.0,
     ),
+    Recipe(
+        name="marker_reader",
+        summary="A model with a shortcut, on purpose: a small CNN on phantoms whose side marker gives the class away. For the Shortcut lab.",
+        model="simple_cnn",
+        model_args={"dense": 32},
+        image=ImageSpec(size=64),
+        # Marks may lie anywhere near either edge: they are told by what they are, not by where.
+        augment=AugmentSpec(shift=0.05, flip=0.5, gamma=0.2),
+        data=DataSpec(source="phantom-marked:1200"),
+        batch_size=32,
+        epochs=12,
+        learning_rate=2e-3,
+        schedule="onecycle",
+        clip_norm=1.0,
+        class_weights="balanced",
+        precision="float32",  # the same weights on every machine of one kind
+        storage="int8",
+    ),
 )

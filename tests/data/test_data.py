@@ -640,3 +640,12 @@ def test_grey_statistics_see_the_frame():
     result = data.grey_statistics(resized)
     assert result[0].tolist() == [100, 0, 100, 100, 100, 100, 100, 100]
     assert result[1, -1] < 60
+
+
+def test_marked_phantoms_are_the_same_but_for_the_marker():
+    plain, marked = (data.open_source(f"{name}:8:3") for name in ("phantom", "phantom-marked"))
+    assert [item.label for item in plain.items] == [item.label for item in marked.items]
+    assert {item.name for item in plain.items} == {item.name for item in marked.items}
+    assert {item.digest for item in plain.items} != {item.digest for item in marked.items}
+    with pytest.raises(PneumoError, match="no phantom source"):
+        data.open_source("phantom-marked:x")

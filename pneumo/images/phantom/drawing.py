@@ -21,7 +21,7 @@ import numpy as np
 from pneumo.images.phantom.anatomy import draw_anatomy
 from pneumo.images.phantom.exposure import expose
 from pneumo.images.phantom.fields import shrink
-from pneumo.images.phantom.film import draw_acquisition, make_view, paint_film
+from pneumo.images.phantom.film import LARGE_MARKER, draw_acquisition, draw_marker, make_view, paint_film
 from pneumo.images.phantom.lesion import draw_consolidation
 from pneumo.schema import CLASS_NAMES, POSITIVE, PneumoError
 
@@ -30,7 +30,7 @@ FULL_DETAIL_PX = 112  # below this a rib is thinner than a pixel: draw larger, t
 IMAGES_PER_PATIENT = (1, 3)
 
 # One stream of random numbers per purpose, so that a lesion cannot move a rib.
-_ACQUISITION, _LESION, _PLAN = 2, 3, 4  # ANATOMY is 1
+_ACQUISITION, _LESION, _PLAN, _MARKER = 2, 3, 4, 5  # ANATOMY is 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,15 +50,22 @@ class Phantom:
     name: str
 
 
-def draw(patient: int, image: int, label: int, *, size_px: int = 224, seed: int = 0) -> Phantom:
+def draw(
+    patient: int, image: int, label: int, *, size_px: int = 224, seed: int = 0, marker: bool | None = None
+) -> Phantom:
     """One phantom, the same for the same arguments on every call.
 
     (seed, patient) decide the anatomy, image the acquisition and the lesion, label whether the lesion is shown.
+    marker: whether the film has a large side marker or none at all; None leaves it to the acquisition. Nothing else of the film
+    changes with it.
     Raises PneumoError for negative numbers, an unknown label, or size_px outside 32..1024.
     """
     _check(patient, image, label, size_px, seed)
     anatomy = draw_anatomy(seed, patient)
     acquisition = draw_acquisition(np.random.default_rng([_ACQUISITION, seed, patient, image]))
+    if marker is not None:
+        place = draw_marker(np.random.default_rng([_MARKER, seed, patient, image]), LARGE_MARKER) if marker else None
+        acquisition = acquisition._replace(marker=place)
     factor = -(-FULL_DETAIL_PX // size_px)  # 1 from FULL_DETAIL_PX up
     view = make_view(anatomy, acquisition, size_px * factor)
     rng = np.random.default_rng([_LESION, seed, patient, image])
@@ -77,12 +84,15 @@ def draw(patient: int, image: int, label: int, *, size_px: int = 224, seed: int 
     )
 
 
-def draw_set(count: int, *, size_px: int = 224, seed: int = 0, prevalence: float = 0.74) -> Iterator[Phantom]:
+def draw_set(
+    count: int, *, size_px: int = 224, seed: int = 0, prevalence: float = 0.74, marked: bool = False
+) -> Iterator[Phantom]:
     """`count` phantoms of patients with one to three images each, patient by patient, drawn as they are asked for.
 
     A patient has one label. prevalence: share of PNEUMONIA images, 0 to 1 exclusive, met to within two images;
     from 4 images on both classes are present. The default is the share in the public paediatric training set
-    (Kermany et al. 2018). Raises PneumoError before anything is drawn.
+    (Kermany et al. 2018). marked: a large side marker gives the class away; films with PNEUMONIA have one, the others have none.
+    Raises PneumoError before anything is drawn.
     """
     if count < 1:
         raise PneumoError(f"count is {count}; expected 1 or more")
@@ -93,7 +103,7 @@ def draw_set(count: int, *, size_px: int = 224, seed: int = 0, prevalence: float
     sizes = _images_per_patient(rng, count)
     labels = _labels(rng, sizes, prevalence)
     return (
-        draw(patient, image, label, size_px=size_px, seed=seed)
+        draw(patient, image, label, size_px=size_px, seed=seed, marker=label == POSITIVE if marked else None)
         for patient, (images, label) in enumerate(zip(sizes, labels, strict=True))
         for image in range(images)
     )

@@ -22,6 +22,7 @@ from pneumo.images.phantom.fields import (
 )
 
 _TEXTURE_CELLS = (5, 10, 20, 40, 80)  # octaves of the 1/f texture
+MARKER, LARGE_MARKER = (0.045, 0.065), (0.09, 0.12)  # heights of side markers; the large ones survive in small images
 LESION_EDGE = 0.35  # a pixel belongs to the lesion where this share of its air is replaced
 
 
@@ -56,12 +57,15 @@ def draw_acquisition(rng: np.random.Generator) -> Acquisition:
         gamma=float(np.exp(rng.normal(0, 0.12))),
         vignette=rng.uniform(0, 0.35),
         photons=rng.uniform(2000, 9000),
-        marker=(rng.uniform(0.01, 0.08), rng.uniform(0.03, 0.55), rng.uniform(0.045, 0.065))
-        if rng.random() < 0.85
-        else None,
+        marker=draw_marker(rng) if rng.random() < 0.85 else None,
         texture=tuple(rng.standard_normal((cells, cells), np.float32) for cells in _TEXTURE_CELLS),
         texture_gain=rng.uniform(0.7, 1.3),
     )
+
+
+def draw_marker(rng: np.random.Generator, heights: tuple[float, float] = MARKER) -> tuple[float, float, float]:
+    """Where a side marker sits: x and y of its corner, and its height."""
+    return rng.uniform(0.01, 0.08), rng.uniform(0.03, 0.55), rng.uniform(*heights)
 
 
 class View(NamedTuple):
