@@ -6,7 +6,6 @@ needed, because only the development requirements bring it.
 
 from __future__ import annotations
 
-import ast
 import os
 import shutil
 import socket
@@ -20,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, TextIO
+
+from pages.menu import MENU
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
@@ -62,17 +63,9 @@ class App:
         return self.log.read()
 
 
-def links(app: Path = REPOSITORY / "app.py") -> list[Link]:
-    """The pages in the order of app.py's calls of `st.Page`, read from its source without running it."""
-    found = []
-    for node in ast.walk(ast.parse(app.read_text(encoding="utf-8"))):
-        if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "Page"):
-            continue
-        options = {each.arg: each.value.value for each in node.keywords if isinstance(each.value, ast.Constant)}
-        stem = Path(node.args[0].value).stem
-        path = "" if options.get("default") else options.get("url_path", stem)
-        found.append((node.lineno, Link(options.get("title", stem), path)))
-    return [link for _, link in sorted(found, key=lambda each: each[0])]
+def links() -> list[Link]:
+    """The pages in the order of the menu."""
+    return [Link("Home", ""), *(Link(page.title, page.name) for pages in MENU.values() for page in pages)]
 
 
 def chromium() -> str | None:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from pages.menu import MENU
+
 COLUMNS = 3
 FIRST_PREDICTION = """\
 from pneumo import runs
@@ -30,16 +32,6 @@ class Path:
     steps: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
-class Door:
-    """A page of app.py: file, title and icon as there, and what one does there."""
-
-    page: str
-    title: str
-    icon: str
-    text: str
-
-
 PATHS = (
     Path(
         "Clinician",
@@ -56,10 +48,10 @@ PATHS = (
         ":material/school:",
         "Open the machine in front of a class.",
         (
+            ("pages/classroom/you_first.py", "Read ten X-rays with a class"),
             ("pages/classroom/convolution.py", "Compute a convolution by hand"),
-            ("pages/evidence/data.py", "Find the shortcuts in the data"),
-            ("pages/clinic/compare.py", "Compare two models"),
-            ("pages/generators/gan.py", "Play “Real or generated?”"),
+            ("pages/classroom/network.py", "Go inside a network"),
+            ("pages/classroom/shortcuts.py", "Catch a model reading a letter"),
         ),
     ),
     Path(
@@ -73,76 +65,27 @@ PATHS = (
     ),
 )
 
-# By group of the menu: what the group is about, and its pages.
-DOORS = {
-    "Clinic": (
-        "One X-ray at a time",
-        (
-            Door(
-                "pages/clinic/diagnose.py",
-                "Diagnose",
-                ":material/pulmonology:",
-                "Upload X-rays and get a probability, a label and a heatmap for each.",
-            ),
-            Door(
-                "pages/clinic/compare.py",
-                "Compare",
-                ":material/compare:",
-                "Show several models the same X-ray and test whether their heatmaps mean anything.",
-            ),
-        ),
-    ),
-    "Evidence": (
-        "What the claims rest on",
-        (
-            Door(
-                "pages/evidence/results.py",
-                "Results",
-                ":material/monitoring:",
-                "See how accurate, calibrated and robust each model is.",
-            ),
-            Door(
-                "pages/evidence/data.py",
-                "Data",
-                ":material/database:",
-                "Look at what the models learned from, and at the shortcuts it offers.",
-            ),
-            Door(
-                "pages/evidence/model_cards.py",
-                "Model cards",
-                ":material/badge:",
-                "Read what each model is for, how it was trained and where it fails.",
-            ),
-        ),
-    ),
-    "Generators": (
-        "Networks that make X-rays",
-        (
-            Door(
-                "pages/generators/autoencoder.py",
-                "Autoencoder",
-                ":material/compress:",
-                "Compress an X-ray to a few numbers, edit them, and reconstruct it.",
-            ),
-            Door(
-                "pages/generators/gan.py",
-                "GAN",
-                ":material/brush:",
-                "Generate X-rays of no patient, replay the training, and try to spot the fakes.",
-            ),
-        ),
-    ),
-    "Classroom": (
-        "One idea at a time",
-        (
-            Door(
-                "pages/classroom/convolution.py",
-                "Convolution",
-                ":material/school:",
-                "Slide a kernel over an X-ray and follow every number.",
-            ),
-        ),
-    ),
+ABOUT = {  # the groups of the menu
+    "Clinic": "One X-ray at a time",
+    "Evidence": "What the claims rest on",
+    "Generators": "Networks that make X-rays",
+    "Classroom": "One idea at a time",
+}
+DOORS = {  # what one does on each page
+    "diagnose": "Upload X-rays and get a probability, a label and a heatmap for each.",
+    "compare": "Show several models the same X-ray and test whether their heatmaps mean anything.",
+    "results": "See how accurate, calibrated and robust each model is.",
+    "data": "Look at what the models learned from, and at the shortcuts it offers.",
+    "model_cards": "Read what each model is for, how it was trained and where it fails.",
+    "autoencoder": "Compress an X-ray to a few numbers, edit them, and reconstruct it.",
+    "gan": "Generate X-rays of no patient, replay the training, and try to spot the fakes.",
+    "convolution": "Slide a kernel over an X-ray and follow every number.",
+    "network": "Go down from the whole model to a layer, a channel, a pixel and its sum.",
+    "gradcam": "Build a heatmap step by step, then put it to the test.",
+    "shortcuts": "Stamp a letter on an X-ray, and find out which model reads it.",
+    "you_first": "Read ten X-rays before the model does, alone or with a class.",
+    "thresholds": "Drag the line between sick and well, and see who pays for it.",
+    "transfer": "Teach a new head with a few images, and see it fail elsewhere.",
 }
 
 
@@ -168,12 +111,12 @@ def show_first_prediction() -> None:
 def show_doors() -> None:
     """Every page, in the groups of the menu."""
     st.subheader("Every page", divider="gray")
-    for group, (about, doors) in DOORS.items():
+    for group, pages in MENU.items():
         left, right = st.columns([1, 5], gap="medium")
-        left.markdown(f"**{group}**  \n{about}")
-        for start in range(0, len(doors), COLUMNS):
-            row = doors[start : start + COLUMNS]
-            for column, door in zip(right.columns(COLUMNS), row, strict=False):
+        left.markdown(f"**{group}**  \n{ABOUT[group]}")
+        for start in range(0, len(pages), COLUMNS):
+            row = pages[start : start + COLUMNS]
+            for column, page in zip(right.columns(COLUMNS), row, strict=False):
                 with column, st.container(border=True, height="stretch", gap="xsmall"):
-                    st.page_link(door.page, label=f"**{door.title}**", icon=door.icon)
-                    st.markdown(door.text)
+                    st.page_link(page.file, label=f"**{page.title}**", icon=page.symbol)
+                    st.markdown(DOORS[page.name])

@@ -96,18 +96,6 @@ def test_a_phantom_is_written_as_png(tmp_path):
     assert written.read_bytes() == again.read_bytes() != other.read_bytes()
 
 
-def test_the_pages_are_read_from_the_source_of_the_frame(tmp_path):
-    (tmp_path / "app.py").write_text(
-        "import streamlit as st\n"
-        "A = {'': [st.Page('pages/start.py', title='Home', default=True)],\n"
-        "     'Group': [st.Page('pages/b/second.py', title='Second', url_path='other'), st.Page('pages/b/third.py')]}\n"
-        "st.navigation(A).run()\n"
-    )
-    found = browser.links(tmp_path / "app.py")
-    assert found == [Link("Home", ""), Link("Second", "other"), Link("third", "third")]
-    assert [link.name for link in found] == ["home", "other", "third"]
-
-
 def test_every_page_with_a_control_that_is_timed_is_a_page_of_the_app(tmp_path):
     names = {link.name for link in browser.links()}
     assert set(interactions.CONTROLS) <= names

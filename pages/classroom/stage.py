@@ -16,10 +16,10 @@ from typing import Any
 import streamlit as st
 
 from pages import shared
+from pages.menu import LESSONS
 from pneumo.lessons import quiz, texts
 from pneumo.lessons.texts import Lesson, Prediction
 
-ORDER = ("convolution", "network", "gradcam", "shortcuts", "you_first", "thresholds", "transfer")
 ANSWERS = "classroom.answers"  # session_state: (lesson, what) -> what this visitor answered
 SEEN = "see"  # instead of an answer: "show me anyway"
 DETAILS, PRESENT, PART = "details", "present", "part"
@@ -250,7 +250,7 @@ def _foot(lesson: Lesson) -> None:
     with right.container(horizontal=True, horizontal_alignment="right"):
         _download(lesson)
     _exit_questions(lesson)
-    if front.next in ORDER:
+    if front.next in LESSONS:
         follows = texts.title_of(front.next)
         st.page_link(f"pages/classroom/{front.next}.py", label=f"Next: {follows}", icon=":material/arrow_forward:")
 
@@ -349,20 +349,20 @@ def _download(lesson: Lesson) -> None:
 
 def _steps(name: str, parts: list[str], chosen: str) -> None:
     """Back and next: through the parts of this lesson, then to the lesson before or after it."""
-    at, place = parts.index(chosen), ORDER.index(name)
+    at, place = parts.index(chosen), LESSONS.index(name)
     with st.container(horizontal=True, horizontal_alignment="distribute", key="classroom.steps"):
         if at > 0:
             st.button(
                 "Back", key="classroom.back", icon=":material/arrow_back:", on_click=_go, args=(name, parts[at - 1])
             )
         elif place > 0:
-            _lesson_link(ORDER[place - 1], "Back", ":material/arrow_back:")
+            _lesson_link(LESSONS[place - 1], "Back", ":material/arrow_back:")
         if at + 1 < len(parts):
             st.button(
                 "Next", key="classroom.next", icon=":material/arrow_forward:", on_click=_go, args=(name, parts[at + 1])
             )
-        elif place + 1 < len(ORDER):
-            _lesson_link(ORDER[place + 1], "Next", ":material/arrow_forward:")
+        elif place + 1 < len(LESSONS):
+            _lesson_link(LESSONS[place + 1], "Next", ":material/arrow_forward:")
 
 
 def _go(name: str, part: str) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.classroom import stage
+from pages.menu import LESSONS
 from pneumo.lessons import quiz, texts
 from pneumo.schema import PneumoError
 
@@ -22,24 +22,24 @@ def written(folder, front=FRONT, body="## One {#one}\n\nText.\n"):
     texts._read.cache_clear()
 
 
-@pytest.mark.parametrize("name", stage.ORDER)
+@pytest.mark.parametrize("name", LESSONS)
 def test_every_lesson_has_a_complete_text(name):
     front, body = texts._read(texts.FOLDER / "en" / f"{name}.md")
     assert texts._sections(body), "parts"
     assert set(front["exit"]) <= set(quiz.load()), "its questions exist"
     assert front["exit"], "an exit question"
     assert all(quiz.load()[each].page for each in front["exit"])
-    assert front.get("next", "") in (*stage.ORDER, "")
+    assert front.get("next", "") in (*LESSONS, "")
     for key in ("title", "question", "sentence", "notice", "trap"):
         assert len(front[key]) > 3, key
 
 
 def test_the_lessons_lead_through_all_pages():
-    name, seen = stage.ORDER[0], []
+    name, seen = LESSONS[0], []
     while name and name not in seen:
         seen.append(name)
         name = texts._read(texts.FOLDER / "en" / f"{name}.md")[0].get("next", "")
-    assert sorted(seen) == sorted(stage.ORDER)
+    assert sorted(seen) == sorted(LESSONS)
 
 
 def test_numbers_are_filled_in_and_formulas_left_alone(folder):

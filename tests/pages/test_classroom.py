@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 
 from pages.classroom import stage
+from pages.menu import LESSONS
 from pneumo.images import radiograph
 from pneumo.lessons import quiz, texts
 from tests.pages.helpers import buttons, open_page, phantoms
 from tests.pages.helpers import texts as words
-
-LESSONS = stage.ORDER
 
 
 def page_of(name):

@@ -1,6 +1,5 @@
 """Home through AppTest: the result of a generated radiograph, a door to every page, and the default model without flattery."""
 
-import ast
 import dataclasses
 import shutil
 
@@ -8,6 +7,7 @@ import pytest
 import streamlit as st
 
 from pages import home_doors, home_model
+from pages.menu import MENU
 from pneumo import runs
 from pneumo.formatting import metric, probability, rate, score, span
 from pneumo.inference import diagnosis, examples
@@ -16,19 +16,6 @@ from pneumo.runs.evaluations import ADULTS, OFFICIAL
 from tests.pages.helpers import open_page, texts
 
 PAGE = "pages/home.py"
-
-
-def pages_of_the_menu() -> dict[str, list[tuple[str, str, str]]]:
-    """By group: file, title and icon of each page of app.py, read from its source; Home itself has no group."""
-    tree = ast.parse((runs.REPOSITORY / "app.py").read_text())
-    table = next(n.value for n in tree.body if isinstance(n, ast.Assign) and n.targets[0].id == "PAGES")
-    menu = {}
-    for group, entries in zip(table.keys, table.values, strict=True):
-        options = [{each.arg: ast.literal_eval(each.value) for each in call.keywords} for call in entries.elts]
-        files = [ast.literal_eval(call.args[0]) for call in entries.elts]
-        menu[group.value] = [(file, each["title"], each["icon"]) for file, each in zip(files, options, strict=True)]
-    del menu[""]
-    return menu
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +37,18 @@ def links(app) -> list[str]:
 
 
 def test_every_page_of_the_menu_has_a_door_in_its_group(app):
-    doors = {
-        group: [(door.page, door.title, door.icon) for door in doors] for group, (_, doors) in home_doors.DOORS.items()
-    }
-    assert doors == pages_of_the_menu()
+    assert list(home_doors.ABOUT) == list(MENU)
+    assert list(home_doors.DOORS) == [page.name for pages in MENU.values() for page in pages]
     shown = texts(app.markdown)
-    for group, (about, doors) in home_doors.DOORS.items():
-        assert f"**{group}**  \n{about}" in shown
-        for door in doors:
-            assert door.text in shown
-            assert links(app).count(door.page.split("/")[-1].removesuffix(".py")) >= 1
+    for group, pages in MENU.items():
+        assert f"**{group}**  \n{home_doors.ABOUT[group]}" in shown
+        for page in pages:
+            assert home_doors.DOORS[page.name] in shown
+            assert links(app).count(page.name) >= 1
 
 
 def test_three_readers_get_a_path_of_pages_that_are_there(app):
-    known = {door.page for _, doors in home_doors.DOORS.values() for door in doors}
+    known = {page.file for pages in MENU.values() for page in pages}
     assert [path.reader for path in home_doors.PATHS] == ["Clinician", "Teacher", "Engineer"]
     for path in home_doors.PATHS:
         assert f"{path.reader}\n{path.aim}" in texts(app.markdown)
@@ -156,7 +141,7 @@ def test_without_a_model_the_doors_are_open_all_the_same(weights):
     app = open_page(PAGE)
     assert not app.exception
     assert "No model can be used" in texts(app.error)
-    assert len(links(app)) >= sum(len(doors) for _, doors in home_doors.DOORS.values())
+    assert len(links(app)) >= len(home_doors.DOORS)
 
 
 def test_without_a_generator_there_is_no_image(weights):
