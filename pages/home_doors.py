@@ -84,7 +84,7 @@ DOORS = {  # what one does on each page
     "gradcam": "Build a heatmap step by step, then put it to the test.",
     "shortcuts": "Stamp a letter on an X-ray, and find out which model reads it.",
     "you_first": "Read ten X-rays before the model does, alone or with a class.",
-    "thresholds": "Drag the line between sick and well, and see who pays for it.",
+    "thresholds": "Drag the line between patients with and without pneumonia, and see who pays.",
     "transfer": "Teach a new head with a few images, and see it fail elsewhere.",
 }
 

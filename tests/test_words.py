@@ -86,10 +86,25 @@ def test_text_for_people_uses_the_fields_words(path):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/results.md"])
+LESSONS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "pneumo/lessons/content/en").glob("*.md"))]
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/results.md", "docs/classroom.md", *LESSONS])
 def test_documents_use_the_fields_words(name):
     lines = (ROOT / name).read_text().splitlines()
     wrong = [f"{name}:{number}: {words}" for number, line in enumerate(lines, 1) if (words := found(line))]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "pages/components").glob("*.js")), ids=lambda path: path.name)
+def test_components_use_the_fields_words(path):
+    """What is quoted or stands between tags, without what is filled in."""
+    wrong = []
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        for quoted in re.findall(r'"[^"]*"|`[^`]*`|>[^<>]+<', line) if not line.lstrip().startswith("//") else ():
+            text = re.sub(r"\$\{[^}]*\}", "", quoted)
+            if " " in text.strip() and re.search("[a-z]{3}", text) and found(text):
+                wrong.append(f"{path.name}:{number}: {found(text)} in {text[:80]!r}")
     assert not wrong, "\n".join(wrong)
 
 

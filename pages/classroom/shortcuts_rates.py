@@ -40,7 +40,7 @@ MOST_RUNS = 3
 def facts() -> dict[str, str]:
     """What fills the braces of the lesson's text, read from the robustness of the default run and of the others."""
     texts = dict.fromkeys(
-        ("healthy", "clean", *ASKED, "crop_auroc", "inverted_low", "inverted_high", "measured", "fallen"), NOT_MEASURED
+        ("normals", "clean", *ASKED, "crop_auroc", "inverted_low", "inverted_high", "measured", "fallen"), NOT_MEASURED
     ) | {
         "model": "the default model",
         "run": "none",
@@ -52,7 +52,7 @@ def facts() -> dict[str, str]:
     name = shared.default_name() if measured else ""
     if name in measured:
         rows = {(row.corruption, row.severity): row for row in measured[name].rows}
-        texts |= {"model": shared.title(name), "run": name, "healthy": str(healthy(measured[name]))}
+        texts |= {"model": shared.title(name), "run": name, "normals": str(healthy(measured[name]))}
         texts["clean"] = score(rows["clean", 0].specificity)
         texts |= {word: score(_row(rows, corruption).specificity) for word, corruption in ASKED.items()}
         texts["crop_auroc"] = score(_row(rows, "crop").auroc)

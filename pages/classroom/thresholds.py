@@ -44,7 +44,7 @@ def show_models() -> None:
             "Found": each.tp,
             "Missed": each.fn,
             "False alarms": each.fp,
-            "Rightly sent home": each.tn,
+            "Correctly sent home": each.tn,
             "Accuracy": f"{each.accuracy:.1%}",
             "Sensitivity": f"{each.sensitivity:.1%}",
             "Specificity": f"{each.specificity:.1%}",

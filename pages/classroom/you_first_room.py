@@ -119,7 +119,7 @@ def _show_mine(mine: Mine, cases: Callable[[], list[Example]]) -> None:
     left.markdown(f"## Room {mine.code}")
     right.button("Close the room", key="you_first.close", on_click=_close, args=(mine,))
     st.caption(
-        f"Students open *You first* and join with this code, or add `?{ROOM}={mine.code}` to the page's address. Closing the room deletes all its answers."
+        f"Students open *You first* and join with this code, or add `?{ROOM}={mine.code}` to the page's address. Closing the room deletes everything in it."
     )
     try:
         report = rooms().report(mine.code, mine.key)

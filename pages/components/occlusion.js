@@ -13,12 +13,12 @@ export default function ({ parentElement, data, setStateValue }) {
 function build(root) {
   root.innerHTML = `
     <div class="both">
-      <figure><div class="field" role="application" tabindex="0" data-own-keys aria-label="Drag the grey square; arrow keys move it">
-        <img draggable="false"><div class="square"></div></div><figcaption>Drag the square, or move it by the arrow keys.</figcaption></figure>
-      <figure><canvas class="map" role="img"></canvas><figcaption>What each place does: orange lowers the probability, blue raises it. The dark frame is where the square lies.</figcaption></figure>
+      <figure><div class="field" role="application" tabindex="0" data-own-keys aria-label="Drag the grey patch; arrow keys move it">
+        <img draggable="false"><div class="square"></div></div><figcaption>Drag the patch, or move it by the arrow keys.</figcaption></figure>
+      <figure><canvas class="map" role="img"></canvas><figcaption>What each place does: orange lowers the probability, blue raises it. The dark frame is where the patch lies.</figcaption></figure>
     </div>
     <p class="said" aria-live="polite"></p>
-    <div class="row"><button type="button" class="most">Where it falls most</button><button type="button" class="away">Without the square</button></div>`;
+    <div class="row"><button type="button" class="most">Where it falls most</button><button type="button" class="away">Without the patch</button></div>`;
   const find = (selector) => root.querySelector(selector), field = find(".field"), square = find(".square");
   let data = null, place = null, dragging = false, waiting = 0;
   const view = { take, send: null };
@@ -50,7 +50,7 @@ function build(root) {
       square.style.top = `${((place.row + 0.5) / count) * 100 - share / 2}%`;
     }
     const now = place ? data.probabilities[place.row][place.column] : data.clean, called = (value) => (value >= data.threshold ? "PNEUMONIA" : "NORMAL");
-    find(".said").innerHTML = `Probability of PNEUMONIA: <strong>${percent(now)}</strong> (without the square ${percent(data.clean)}). ` +
+    find(".said").innerHTML = `Probability of PNEUMONIA: <strong>${percent(now)}</strong> (without the patch ${percent(data.clean)}). ` +
       (called(now) === called(data.clean) ? `The model still says ${called(now)}.` : `<strong>The model changes its mind: ${called(now)}.</strong>`);
     map(count);
   }
@@ -72,7 +72,7 @@ function build(root) {
       pen.lineWidth = 2;
       pen.strokeRect(place.column * cell + 1, place.row * cell + 1, cell - 2, cell - 2);
     }
-    canvas.setAttribute("aria-label", `Map of what the square does at ${count} × ${count} places`);
+    canvas.setAttribute("aria-label", `Map of what the patch does at ${count} × ${count} places`);
   }
 
   function move(row, column) {

@@ -187,8 +187,8 @@ function build(root) {
       if (kind === "fn") { pen.beginPath(); pen.moveTo(x - r * 0.5, y + r * 0.55); pen.lineTo(x + r * 0.5, y + r * 0.55); pen.stroke(); }
     });
     pen.globalAlpha = 1;
-    find(".people").setAttribute("aria-label", `${PEOPLE} people: ${tp} found, ${fn} missed, ${fp} false alarms, ${tn} rightly sent home`);
-    find(".legend").innerHTML = `<span style="color:${PNEUMONIA}">▲</span> found ${tp} · <span style="color:${PNEUMONIA}">△</span> missed ${fn} · <span style="color:${NORMAL}">◎</span> false alarm ${fp} · <span style="color:${NORMAL};opacity:.6">●</span> rightly sent home ${tn}`;
+    find(".people").setAttribute("aria-label", `${PEOPLE} people: ${tp} found, ${fn} missed, ${fp} false alarms, ${tn} correctly sent home`);
+    find(".legend").innerHTML = `<span style="color:${PNEUMONIA}">▲</span> found ${tp} · <span style="color:${PNEUMONIA}">△</span> missed ${fn} · <span style="color:${NORMAL}">◎</span> false alarm ${fp} · <span style="color:${NORMAL};opacity:.6">●</span> correctly sent home ${tn}`;
   }
 
   function numbers() {

@@ -102,7 +102,7 @@ def facts() -> dict[str, str]:
         "ppvs": ", ".join(f"{ppv(SENSITIVITY, SPECIFICITY, each):.1%} at {each:.3g}" for each in PREVALENCES),
         "right": f"{1000 * PREVALENCE * SENSITIVITY:.1f}",
         "wrong": f"{1000 * (1 - PREVALENCE) * (1 - SPECIFICITY):.1f}",
-        "sick": f"{1000 * PREVALENCE:.0f}",
+        "affected": f"{1000 * PREVALENCE:.0f}",
         "well": f"{1000 * (1 - PREVALENCE):.0f}",
         "tie": f"{tie(one, three):g}",
         "precision": f"{one.precision:.1%}",

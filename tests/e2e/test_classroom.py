@@ -114,7 +114,7 @@ def test_the_square_follows_mouse_touch_and_keys(visit):
     left = page.locator(".square").evaluate("each => each.style.left")
     page.keyboard.press("ArrowRight")
     assert page.locator(".square").evaluate("each => each.style.left") != left
-    page.get_by_role("button", name="Without the square").click()
+    page.get_by_role("button", name="Without the patch").click()
     assert page.locator(".square").is_hidden()
     assert not page.errors
 

@@ -13,8 +13,8 @@ from tests.pages.helpers import HOME, buttons, open_page, phantoms, texts, uploa
 DIAGNOSE, COMPARE = "pages/clinic/diagnose.py", "pages/clinic/compare.py"
 RESULTS, DATA, CARDS = "pages/evidence/results.py", "pages/evidence/data.py", "pages/evidence/model_cards.py"
 AUTOENCODER, GAN = "pages/generators/autoencoder.py", "pages/generators/gan.py"
-CONVOLUTION = "pages/classroom/convolution.py"
-PAGES = (HOME, DIAGNOSE, COMPARE, RESULTS, DATA, CARDS, AUTOENCODER, GAN, CONVOLUTION)
+SHORTCUTS = "pages/classroom/shortcuts.py"
+PAGES = (HOME, DIAGNOSE, COMPARE, RESULTS, DATA, CARDS, AUTOENCODER, GAN, SHORTCUTS)
 SMALL = (
     "simple_cnn",
     "first_steps",
@@ -203,7 +203,7 @@ def test_no_page_stops_and_every_bad_file_is_named(weights, bundle):
     assert not unnamed
 
 
-@pytest.mark.parametrize("page", (DIAGNOSE, COMPARE, HOME, CONVOLUTION))
+@pytest.mark.parametrize("page", (DIAGNOSE, COMPARE, HOME, SHORTCUTS))
 @pytest.mark.parametrize("fault", ["card cut", "weights cut", "weights with a flipped bit"])
 def test_a_damaged_default_run_is_named_and_another_one_serves(weights, page, fault):
     spoil(weights, fault)
