@@ -35,7 +35,7 @@ def test_the_numbers_of_the_text_are_those_of_the_default_runs_robustness():
     measured = robustness.read(runs.resolve())
     rows = {(row.corruption, row.severity): row for row in measured.rows}
     facts = shortcuts_rates.facts()
-    assert (facts["healthy"], facts["clean"]) == ("61", "0.984")
+    assert (facts["normals"], facts["clean"]) == ("61", "0.984")
     assert (facts["frame"], facts["crop"], facts["inverted"]) == ("0.836", "0.705", "0.082")
     assert facts["crop_auroc"] == f"{rows['crop', 2].auroc:.3f}" == "0.999"
     assert rows["inverted", 1].specificity == min(

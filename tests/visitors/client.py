@@ -57,6 +57,7 @@ class Visitor:
     socket: ClientConnection | None = None
     token: str = ""
     cookie: str = ""
+    query: str = ""
     seen: set[bytes] = field(
         default_factory=set
     )  # names of files, as they are known to `NAMES`, in all that was received
@@ -102,16 +103,16 @@ class Visitor:
                 self.session = answer.new_session.initialize.session_id
         return self
 
-    def open(self, page: str = "") -> Visitor:
-        """A page by its address, "" for Home."""
-        self.page, self.page_hash, self.elements, self.values = page, "", {}, {}
+    def open(self, page: str = "", query: str = "") -> Visitor:
+        """A page by its address, "" for Home. query: what stands behind the question mark."""
+        self.page, self.page_hash, self.elements, self.values, self.query = page, "", {}, {}, query
         return self.rerun()
 
     def rerun(self, trigger: WidgetState | None = None, fragment: str = "") -> Visitor:
         """The page once more with the values of all widgets; returns when the app has nothing more to say."""
         message = BackMsg()
         state = message.rerun_script
-        state.query_string, state.fragment_id = "", fragment
+        state.query_string, state.fragment_id = self.query, fragment
         if self.page_hash:
             state.page_script_hash = self.page_hash
         else:

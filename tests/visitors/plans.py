@@ -10,11 +10,13 @@ from pneumo.formatting import probability, score
 from pneumo.generators import reconstruction
 from pneumo.images import phantom, radiograph
 from pneumo.inference import batch, diagnosis, input_check
+from pneumo.lessons import network
 from pneumo.runs import Run
 from tests.visitors.client import Visitor
 
 FILES = 2  # that a visitor has
 SIZE_PX = 300
+TAKEN_APART = "pneumonia_cnn"  # what Inside the network opens with
 COMPARED = ("resnet18_fine_tuned", "ensemble")  # what Compare opens with: the default run and the first other of people
 
 
@@ -22,13 +24,14 @@ COMPARED = ("resnet18_fine_tuned", "ensemble")  # what Compare opens with: the d
 class Expected:
     """What the core says of one visitor's files.
 
-    table: as Diagnose offers it for download. compared: the probabilities of the first file by COMPARED, and
-    reconstructed: its PSNR by every autoencoder, as pages write them.
+    table: as Diagnose offers it for download. Of the first file, as pages write them: compared, the probabilities by COMPARED;
+    reconstructed, the PSNR by every autoencoder; logit, the last sum of TAKEN_APART.
     """
 
     table: bytes
     compared: tuple[str, ...]
     reconstructed: tuple[str, ...]
+    logit: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,18 @@ class Core:
     check: input_check.InputCheck | None
     compared: Mapping[str, Run]
     autoencoders: Mapping[str, Run]
+    taken_apart: Run
 
     @classmethod
     def load(cls) -> Core:
         autoencoders = {name: runs.load(name) for name in runs.available("reconstruction")}
-        return cls(runs.load(), input_check.load(), {name: runs.load(name) for name in COMPARED}, autoencoders)
+        return cls(
+            runs.load(),
+            input_check.load(),
+            {name: runs.load(name) for name in COMPARED},
+            autoencoders,
+            runs.load(TAKEN_APART),
+        )
 
     def expected(self, files: list[tuple[str, bytes]]) -> Expected:
         results = [diagnosis.diagnose(self.run, blob, name, check=self.check) for name, blob in files]
@@ -57,6 +67,7 @@ class Core:
                 f"PSNR {score(reconstruction.reconstruct(run, pixels).psnr, 1)} dB"
                 for run in self.autoencoders.values()
             ),
+            (f"{network.last_sum(self.taken_apart, network.prepared(self.taken_apart, pixels)[1]).logit:+.3f}",),
         )
 
 
@@ -91,6 +102,23 @@ def autoencoder(visitor: Visitor, files: list[tuple[str, bytes]], expected: Expe
     _find("Autoencoder", expected.reconstructed, visitor.words())
 
 
+def inside(visitor: Visitor, files: list[tuple[str, bytes]], expected: Expected) -> None:
+    """An X-ray uploaded in the clinic, taken apart in the classroom."""
+    visitor.open("diagnose").upload("diagnose.upload", files)
+    visitor.open("network", "part=sum").choose("classroom.image", f"Your X-ray 1: {files[0][0]}")
+    _find("Inside the network", expected.logit, visitor.words())
+
+
+def lesson(page: str, part: str) -> Callable[[Visitor, list[tuple[str, bytes]], Expected], None]:
+    """A part of a lesson, with whatever image it opens with; a visitor's own after an upload."""
+
+    def look(visitor: Visitor, files: list[tuple[str, bytes]], expected: Expected) -> None:
+        visitor.open(page, f"part={part}")
+
+    look.__name__ = f"{page}?{part}"
+    return look
+
+
 def _find(page: str, wanted: tuple[str, ...], words: str) -> None:
     missing = [each for each in wanted if each.replace(">", "") not in words]
     if missing:
@@ -114,5 +142,6 @@ def gan(visitor: Visitor, files: list[tuple[str, bytes]], expected: Expected) ->
 
 PLANS = (
     diagnose, compare, autoencoder, diagnose, gan, looking("results"), looking("data"), looking("model_cards"),
-    looking("convolution"), looking(""),
+    inside, lesson("convolution", "slide"), lesson("gradcam", "steps"), lesson("shortcuts", "lab"), lesson("thresholds", "elsewhere"),
+    lesson("transfer", "head"), lesson("you_first", "read"), lesson("gradcam", "cover"), looking(""),
 )  # fmt: skip
