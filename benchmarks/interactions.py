@@ -108,7 +108,6 @@ CONTROLS = {  # page -> name -> control
     },
     "compare": {"check": Control("compare.check", "button", "Check its heatmap")},
     "autoencoder": {"direction": Control("autoencoder.direction.0", SLIDER, "Direction 1")},
-    "gan": {"epoch": Control("gan.epoch", SLIDER, "Epoch")},
 }
 # What may hide a control: tabs, the choice of a section above everything else, closed expanders, popovers.
 DOORS = (
@@ -195,10 +194,15 @@ def press(name: str, *keys: str, watch: str | None = None) -> Callable[[Visitor,
     return steps
 
 
-def point(selector: str, said: str, *, pressed: bool = False) -> Callable[[Visitor, int], Times]:
-    """A pointer that moves over what `selector` finds, with or without its button down; said: where the component tells what it points at."""
+def point(selector: str, said: str, *, pressed: bool = False, door: str = "") -> Callable[[Visitor, int], Times]:
+    """A pointer that moves over what `selector` finds, with or without its button down; said: where the component tells what it points at.
+    door: what has to be pressed first to see it."""
 
     def steps(visitor: Visitor, repeats: int) -> Times:
+        if door:
+            visitor.page.locator(door).click()
+            visitor.page.locator(selector).first.wait_for()
+            browser.wait_complete(visitor.page)
         found = visitor.page.evaluate(POINTING, [selector, said, pressed, repeats + 1])
         if found is None:
             raise ControlError("not found")
@@ -299,7 +303,7 @@ def interactions(folder: Path) -> list[Interaction]:
         Interaction("diagnose", "opacity", 8, press("opacity", "ArrowLeft", "ArrowRight")),
         Interaction("compare", "check its heatmap", 1, check_heatmap, one_control=False),
         Interaction("autoencoder", "direction", 8, press("direction", "ArrowRight")),
-        Interaction("gan", "epoch", 8, press("epoch", "ArrowLeft", "ArrowRight")),
+        Interaction("gan", "replay", 20, point(".panel canvas", ".caption", pressed=True, door=".st-key-gan-section button >> nth=1"), pointing, one_control=False),
         Interaction("convolution", "pointing", 40, point("canvas.input", "figure:last-of-type figcaption"), pointing, one_control=False),
         Interaction("network", "pointing", 40, point("canvas.map", ".boards figure:last-of-type figcaption"), pointing, one_control=False),
         Interaction("network", "another channel", 8, click(".tiles button >> nth=2", ".tiles button >> nth=5"), server, one_control=False),

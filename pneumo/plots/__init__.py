@@ -17,7 +17,7 @@ from pneumo.plots.generators import anomaly_histogram, code_against_input, code_
 from pneumo.plots.heatmaps import deletion_insertion, randomisation
 from pneumo.plots.lessons import numbers
 from pneumo.plots.robustness import CORRUPTION_TITLES, robustness_map
-from pneumo.plots.training import gan_training, histories, label_efficiency
+from pneumo.plots.training import histories, label_efficiency
 from pneumo.plots.travel import travel
 
 __all__ = [
@@ -33,7 +33,6 @@ __all__ = [
     "cue_areas",
     "decision_curves",
     "deletion_insertion",
-    "gan_training",
     "histories",
     "image_sizes",
     "input_check_histogram",

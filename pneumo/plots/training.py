@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from plotly.subplots import make_subplots
 
-from pneumo.plots.style import GUIDE, MARGIN, legend_below, style
+from pneumo.plots.style import MARGIN, legend_below, style
 
 RATES = ("accuracy", "precision", "recall", "specificity")  # metrics of a history that are shares
 PART_TITLES = {"train": "training", "validation": "validation"}
@@ -63,47 +62,6 @@ def histories(
             "tickformat": ".0%" if name in RATES else None,
         },
     )
-    return legend_below(figure)
-
-
-def gan_training(rows: Sequence[Mapping[str, float]], epoch: int) -> go.Figure:
-    """Both losses; the discriminator's output for each kind of image; the spread of samples; a line at the epoch."""
-    panels = (
-        ("Loss", {"step_discriminator.loss": "discriminator", "step_generator.loss": "generator"}),
-        (
-            "Probability of real",
-            {
-                "train_real": "training images",
-                "validation_real": "held-out images",
-                "generated_real": "generated images",
-            },
-        ),
-        ("Spread", {"spread": "spread of samples"}),
-    )
-    figure = make_subplots(len(panels), 1, shared_xaxes=True, vertical_spacing=0.06, row_heights=[2, 2, 1])
-    epochs = [row["epoch"] for row in rows]
-    number = 0
-    for panel, (title, lines) in enumerate(panels, 1):
-        for key, name in lines.items():
-            figure.add_trace(
-                go.Scatter(
-                    x=epochs,
-                    y=[row.get(key) for row in rows],
-                    name=name,
-                    mode="lines",
-                    line=style(number) | {"width": 2},
-                    hovertemplate=f"{name}, epoch %{{x}}: %{{y:.3f}}<extra></extra>",
-                ),
-                row=panel,
-                col=1,
-            )
-            number += 1
-        figure.update_yaxes(title_text=title, row=panel, col=1)
-    figure.update_yaxes(range=[0, 1], row=2, col=1)
-    figure.update_yaxes(rangemode="tozero", row=3, col=1)
-    figure.add_vline(epoch, line={"dash": "dash", "color": GUIDE})
-    figure.update_xaxes(title_text="Epoch", row=len(panels), col=1)
-    figure.update_layout(height=520, margin=MARGIN)
     return legend_below(figure)
 
 

@@ -19,15 +19,18 @@ def test_the_scrubber_moves_samples_and_curves_and_plays(page):
     epochs = list(sampling.snapshots(runs.load("conv_gan")))
     open_section(page, "Training")
     page.get_by_text(f"samples after {epochs[-1]} epochs").wait_for()
-    thumb = page.locator(".st-key-gan-epoch").get_by_role("slider")
+    scrubber = page.locator(".scrubber")
     for back in (2, 3):
-        thumb.press("ArrowLeft")
+        scrubber.press("ArrowLeft")
         page.get_by_text(f"samples after {epochs[-back]} epochs").wait_for()
-    page.locator(".st-key-gan-step_on button:visible").click()
+    page.get_by_role("button", name="Step forward").click()
     page.get_by_text(f"samples after {epochs[-2]} epochs").wait_for()
-    page.locator(".st-key-gan-play button:visible").click()
+    page.get_by_role("button", name="Play").click()
     page.get_by_text(f"samples after {epochs[-1]} epochs").wait_for()
-    page.locator(".st-key-gan-play button:visible", has_text="play_arrow").wait_for()
+    page.get_by_role("button", name="Play").wait_for()
+    box = page.locator(".panel canvas").first.bounding_box()
+    page.mouse.click(box["x"] + 47, box["y"] + 60)
+    page.get_by_text("samples after 0 epochs").wait_for()
     assert not page.errors
 
 

@@ -1,5 +1,6 @@
 """The GAN page through AppTest, with a GAN of a few seconds."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -79,34 +80,39 @@ def test_samples_follow_class_and_seed_and_outlast_another_page(weights):
     assert (app.number_input(key="gan.seed").value, app.slider(key="gan.truncation").value) == (1, 0.5)
 
 
-def test_the_scrubber_goes_through_the_kept_epochs(weights):
-    app = open_page("Training")
-    assert app.select_slider(key="gan.epoch").options == ["0", "1", "2"]
-    app.select_slider(key="gan.epoch").set_value(0).run()
-    assert not app.exception
+def replayed(app) -> dict:
+    """What the replay's component gets."""
+    found = [each.proto for each in app.get("bidi_component")]
+    assert len(found) == 1
+    return json.loads(found[0].json)
 
 
-def test_the_replay_steps_plays_to_its_end_and_stops(weights, monkeypatch):
-    app = open_page("Training")
-    app.button(key="gan.step_back").click().run()
-    assert app.select_slider(key="gan.epoch").value == 1
-    app.button(key="gan.step_on").click().run()
-    assert app.select_slider(key="gan.epoch").value == 2
-    app.button(key="gan.play").click().run()
-    assert not app.exception
-    assert app.select_slider(key="gan.epoch").value == 0 and app.session_state["gan.playing"]
-    for _ in range(2):
-        app.session_state["gan.ticked"] = 0.0  # the clock of the fragment does not run in a test
-        app.run()
-    assert app.select_slider(key="gan.epoch").value == 2 and not app.session_state["gan.playing"]
+def test_the_replay_has_every_kept_epoch_with_its_samples_and_curves(weights):
+    data = replayed(open_page("Training"))
+    assert data["frames"] == [0, 1, 2]
+    (training,) = data["trainings"]
+    assert [each["epoch"] for each in training["pictures"]] == [0, 1, 2]
+    assert all(each["address"].startswith("data:image/jpeg;base64,") for each in training["pictures"])
+    assert training["epochs"] == [0, 1, 2]
+    named = [line["name"] for panel in training["panels"] for line in panel["lines"]]
+    assert named == [
+        "discriminator",
+        "generator",
+        "training images",
+        "held-out images",
+        "generated images",
+        "spread of samples",
+    ]
+    assert all(len(line["values"]) == 3 for panel in training["panels"] for line in panel["lines"])
 
 
-def test_two_trainings_under_one_scrubber(weights):
+def test_two_trainings_under_one_player(weights):
     shutil.copytree(weights / "tiny_gan", weights / "other_gan")
     app = open_page("Training")
     app.selectbox(key="gan.other").set_value("tiny_gan").run()
     assert not app.exception
-    assert all(f"Convolutional GAN ({name}): A convolutional GAN" in plain(app) for name in ("tiny_gan", "other_gan"))
+    titles = {each["title"] for each in replayed(app)["trainings"]}
+    assert titles == {"Convolutional GAN (tiny_gan)", "Convolutional GAN (other_gan)"}
 
 
 def test_a_sample_is_chosen_edited_and_reset(weights):
