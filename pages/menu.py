@@ -40,7 +40,9 @@ GROUPS = {
         ("you_first", "You first", "psychology"),
         ("thresholds", "Thresholds and errors", "balance"),
         ("transfer", "Transfer learning", "move_down"),
+        ("glossary", "Glossary and quiz", "quiz"),
     ),
 }
 MENU = {group: tuple(Entry(*each, group) for each in pages) for group, pages in GROUPS.items()}
-LESSONS = tuple(each.name for each in MENU["Classroom"])  # in the order in which a class goes through them
+WITHOUT_STAGE = ("glossary",)  # pages of the classroom that are no lessons
+LESSONS = tuple(each.name for each in MENU["Classroom"] if each.name not in WITHOUT_STAGE)  # in the order of a class
