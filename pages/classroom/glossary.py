@@ -45,7 +45,7 @@ def show_terms() -> None:
         st.info("No term has these words. Try fewer of them.", icon=":material/search_off:")
         return
     for each in found:
-        left, right = st.columns([5, 1], vertical_alignment="center")
+        left, right = st.columns([7, 2], vertical_alignment="center")
         left.html(
             f'<div><strong>{escape(each.term)}</strong> &nbsp; <span lang="ar" dir="rtl">{escape(each.ar)}{"" if each.ar_from_course else "*"}</span>'
             f' &nbsp;·&nbsp; <span lang="fa" dir="rtl">{escape(each.fa)}{"" if each.fa_from_course else "*"}</span><br>{escape(each.definition)}</div>'

@@ -17,7 +17,7 @@ function build(root) {
       <fieldset><legend>Your call</legend><span class="calls"></span></fieldset>
       <label class="sure">How sure are you? <input type="range" min="50" max="100" step="5" value="75"><output class="number">75%</output></label>
       <p class="note">50% is a guess, 100% leaves no doubt.</p>
-      <button type="button" class="commit" disabled>Commit, then show the model's</button>
+      <button type="button" class="commit" disabled>Commit, then see the model's call</button>
     </div></div>`;
   const find = (selector) => root.querySelector(selector), film = find(".film"), mark = find(".mark"), sure = find(".sure input");
   let data = null, region = null, called = null, from = null;
