@@ -40,6 +40,7 @@ GROUPS = {
         ("you_first", "You first", "psychology"),
         ("thresholds", "Thresholds and errors", "balance"),
         ("transfer", "Transfer learning", "move_down"),
+        ("gan_lab", "GAN lab", "swords"),
         ("glossary", "Glossary and quiz", "quiz"),
     ),
 }

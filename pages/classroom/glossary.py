@@ -13,7 +13,7 @@ from pneumo.lessons import glossary
 
 WANTED = "glossary.search"
 PLACES = {page.name: page for pages in MENU.values() for page in pages}
-STANDS_IN = {"gan_lab": "gan", "training": "results"}  # lessons that are not there yet: what shows the term meanwhile
+STANDS_IN = {"training": "results"}  # lessons that are not there yet: what shows the term meanwhile
 
 
 @shared.guarded

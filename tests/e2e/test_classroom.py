@@ -231,3 +231,36 @@ def test_presenting_shows_large_type_without_the_menu(visit):
     page.locator("[data-testid=stSidebar]").wait_for()
     assert "present" not in page.url
     assert not page.errors
+
+
+# --- GAN lab ------------------------------------------------------------------------------------------------------------------
+
+
+def test_the_gan_lab_steps_by_hand_and_plays_a_burst(visit):
+    page = visit("gan_lab", "canvas.plane")
+    assert "Nothing is trained yet" in page.locator(".caption").inner_text()
+    page.get_by_role("button", name="D step").click()
+    page.get_by_text(re.compile("1 steps of D, 0 of G. D step")).wait_for()
+    assert page.locator(".ld").inner_text() == "1.386", "2 ln 2"
+    page.get_by_role("button", name="G step").click()
+    page.get_by_text(re.compile("1 steps of D, 1 of G. G step")).wait_for()
+    page.get_by_role("button", name="50 × D").click()
+    page.get_by_text(re.compile("^51 steps of D, 1 of G")).wait_for()
+    page.locator(".scrubber").focus()
+    page.keyboard.press("Home")
+    assert "Nothing is trained yet" in page.locator(".caption").inner_text()
+    page.get_by_text("Collapses", exact=True).click()
+    page.wait_for_url("**lab=**0.01**")
+    page.locator(".caption").get_by_text("Nothing is trained yet").wait_for()
+    assert not page.errors
+
+
+def test_a_distribution_is_drawn_by_mouse_and_by_touch(visit):
+    page = visit('gan_lab?lab={"distribution":"drawn"}', "canvas.plane")
+    drag(page, "canvas.plane", (0.3, 0.3), (0.6, 0.4))
+    tap(page, "canvas.plane", 0.7, 0.7)
+    page.get_by_role("button", name="Train on my drawing").click()
+    browser.wait_complete(page)
+    page.get_by_role("button", name="Both", exact=True).click()
+    page.get_by_text(re.compile("^1 steps of D, 1 of G")).wait_for()
+    assert not page.errors
