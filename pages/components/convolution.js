@@ -94,6 +94,12 @@ function build(root) {
     }
   }
 
+  // The range in which a board shows a plane, so that a cell of its patch looks as it does there.
+  function spread(plane) {
+    const low = plane.reduce((a, b) => Math.min(a, b), Infinity), high = plane.reduce((a, b) => Math.max(a, b), -Infinity);
+    return low < 0 ? symmetric(plane) : [0, high || 1];
+  }
+
   const symmetric = (plane) => { const most = plane.reduce((a, b) => Math.max(a, Math.abs(b)), 0) || 1; return [-most, most]; };
 
   // --- where one looks --------------------------------------------------------------------------------------------
@@ -157,10 +163,15 @@ function build(root) {
     if (marked !== layout) {  // built once for a shape; afterwards only the numbers change, so that a field keeps its cursor
       marked = layout;
       sum.innerHTML = parts.map(({ n }) => `
-        <div class="channel" data-n="${n}">${data.planes.length > 1 ? `<h4>${data.planes[n].title}</h4>` : ""}
+        <div class="channel" data-n="${n}">${data.planes.length > 1 ? `<h4>${data.planes[n].title} <button type="button" class="looking" aria-label="Show ${data.planes[n].title.toLowerCase()}" aria-pressed="${n === (state.looking ?? 0)}">show</button></h4>` : ""}
           <div class="tables">${table("patch", k, "pixels")}<span class="sign">×</span>${table("kernel", k, "kernel")}<span class="sign">=</span>${table("product", k, "products")}
           <span class="partial number"></span></div></div>`).join("");
       sum.style.setProperty("--k", k);
+      sum.querySelectorAll(".looking").forEach((button) => (button.onclick = () => {
+        state.looking = Number(button.closest(".channel").dataset.n);
+        sum.querySelectorAll(".looking").forEach((each) => each.setAttribute("aria-pressed", each === button));
+        compute();
+      }));
       sum.querySelectorAll(".kernel input").forEach((field) => {
         const n = Number(field.closest(".channel").dataset.n), m = Number(field.dataset.m);
         field.oninput = () => {
@@ -180,7 +191,7 @@ function build(root) {
         const { value, inside } = under[m];
         cell.textContent = inside ? written(value) : "0";
         cell.className = inside ? "" : "outside";
-        const grey = greys([value], data.range ?? undefined)[0];
+        const grey = greys([value], data.range ?? spread(data.planes[n].values))[0];
         cell.style.cssText = inside ? `background: rgb(${grey}, ${grey}, ${grey}); color: ${grey > 117 ? "#000" : "#fff"}` : "";
       });
       box.querySelectorAll(".kernel input").forEach((field, m) => { if (field !== active) field.value = short(state.kernels[n][m]); });
@@ -196,7 +207,8 @@ function build(root) {
     text.formula.innerHTML = `${sums.map((each) => written(each, 3)).join(" + ") || "0"} ${bias} = <strong>${written(total, 3)}</strong>` + sizes();
   }
 
-  const short = (value) => String(Math.round(value * 1000) / 1000);
+  // Large kernels have narrow fields.
+  const short = (value) => String(Math.round(value * (state.kernel > 4 ? 100 : 1000)) / (state.kernel > 4 ? 100 : 1000));
 
   function sizes() {
     const { side } = data, { kernel, padding, stride, dilation } = state;
@@ -211,7 +223,6 @@ function build(root) {
   function explainStep() {
     const plane = data.planes[0].values, { side } = data, { row, column } = state, at = row * result.side + column;
     const value = result.values[at], from = plane[at];
-    find(".sum").innerHTML = "";
     marked = "";
     const say = {
       relu: () => `max(0, ${written(from, 3)}) = <strong>${written(value, 3)}</strong>`,
@@ -219,7 +230,9 @@ function build(root) {
       dropout: () => result.kept[at] ? `kept: ${written(from, 3)} / (1 − ${DROP}) = <strong>${written(value, 3)}</strong>` : `dropped: ${written(from, 3)} becomes <strong>0</strong>`,
     }[state.step];
     const block = () => [0, 1, 2, 3].map((n) => plane[(2 * row + (n >> 1)) * side + 2 * column + (n & 1)]);
-    text.formula.innerHTML = say ? say() : state.step === "max"
+    text.formula.innerHTML = "";
+    find(".sum").innerHTML = `<h4>${STEPS[state.step][0]}: ${STEPS[state.step][1]}</h4><p class="step number"></p>`;
+    find(".step").innerHTML = say ? say() : state.step === "max"
       ? `the largest of ${block().map((n) => written(n, 3)).join(", ")} is <strong>${written(value, 3)}</strong>`
       : `(${block().map((n) => written(n, 3)).join(" + ")}) / 4 = <strong>${written(value, 3)}</strong>`;
   }

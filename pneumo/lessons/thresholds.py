@@ -99,7 +99,7 @@ def facts() -> dict[str, str]:
         "sensitivity": f"{SENSITIVITY:.0%}",
         "specificity": f"{SPECIFICITY:.0%}",
         "prevalence": f"{PREVALENCE:.0%}",
-        "ppvs": ", ".join(f"{ppv(SENSITIVITY, SPECIFICITY, each):.1%} at {each:.3g}" for each in PREVALENCES),
+        "ppvs": ", ".join(f"{ppv(SENSITIVITY, SPECIFICITY, each):.1%} at {100 * each:g}%" for each in PREVALENCES),
         "right": f"{1000 * PREVALENCE * SENSITIVITY:.1f}",
         "wrong": f"{1000 * (1 - PREVALENCE) * (1 - SPECIFICITY):.1f}",
         "affected": f"{1000 * PREVALENCE:.0f}",
