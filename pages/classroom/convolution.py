@@ -122,7 +122,7 @@ def _pick_run() -> Run | None:
     names = [
         name for name in names if not shared.load_card(name).members and shared.load_card(name).image.channels == 1
     ]
-    return shared.pick_loaded("convolution.run", names) if names else None
+    return stage.pick_model("convolution.run", names) if names else None
 
 
 # --- to the browser and back ----------------------------------------------------------------------------------

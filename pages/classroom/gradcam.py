@@ -63,7 +63,7 @@ def _pick() -> tuple[Example, Run]:
     if not names:
         shared.stop_without("classification run")
     with right:
-        return example, shared.pick_loaded("gradcam.run", names)
+        return example, stage.pick_model("gradcam.run", names)
 
 
 # --- five steps -------------------------------------------------------------------------------------------------

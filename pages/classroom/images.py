@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
+from pages.classroom import stage
 from pneumo.images import overlays, sheets
 from pneumo.inference import examples
 from pneumo.inference.examples import Example
@@ -27,13 +28,20 @@ def offered(*, phantoms_first: bool = False) -> dict[str, Example]:
     return own | built_in
 
 
-def choose(key: str = CHOSEN, *, more: Sequence[str] = (), phantoms_first: bool = False) -> tuple[str, Example | None]:
-    """A selector and a place to upload. Returns what was chosen, and the image; None for one of `more`, titles of the page's own."""
+def choose(
+    key: str = CHOSEN, *, more: Sequence[str] = (), phantoms_first: bool = False, opening: str = ""
+) -> tuple[str, Example | None]:
+    """A selector and a place to upload. Returns what was chosen, and the image; None for one of `more`, titles of the page's own.
+
+    opening: what is chosen at first, where it is there. A built-in image stands in the address, the visitor's own never does.
+    """
     found = offered(phantoms_first=phantoms_first)
     titles = [*found, *more]
-    shared.keep(key, titles[0], titles)
+    own = list(shared.titled_own_files())
+    first = opening if opening in titles and not own else titles[0]
+    chosen = stage.addressed(key, "image", titles, first, private=own)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        title = st.selectbox("Image", titles, key=key)
+        title = st.selectbox("Image", titles, key=key, on_change=chosen)
         with st.popover("Use my X-ray", icon=":material/upload:"):
             st.file_uploader(
                 "Upload a chest X-ray",

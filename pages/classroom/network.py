@@ -55,7 +55,7 @@ def _pick(wanted: Any = None, key: str = "network.run") -> tuple[Run, Example]:
     if not names:
         shared.stop_without("model of this kind")
     with right:
-        return shared.pick_loaded(key, names), example
+        return stage.pick_model(key, names), example
 
 
 @st.fragment

@@ -51,11 +51,10 @@ def main() -> None:
 def show_lab() -> None:
     left, right = st.columns(2)
     with left:
-        shared.keep(IMAGE, OPENING, images.offered())
-        title, example = images.choose(IMAGE)
+        title, example = images.choose(IMAGE, opening=OPENING)
     with right:
         known = [name for name in shared.classifiers(to_load=True) if name != shortcuts.READER]
-        run = shared.pick_loaded("shortcuts.run", known)
+        run = stage.pick_model("shortcuts.run", known)
     hidden = not stage.committed("shortcuts") and not st.session_state.get(SHOWN)
     _mount("lab", title, example, [(shared.title(run.card.name), run)], Change(), hidden=hidden)
     if hidden:

@@ -10,7 +10,7 @@ never do. What a visitor answered is kept in the session and goes nowhere else.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -19,6 +19,7 @@ from pages import shared
 from pages.menu import LESSONS
 from pneumo.lessons import quiz, texts
 from pneumo.lessons.texts import Lesson, Prediction
+from pneumo.runs import Run
 
 ANSWERS = "classroom.answers"  # session_state: (lesson, what) -> what this visitor answered
 SEEN = "see"  # instead of an answer: "show me anyway"
@@ -213,6 +214,28 @@ def _parsed(text: str) -> dict[str, Any]:
     except (ValueError, RecursionError):
         return {}
     return read if isinstance(read, dict) else {}
+
+
+def addressed(
+    key: str, name: str, options: Sequence[str], default: str, private: Sequence[str] = ()
+) -> Callable[[], None]:
+    """Gives a selector, at its first drawing, the choice that the address has under `name`; returns what puts a new choice there.
+
+    private: options that never stand in an address, such as names of the visitor's files.
+    """
+    asked = st.query_params.get(name)
+    shared.keep(key, asked if asked in options and asked not in private else default, options)
+
+    def callback() -> None:
+        chosen = st.session_state[key]
+        _put(name, None if chosen in private else chosen)
+
+    return callback
+
+
+def pick_model(key: str, names: Sequence[str]) -> Run:
+    """A selector over these runs, the first one at first; the choice stands in the address."""
+    return shared.pick_loaded(key, list(names), on_change=addressed(key, "model", names, names[0]))
 
 
 def remember(key: str, name: str, checked: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[], None]:

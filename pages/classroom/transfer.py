@@ -84,7 +84,7 @@ def show_head() -> None:
         return
     left, right = st.columns(2)
     with left:
-        run = shared.pick_loaded("transfer.run", names)
+        run = stage.pick_model("transfer.run", names)
     with right:
         title, example = images.choose("transfer.probe")
     pools = {name: _pool(run, name) for name in SOURCES}

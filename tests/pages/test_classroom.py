@@ -181,3 +181,19 @@ def test_a_room_is_opened_joined_and_closed():
 def test_a_link_to_a_closed_room_says_so():
     app = opened("you_first", room="ZZZZZ")
     assert not app.exception and "no room" in words(app.warning)
+
+
+def test_a_link_names_a_built_in_image_and_a_model_and_never_an_own_one():
+    app = opened("gradcam", image="Phantom 3", model="simple_cnn")
+    assert app.selectbox(key="gradcam.image").value == "Phantom 3"
+    assert app.selectbox(key="gradcam.run").value == "simple_cnn"
+    app.selectbox(key="gradcam.image").set_value("Generated radiograph 2").run()
+    assert app.query_params["image"] in ("Generated radiograph 2", ["Generated radiograph 2"])
+    app = opened("gradcam", image="Your X-ray 1: secret.png", model="../../etc")
+    assert not app.exception and app.selectbox(key="gradcam.image").value == "Phantom 1"
+    app = open_page("pages/clinic/diagnose.py")
+    app.file_uploader(key="diagnose.upload").set_value([(name, blob, "image/png") for name, blob in phantoms(2)])
+    app.run().switch_page(page_of("convolution")).run()
+    app.selectbox(key="classroom.image").set_value("Phantom 2").run()
+    app.selectbox(key="classroom.image").set_value("Your X-ray 2: phantom_2.png").run()
+    assert "image" not in app.query_params
