@@ -86,6 +86,7 @@ DOORS = {  # what one does on each page
     "you_first": "Read ten X-rays before the model does, alone or with a class.",
     "thresholds": "Drag the line between patients with and without pneumonia, and see who pays.",
     "transfer": "Teach a new head with a few images, and see it fail elsewhere.",
+    "bottleneck": "Squeeze an X-ray into a few numbers, and see what does not pass.",
     "gan_lab": "Step two small networks by hand, and see them converge, collapse or oscillate.",
     "glossary": "Look up a term in three languages, and answer thirty questions.",
 }

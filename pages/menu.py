@@ -40,6 +40,7 @@ GROUPS = {
         ("you_first", "You first", "psychology"),
         ("thresholds", "Thresholds and errors", "balance"),
         ("transfer", "Transfer learning", "move_down"),
+        ("bottleneck", "Through a bottleneck", "filter_alt"),
         ("gan_lab", "GAN lab", "swords"),
         ("glossary", "Glossary and quiz", "quiz"),
     ),

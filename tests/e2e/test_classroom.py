@@ -264,3 +264,18 @@ def test_a_distribution_is_drawn_by_mouse_and_by_touch(visit):
     page.get_by_role("button", name="Both", exact=True).click()
     page.get_by_text(re.compile("^1 steps of D, 1 of G")).wait_for()
     assert not page.errors
+
+
+def test_a_point_is_dragged_through_the_code(visit):
+    page = visit("bottleneck?part=code", ".field")
+    said = page.locator("figcaption")
+    assert said.inner_text().startswith("0.0 and 0.0")
+    drag(page, ".field", (0.5, 0.5), (0.98, 0.02))
+    assert said.inner_text().startswith("+3.0 and +3.0")
+    tap(page, ".field", 0.02, 0.5)
+    assert said.inner_text().startswith("−3.0 and 0.0")
+    page.locator(".field").focus()
+    page.keyboard.press("ArrowDown")
+    assert said.inner_text().startswith("−3.0 and −0.6")
+    page.wait_for_url("**pad=**")
+    assert not page.errors
