@@ -266,12 +266,12 @@ def checked_points(drawn: Sequence[Sequence[float]] | None) -> np.ndarray | None
     if drawn is None:
         return None
     try:
-        points = np.asarray(drawn, dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        points = np.asarray(drawn, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         raise PneumoError("a drawing is a list of points, two numbers each") from error
     if points.ndim != 2 or points.shape[1] != 2 or not 1 <= len(points) <= MOST_DRAWN or not np.isfinite(points).all():
         raise PneumoError(f"a drawing has 1 to {MOST_DRAWN} points, two numbers each")
-    return np.clip(points, -EXTENT, EXTENT)
+    return np.clip(points, -EXTENT, EXTENT).astype(np.float32)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import browser
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 @pytest.fixture

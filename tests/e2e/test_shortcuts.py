@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks import browser
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 WITHIN_S = 5.0  # a busy machine; benchmarks measure
 
 

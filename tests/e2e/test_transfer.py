@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import browser
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 LEARNS_MS = 1000
 
 
