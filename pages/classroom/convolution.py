@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def show_slide() -> None:
-    title, example = images.choose(more=[NOTES])
+    title, example = images.choose("convolution.slide_image", more=[NOTES])
     notes = example is None
     plane = convolution.NOTES if notes else convolution.shrink(images.pixels(example), SIDE)
     first = convolution.NOTES_KERNEL if notes else np.array(convolution.KERNELS["horizontal"].values, np.float32)
@@ -48,6 +48,7 @@ def show_slide() -> None:
         start,
         presets=presets,
         value_range=None if notes else (0, 1),
+        settings="notes" if notes else "slide",
     )
     if not notes:
         st.caption(f"{shared.plain(title)}, reduced to {SIDE} × {SIDE} pixels so that every number can be seen.")
@@ -136,10 +137,11 @@ def _mount(
     presets: list[tuple[str, np.ndarray]] = (),
     learned: dict[str, Any] | None = None,
     value_range: tuple[float, float] | None = None,
+    settings: str = "",
 ) -> None:
-    """The component with these planes (S, S); what the address says stands before `start`."""
-    key, side = f"convolution.{mode}", len(planes[0][1])
-    said = checked(mode, stage.settings(mode), len(start.get("kernels", ())))
+    """The component with these planes (S, S); what the address says under `settings`, or the mode's name, stands before `start`."""
+    key, side, settings = f"convolution.{mode}", len(planes[0][1]), settings or mode
+    said = checked(mode, stage.settings(settings), len(start.get("kernels", ())))
     drawn = hashlib.sha256(b"".join(np.ascontiguousarray(plane).tobytes() for _, plane in planes))
     if learned:
         drawn.update(np.array(learned["kernels"], np.float32).tobytes())
@@ -157,7 +159,9 @@ def _mount(
             "start": start | said,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, mode, lambda sent: checked(mode, sent, len(start.get("kernels", ())))),
+        on_settings_change=stage.remember(
+            key, settings, lambda sent: checked(mode, sent, len(start.get("kernels", ())))
+        ),
     )
 
 

@@ -153,8 +153,8 @@ def show_lesion() -> None:
     table.sort(key=lambda row: not row["Model"].startswith(shared.title(TAUGHT)))
     st.dataframe(table, hide_index=True, width="stretch")
     st.caption(
-        "Hits with 95% intervals (Wilson), phantoms with pneumonia, each map at the layer that the model's own entry names. Most models learned from "
-        "radiographs and never saw a phantom: their maps have little to be right about."
+        "Hits with 95% intervals (Wilson), phantoms with pneumonia, each map at the layer that the model's own entry names. A dash: not among the maps measured for this model. Most models learned from "
+        "radiographs and never saw a phantom: their maps cannot be expected to find a lesion."
     )
     _measure_now()
 

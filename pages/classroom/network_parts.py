@@ -40,8 +40,8 @@ def show_sum(run: Run, example: Example) -> None:
     rows.append({"name": "Logit", "value": found.logit, "sum": True, "strong": True})
     components.mount("bars", key="network.sum", data={"rows": rows, "scale": "signed"})
     st.markdown(
-        f"{len(found.terms)} terms and the bias add up to the logit **{found.logit:+.3f}**. Calibrated and through the sigmoid this is "
-        f"a probability of **{shared.probability(network.probability(run, batch))}**."
+        f"{len(found.terms)} terms and the bias add up to the logit **{found.logit:+.3f}**. Calibration, which was fitted on validation patients, makes "
+        f"{found.logit:+.3f} / {run.card.temperature:.3f} {run.card.bias:+.3f} = {found.logit / run.card.temperature + run.card.bias:+.3f} of it; through the sigmoid this is a probability of **{shared.probability(network.probability(run, batch))}**."
     )
 
 
@@ -78,7 +78,7 @@ def show_skips(run: Run, example: Example) -> None:
     _, batch = network.prepared(run, images.pixels(example))
     blocks = network.skips(run, batch)
     if not blocks:
-        st.info("This model has no shortcuts. Choose a ResNet.")
+        st.info("This model has no skip connections. Choose a ResNet.")
         return
     clean = network.last_sum(run, batch).logit
     pictures, captions = [], []
@@ -89,7 +89,7 @@ def show_skips(run: Run, example: Example) -> None:
         pictures.append(images.address(np.kron(sheet, np.ones((max(1, 420 // sheet.shape[1]),) * 2, np.uint8))))
         captions.append(
             f"{block.name.removeprefix('backbone.')}, channel {channel}. From the left: what passes by, what the block adds, their sum after ReLU. "
-            f"If this shortcut were cut, the logit would be {block.without:+.2f} instead of {clean:+.2f}."
+            f"If this connection were cut, the logit would be {block.without:+.2f} instead of {clean:+.2f}."
         )
     components.mount(
         "flipbook",

@@ -15,7 +15,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages import shared
+from pages import components, shared
 from pages.menu import LESSONS
 from pneumo.lessons import quiz, texts
 from pneumo.lessons.texts import Lesson, Prediction
@@ -23,12 +23,14 @@ from pneumo.runs import Run
 
 ANSWERS = "classroom.answers"  # session_state: (lesson, what) -> what this visitor answered
 SEEN = "see"  # instead of an answer: "show me anyway"
+SETTINGS = "classroom.settings"  # session_state: what components were left at, by name; the address loses it on the way to another page
 DETAILS, PRESENT, PART = "details", "present", "part"
 LONGEST_SETTINGS = 4000  # letters of settings in an address; browsers end at some thousands
 PRESENTING = """<style>
 [data-testid=stSidebar], [data-testid=stSidebarCollapsedControl], [data-testid=stExpandSidebarButton], [data-testid=stHeader] { display: none; }
 html { font-size: 125%; }
-[data-testid=stMainBlockContainer] { max-width: 100%; padding: 1.2rem 2.5rem; }
+[data-testid=stMainBlockContainer] { max-width: 100%; padding: 1.2rem 2.5rem 5rem; }
+.st-key-classroom-steps { position: fixed; left: 0; right: 0; bottom: 0; z-index: 100; padding: 0.5rem 2.5rem; background: color-mix(in srgb, Canvas 88%, transparent); }
 </style>"""
 
 
@@ -40,7 +42,10 @@ def show(name: str, parts: Mapping[str, Callable[[], None]], values: Mapping[str
     if presenting:
         st.html(PRESENTING)
     _head(lesson, presenting)
-    _predict(lesson)
+    # On a wall the prediction belongs to the first part: it would fill the screen of each.
+    at_first = st.session_state.get(f"{name}.section", st.query_params.get(PART)) in (None, next(iter(parts)))
+    if not presenting or at_first:
+        _predict(lesson)
     chosen = _choose_part(lesson, list(parts))
     section = lesson.sections[chosen]
     st.markdown(section.text)
@@ -50,6 +55,9 @@ def show(name: str, parts: Mapping[str, Callable[[], None]], values: Mapping[str
     shared.guarded(parts[chosen])()
     _foot(lesson)
     if presenting:
+        components.mount(
+            "totop", key="classroom.totop", data={"place": f"{name} {chosen}"}, html='<div class="root" hidden></div>'
+        )
         _steps(name, list(parts), chosen)
 
 
@@ -159,7 +167,7 @@ def _reveal(wanted: Prediction, given: Any) -> None:
         shown = wanted.choices[given].text if wanted.choices else f"{given:g}"
         reply = _reply(wanted, given)
         (st.success if right else st.warning)(
-            f"You predicted **{shown}**. {'That is right.' if right else 'It is not.'} {reply}",
+            f"You predicted **{shown}**. {'That is right.' if right else 'That is not right.'} {reply}",
             icon=":material/check:" if right else ":material/lightbulb:",
         )
     st.markdown(wanted.reveal)
@@ -202,8 +210,8 @@ def _choose_part(lesson: Lesson, parts: list[str]) -> str:
 
 
 def settings(name: str) -> dict[str, Any]:
-    """What the address says of a component's settings; empty where it says nothing that can be read."""
-    return _parsed(st.query_params.get(name, ""))
+    """What the address says of a component's settings, or else what this visitor left them at; empty where neither says anything."""
+    return _parsed(st.query_params.get(name, "")) or st.session_state.get(SETTINGS, {}).get(name, {})
 
 
 def _parsed(text: str) -> dict[str, Any]:
@@ -254,6 +262,7 @@ def remember(key: str, name: str, checked: Callable[[dict[str, Any]], dict[str, 
 
 def put_settings(name: str, good: dict[str, Any]) -> None:
     """Puts settings into the address under `name`; none, or too many for an address, take it out."""
+    st.session_state.setdefault(SETTINGS, {})[name] = good
     written = json.dumps(good, separators=(",", ":"))
     _put(name, written if good and len(written) <= LONGEST_SETTINGS else None)
 
@@ -264,14 +273,10 @@ def put_settings(name: str, good: dict[str, Any]) -> None:
 def _foot(lesson: Lesson) -> None:
     front = lesson.front
     st.divider()
-    left, right = st.columns([3, 2], gap="large")
-    with left:
-        st.markdown(f"**Keep this:** {front.sentence}")
-        st.markdown(f"**Did you notice?** {front.notice}")
-        if details():
-            st.caption(f"For teachers: {front.trap}")
-    with right.container(horizontal=True, horizontal_alignment="right"):
-        _download(lesson)
+    st.markdown(f"**Keep this:** {front.sentence}")
+    st.markdown(f"**Did you notice?** {front.notice}")
+    if details():
+        st.caption(f"For teachers: {front.trap}")
     _exit_questions(lesson)
     if front.next in LESSONS:
         follows = texts.title_of(front.next)
@@ -282,16 +287,18 @@ def _foot(lesson: Lesson) -> None:
 @shared.guarded
 def _exit_questions(lesson: Lesson) -> None:
     asked = [quiz.load()[each] for each in lesson.front.exit]
-    if not asked:
-        return
     right = sum(
         quiz.judge(each, answers()[lesson.name, each.id]).right for each in asked if (lesson.name, each.id) in answers()
     )
     done = sum((lesson.name, each.id) in answers() for each in asked)
+    if not asked:
+        _worksheet(lesson)
+        return
     title = f"Before you go: {len(asked)} {'question' if len(asked) == 1 else 'questions'}"
     with st.expander(f"{title}, {right} of {done} right" if done else title, icon=":material/quiz:", expanded=done > 0):
         for each in asked:
             _exit_question(lesson.name, each)
+    _worksheet(lesson)
 
 
 def _exit_question(name: str, asked: quiz.Question) -> None:
@@ -335,9 +342,9 @@ def worksheet(lesson: Lesson) -> str:
             lines.append("Shown without a prediction.")
         else:
             shown = front.prediction.choices[given].text if front.prediction.choices else f"{given:g}"
-            verdict = "right" if is_right(front.prediction, given) else "not right"
+            verdict = "" if front.prediction.open else "right" if is_right(front.prediction, given) else "not right"
             lines += [
-                f"I predicted: {shown}." if front.prediction.open else f"I predicted: {shown} ({verdict}).",
+                f"I predicted: {shown}{verdict and f' ({verdict})'}.",
                 "",
                 front.prediction.reveal,
             ]
@@ -345,26 +352,31 @@ def worksheet(lesson: Lesson) -> str:
     for each in (quiz.load()[number] for number in front.exit):
         answer = answers().get((lesson.name, each.id))
         verdict = "" if answer is None else (" (right)" if quiz.judge(each, answer).right else " (not right)")
+        shown = "-" if answer is None else f"{answer:g}" if isinstance(answer, int | float) else answer
         lines += [
             f"**Question.** {each.question}",
             "",
-            f"I answered: {answer if answer is not None else '-'}{verdict}",
+            f"I answered: {shown}{verdict}",
             "",
         ]
     return "\n".join([*lines, "**In one sentence:**", "", ""])
 
 
-def _download(lesson: Lesson) -> None:
-    st.download_button(
-        "My worksheet",
-        lambda: worksheet(lesson),
-        f"{lesson.name}.md",
-        "text/markdown",
-        key=f"{lesson.name}.worksheet",
-        icon=":material/download:",
-        on_click="ignore",
-        help="Your prediction and your answers, to keep or hand in. Nothing is stored here.",
-    )
+def _worksheet(lesson: Lesson) -> None:
+    """Drawn with the exit questions, so that it always holds the last answer. A callable as data would run outside the visitor's session."""
+    with st.popover("My worksheet", icon=":material/assignment:"):
+        text = worksheet(lesson)
+        st.markdown(text.partition("\n")[2])  # without the title, which the page has already
+        st.download_button(
+            "Download it",
+            text,
+            f"{lesson.name}.md",
+            "text/markdown",
+            key=f"{lesson.name}.worksheet",
+            icon=":material/download:",
+            on_click="ignore",
+            help="To keep or hand in. Nothing is stored here.",
+        )
 
 
 # --- presenting -------------------------------------------------------------------------------------------------

@@ -209,7 +209,7 @@ def _show_model(run: Run, case: Example, kind: str, seed: int, number: int, pend
         truth = f"{case.told} **{case.label_name}**."
         if "final" not in pending:
             st.markdown("**Would you change your call?**")
-            keep, change = st.columns(2)
+            keep = change = st.container(horizontal=True, gap="small")
             other = CLASS_NAMES[1 - pending["called"]]
             keep.button(
                 f"Keep {CLASS_NAMES[pending['called']]}",

@@ -35,7 +35,7 @@ def show_result(readings: Sequence[Reading], run: Run) -> None:
     left, middle = st.columns([3, 2], gap="large")
     with left:
         scores = {
-            "You": (np.array(truths), np.array([each.score for each in readings])),
+            "You, by confidence": (np.array(truths), np.array([each.score for each in readings])),
         }
         st.plotly_chart(plots.roc_curves(scores, 0.5), key="you_first.roc", config={"displayModeBar": False})
         st.caption("Your confidence, read as a score: a ROC curve of your own. The dot is your call.")
@@ -63,5 +63,5 @@ def _swayed(found: reader_study.Swayed) -> str:
     return (
         f"You disagreed with the model **{found.disagreed}** {'time' if found.disagreed == 1 else 'times'}. "
         f"You gave up a right call for its wrong one **{found.to_wrong}** times (automation bias), took over its right one **{found.to_right}** times, "
-        f"and held to your right call **{found.held_right}** times."
+        f"held to your right call **{found.held_right}** times, and to a wrong one **{found.disagreed - found.to_wrong - found.to_right - found.held_right}** times."
     )

@@ -75,7 +75,7 @@ function build(root) {
     }
     box.querySelectorAll("button").forEach((each) => each.setAttribute("aria-pressed", each.dataset.name === data.layer));
     const { title, kind, shape, parameters, field } = layer();
-    find(".about").innerHTML = `<strong>${title}</strong> (${kind}): ${shape.length > 1 ? `${shape[0]} channels of ${shape[1]} × ${shape[2]}` : `${shape[0].toLocaleString("en")} numbers`}, ` +
+    find(".about").innerHTML = `<strong>${title}</strong>: ${shape.length > 1 ? `${shape[0]} channels of ${shape[1]} × ${shape[2]}` : `${shape[0].toLocaleString("en")} numbers`}, ` +
       `${parameters ? `${parameters.toLocaleString("en")} parameters` : "no parameters"}. ${field ? `One number sees ${Math.min(field[0], 9999)} × ${field[0]} pixels of ${data.side}.` : "One number sees the whole image."}`;
     crumbs();
   }
@@ -158,7 +158,7 @@ function build(root) {
   function captions(value) {
     const { field } = layer();
     find("figure:first-of-type figcaption").textContent = value === null || !field ? `The X-ray, ${data.side} × ${data.side} pixels` : `The framed ${field[0]} × ${field[0]} pixels decide this number; what lies beyond the edge is padding.`;
-    find("figure:last-of-type figcaption").textContent = value === null ? "" : `Channel ${channel}, row ${at.row + 1}, column ${at.column + 1}: ${written(value, 3)}. Press to see how it is computed.`;
+    find("figure:last-of-type figcaption").textContent = value === null ? "" : `Channel ${channel}, row ${at.row + 1}, column ${at.column + 1}: ${written(value, 3)}.${layer().kind === "convolution" ? " Press to see how it is computed." : ""}`;
   }
 
   let lastPress = 0;

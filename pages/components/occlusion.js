@@ -15,7 +15,7 @@ function build(root) {
     <div class="both">
       <figure><div class="field" role="application" tabindex="0" data-own-keys aria-label="Drag the grey patch; arrow keys move it">
         <img draggable="false"><div class="square"></div></div><figcaption>Drag the patch, or move it by the arrow keys.</figcaption></figure>
-      <figure><canvas class="map" role="img"></canvas><figcaption>What each place does: orange lowers the probability, blue raises it. The dark frame is where the patch lies.</figcaption></figure>
+      <figure><canvas class="map" role="img"></canvas><figcaption>What each place does: orange lowers the probability, blue raises it. The framed place is where the patch lies.</figcaption></figure>
     </div>
     <p class="said" aria-live="polite"></p>
     <div class="row"><button type="button" class="most">Where it falls most</button><button type="button" class="away">Without the patch</button></div>`;

@@ -131,7 +131,7 @@ function build(root) {
       const said = n ? now : before;
       paint(figure.querySelector("canvas"), n ? answered : image, said);
       figure.querySelector("canvas").setAttribute("aria-label", `${n ? "After" : "Before"} the change, with the evidence for PNEUMONIA`);
-      figure.querySelector("figcaption").innerHTML = `${n ? "After" : "Before"}: <strong>${percent(said.probability)}</strong> ${said.label}`;
+      figure.querySelector("figcaption").innerHTML = `${n ? "After" : "Before"}: <strong>${percent(said.probability)}</strong> for PNEUMONIA, called ${said.label}`;
       figure.querySelector(".gauge i").style.width = percent(said.probability);
       figure.querySelector(".gauge i").className = said.label === "PNEUMONIA" ? "positive" : "negative";
       figure.querySelector(".gauge b").style.left = percent(threshold);

@@ -199,8 +199,8 @@ function build(root) {
     find("dl").innerHTML = [["Sensitivity", now.sensitivity, "of those with pneumonia are found"], ["Specificity", now.specificity, "of those without are sent home"], ["PPV", ppv, "of the alarms are right"],
       ["NPV", npv, "of those sent home are well"], ["Accuracy", accuracy, "of all are called right"]]
       .map(([name, value, what]) => `<div><dt>${name}</dt><dd class="number">${percent(value)}</dd><dd class="what">${what}</dd></div>`).join("") +
-      `<div><dt>Cost</dt><dd class="number">${decisions.cost(now, state.prevalence, PEOPLE, state.miss).toFixed(0)}</dd><dd class="what">false alarms' worth, for ${PEOPLE} people</dd></div>`;
-    find(".said").textContent = ppv === null ? "Nobody is called PNEUMONIA." : `Of 100 alarms, ${Math.round(100 * ppv)} have pneumonia. ${people.fn} of ${people.tp + people.fn} with pneumonia go home untreated.`;
+      `<div><dt>Cost</dt><dd class="number">${decisions.cost(now, state.prevalence, PEOPLE, state.miss).toFixed(0)}</dd><dd class="what">false alarms, for ${PEOPLE} people</dd></div><p class="note">Drawn people are whole: their counts are rounded, rates and cost are not.</p>`;
+    find(".said").textContent = ppv === null ? "Nobody is called PNEUMONIA." : `Of 100 alarms, ${Math.round(100 * ppv)} have pneumonia. ${npv === null ? "Everybody is called PNEUMONIA, and nobody is sent home. " : ""}${people.fn} of ${people.tp + people.fn} with pneumonia go home untreated.`;
   }
 
   // --- hands ---------------------------------------------------------------------------------------------------------

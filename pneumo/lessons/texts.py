@@ -106,6 +106,16 @@ def lesson(name: str, values: Mapping[str, object] | None = None, language: str 
 def _read(path: Path) -> tuple[dict[str, object], str]:
     try:
         post = frontmatter.loads(path.read_text(encoding="utf-8"))
+    except yaml.MarkedYAMLError as error:
+        # A teacher who edits a text is told where; line 1 is the first below the opening ---.
+        line = (
+            f"line {error.problem_mark.line + 1} of what stands above the second ---"
+            if error.problem_mark
+            else "the front matter"
+        )
+        raise PneumoError(
+            f"{path.name}: {line} cannot be read ({error.problem}); put a text with a colon in quotes"
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise PneumoError(f"the text of this lesson cannot be read: {path.name} ({type(error).__name__})") from error
     return post.metadata, post.content

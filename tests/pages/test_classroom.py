@@ -95,6 +95,23 @@ def test_exit_questions_judge_and_explain():
     assert "is right" in words(app.success)
 
 
+def test_the_worksheet_on_the_page_is_the_visitors_own():
+    app = open_page(page_of("convolution"))
+    app.number_input(key="convolution.predicted").set_value(8).run()
+    app.button(key="convolution.commit").click().run()
+    app.number_input(key="convolution.q03").set_value(63).run()
+    app.button(key="convolution.q03.answer").click().run()
+    assert not app.exception
+    assert "I predicted: 8 (not right)" in words(app.markdown) and "I answered: 63 (not right)" in words(app.markdown)
+    assert len(app.get("download_button")) == 1
+
+
+def test_settings_outlast_a_look_at_another_page():
+    app = opened("thresholds", line=json.dumps({"threshold": 2.5, "prevalence": 0.2}))
+    app.switch_page(page_of("glossary")).run().switch_page(page_of("thresholds")).run()
+    assert not app.exception
+
+
 def test_the_worksheet_says_what_was_predicted_and_answered(monkeypatch):
     lesson = texts.lesson(
         "network",
@@ -128,13 +145,13 @@ def test_an_x_ray_uploaded_in_the_clinic_is_offered_in_the_classroom_and_in_no_o
     app.file_uploader(key="diagnose.upload").set_value([(name, blob, "image/png") for name, blob in phantoms(1)])
     app.run()
     app.switch_page(page_of("convolution")).run()
-    assert app.selectbox(key="classroom.image").options[0] == "Your X-ray 1: phantom_1.png"
-    assert app.selectbox(key="classroom.image").value == "Your X-ray 1: phantom_1.png"
+    assert app.selectbox(key="convolution.slide_image").options[0] == "Your X-ray 1: phantom_1.png"
+    assert app.selectbox(key="convolution.slide_image").value == "Your X-ray 1: phantom_1.png"
     for name in ("network", "gradcam"):
         app.switch_page(page_of(name)).run()
         assert not app.exception and not app.error
     stranger = open_page(page_of("convolution"))
-    assert not any("phantom_1" in each for each in stranger.selectbox(key="classroom.image").options)
+    assert not any("phantom_1" in each for each in stranger.selectbox(key="convolution.slide_image").options)
 
 
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_of_the_page_stays():
@@ -194,6 +211,6 @@ def test_a_link_names_a_built_in_image_and_a_model_and_never_an_own_one():
     app = open_page("pages/clinic/diagnose.py")
     app.file_uploader(key="diagnose.upload").set_value([(name, blob, "image/png") for name, blob in phantoms(2)])
     app.run().switch_page(page_of("convolution")).run()
-    app.selectbox(key="classroom.image").set_value("Phantom 2").run()
-    app.selectbox(key="classroom.image").set_value("Your X-ray 2: phantom_2.png").run()
+    app.selectbox(key="convolution.slide_image").set_value("Phantom 2").run()
+    app.selectbox(key="convolution.slide_image").set_value("Your X-ray 2: phantom_2.png").run()
     assert "image" not in app.query_params

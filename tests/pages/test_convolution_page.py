@@ -28,8 +28,8 @@ def app():
 
 def test_it_opens_with_a_generated_radiograph_and_without_an_error(app):
     assert not app.exception and not app.error
-    assert app.selectbox(key="classroom.image").value == "Generated radiograph 1"
-    assert "4 × 4 of the notes" in app.selectbox(key="classroom.image").options
+    assert app.selectbox(key="convolution.slide_image").value == "Generated radiograph 1"
+    assert "4 × 4 of the notes" in app.selectbox(key="convolution.slide_image").options
 
 
 def test_a_phantom_stands_in_where_nothing_can_be_generated(tmp_path, monkeypatch):
@@ -40,7 +40,7 @@ def test_a_phantom_stands_in_where_nothing_can_be_generated(tmp_path, monkeypatc
     app = open_page(PAGE)
     st.cache_resource.clear()
     assert not app.exception
-    assert app.selectbox(key="classroom.image").value == "Phantom 1"
+    assert app.selectbox(key="convolution.slide_image").value == "Phantom 1"
 
 
 def test_without_a_model_it_says_so_and_goes_on(tmp_path, monkeypatch):
@@ -52,9 +52,9 @@ def test_without_a_model_it_says_so_and_goes_on(tmp_path, monkeypatch):
 
 
 def test_image_and_part_outlast_a_look_at_another_page(app):
-    app.selectbox(key="classroom.image").set_value("Phantom 2").run()
+    app.selectbox(key="convolution.slide_image").set_value("Phantom 2").run()
     app = leave_and_come_back(app, PAGE)
-    assert app.selectbox(key="classroom.image").value == "Phantom 2"
+    assert app.selectbox(key="convolution.slide_image").value == "Phantom 2"
 
 
 def test_the_reveal_waits_for_the_prediction(app):
