@@ -32,7 +32,7 @@ function build(root) {
       <div class="numbers">
         <table class="matrix"><thead><tr><td></td><th scope="col">called PNEUMONIA</th><th scope="col">called NORMAL</th></tr></thead>
           <tbody><tr><th scope="row">with pneumonia</th><td class="tp"></td><td class="fn"></td></tr><tr><th scope="row">without</th><td class="fp"></td><td class="tn"></td></tr></tbody></table>
-        <dl></dl><p class="said" aria-live="polite"></p>
+        <dl></dl><p class="note">Drawn people are whole: their counts are rounded, rates and cost are not.</p><p class="said" aria-live="polite"></p>
       </div>
     </div>`;
   const find = (selector) => root.querySelector(selector), curves = find(".curves"), roc = find(".roc");
@@ -199,7 +199,7 @@ function build(root) {
     find("dl").innerHTML = [["Sensitivity", now.sensitivity, "of those with pneumonia are found"], ["Specificity", now.specificity, "of those without are sent home"], ["PPV", ppv, "of the alarms are right"],
       ["NPV", npv, "of those sent home are well"], ["Accuracy", accuracy, "of all are called right"]]
       .map(([name, value, what]) => `<div><dt>${name}</dt><dd class="number">${percent(value)}</dd><dd class="what">${what}</dd></div>`).join("") +
-      `<div><dt>Cost</dt><dd class="number">${decisions.cost(now, state.prevalence, PEOPLE, state.miss).toFixed(0)}</dd><dd class="what">false alarms, for ${PEOPLE} people</dd></div><p class="note">Drawn people are whole: their counts are rounded, rates and cost are not.</p>`;
+      `<div><dt>Cost</dt><dd class="number">${decisions.cost(now, state.prevalence, PEOPLE, state.miss).toFixed(0)}</dd><dd class="what">false alarms, for ${PEOPLE} people</dd></div>`;
     find(".said").textContent = ppv === null ? "Nobody is called PNEUMONIA." : `Of 100 alarms, ${Math.round(100 * ppv)} have pneumonia. ${npv === null ? "Everybody is called PNEUMONIA, and nobody is sent home. " : ""}${people.fn} of ${people.tp + people.fn} with pneumonia go home untreated.`;
   }
 
