@@ -86,7 +86,7 @@ def test_text_for_people_uses_the_fields_words(path):
     assert not wrong, "\n".join(wrong)
 
 
-LESSONS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "pneumo/lessons/content/en").glob("*.md"))]
+LESSONS = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "pneumo/lessons/content/en").glob("*.*"))]
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/results.md", "docs/classroom.md", *LESSONS])

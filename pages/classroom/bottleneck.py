@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, stage
+from pages.classroom import address, images, stage
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery, show_image
 from pneumo import runs
 from pneumo.formatting import score
@@ -87,7 +86,7 @@ def show_code() -> None:
     if not spaces:
         st.info("No code has been measured: `python -m pneumo latent RUN --data FOLDER --save`.")
         return
-    run = stage.pick_model("bottleneck.run", list(spaces))
+    run = address.pick_model("bottleneck.run", list(spaces))
     key = "bottleneck.pad"
     middle = bottleneck.PLACES // 2
     components.mount(
@@ -101,10 +100,10 @@ def show_code() -> None:
             "x": "first direction",
             "y": "second direction",
             "alt": "The decoded code",
-            "start": {"row": middle, "column": middle} | checked(stage.settings("pad")),
+            "start": {"row": middle, "column": middle} | checked(address.settings("pad")),
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, "pad", checked),
+        on_settings_change=address.remember(key, "pad", checked),
     )
     st.caption(
         f"{shared.title(run.card.name)}. The page *Autoencoder* has every direction, the way between two X-rays, and the map of all codes."
@@ -113,12 +112,7 @@ def show_code() -> None:
 
 def checked(said: dict[str, Any]) -> dict[str, int]:
     """A place of the pad, or nothing."""
-    place = {name: said.get(name) for name in ("row", "column")}
-    whole = all(
-        isinstance(each, int) and not isinstance(each, bool) and 0 <= each < bottleneck.PLACES
-        for each in place.values()
-    )
-    return place if whole else {}
+    return address.place(said, bottleneck.PLACES)
 
 
 @st.cache_resource(show_spinner="Decoding the codes of the pad ...", max_entries=8)
@@ -126,7 +120,7 @@ def _sheet(weights: str, _run: Run, _space: Space) -> str:
     """weights: the cache's key. A data URL."""
     image = bottleneck.pad(_run, _space)
     blob = sheets.for_screen(image, SHEET_PX, SHEET_PX, quality=85)
-    return "data:image/jpeg;base64," + base64.b64encode(blob).decode()
+    return shared.data_url(blob)
 
 
 @st.fragment

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, stage
+from pages.classroom import address, images, stage
 from pneumo import runs
 from pneumo.lessons import convolution
 from pneumo.runs import Run
@@ -85,9 +85,9 @@ def show_learned() -> None:
         st.info("No model with grey input can be looked into: its first layer would be shown here.")
         return
     strongest = int(np.square(layer.kernels).sum((1, 2)).argmax())
-    sent = stage.settings("learned")
+    sent = address.settings("learned")
     chosen = sent.get("chosen")
-    chosen = chosen if isinstance(chosen, int) and 0 <= chosen < len(layer.kernels) else strongest
+    chosen = chosen if address.whole(chosen, 0, len(layer.kernels) - 1) else strongest
     size = len(layer.kernels[0])
     start = START | {
         "kernel": size,
@@ -123,7 +123,7 @@ def _pick_run() -> Run | None:
     names = [
         name for name in names if not shared.load_card(name).members and shared.load_card(name).image.channels == 1
     ]
-    return stage.pick_model("convolution.run", names) if names else None
+    return address.pick_model("convolution.run", names) if names else None
 
 
 # --- to the browser and back ----------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ def _mount(
 ) -> None:
     """The component with these planes (S, S); what the address says under `settings`, or the mode's name, stands before `start`."""
     key, side, settings = f"convolution.{mode}", len(planes[0][1]), settings or mode
-    said = checked(mode, stage.settings(settings), len(start.get("kernels", ())))
+    said = checked(mode, address.settings(settings), len(start.get("kernels", ())))
     drawn = hashlib.sha256(b"".join(np.ascontiguousarray(plane).tobytes() for _, plane in planes))
     if learned:
         drawn.update(np.array(learned["kernels"], np.float32).tobytes())
@@ -159,7 +159,7 @@ def _mount(
             "start": start | said,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(
+        on_settings_change=address.remember(
             key, settings, lambda sent: checked(mode, sent, len(start.get("kernels", ())))
         ),
     )
@@ -173,14 +173,14 @@ def checked(mode: str, said: dict[str, Any], channels: int) -> dict[str, Any]:
     """Of settings from an address or a browser, those that are what they should be; the rest is left out."""
     good: dict[str, Any] = {}
     for name in ("row", "column", "seed"):
-        if _whole(said.get(name), 0, 10_000):
+        if address.whole(said.get(name), 0, 10_000):
             good[name] = said[name]
     if mode == "learned":
-        return good | ({"chosen": said["chosen"]} if _whole(said.get("chosen"), 0, 10_000) else {})
+        return good | ({"chosen": said["chosen"]} if address.whole(said.get("chosen"), 0, 10_000) else {})
     if mode == "steps":
         return good | ({"step": said["step"]} if said.get("step") in ("relu", "max", "mean", "norm", "dropout") else {})
     for name, (low, high) in LIMITS.items():
-        if _whole(said.get(name), low, high):
+        if address.whole(said.get(name), low, high):
             good[name] = said[name]
     if _number(said.get("bias")):
         good["bias"] = said["bias"]
@@ -202,12 +202,8 @@ def _are_kernels(kernels: list[object], side: int) -> bool:
     return all(isinstance(each, list) and len(each) == side**2 and all(map(_number, each)) for each in kernels)
 
 
-def _whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-
-
 def _number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST
+    return address.number(value, -MOST, MOST)
 
 
 main()

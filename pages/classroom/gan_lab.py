@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import stage
+from pages.classroom import address, answers, stage
 from pages.menu import MENU
 from pneumo.lessons import gan_lab
 from pneumo.lessons.gan_lab import DISTRIBUTIONS, LOSSES, PRESETS, Frame, Lab, Settings
@@ -21,6 +20,7 @@ RATES = (1e-4, 3e-4, 1e-3, 2e-3, 3e-3, 1e-2, 3e-2)
 OWN = "own"
 KEY = "gan_lab.component"
 KEPT_FRAMES = 400
+MOST_STEPS = 500  # of one press; a longer burst would keep the others waiting
 
 
 def main() -> None:
@@ -48,7 +48,7 @@ def show_lab() -> None:
             "identity": state["identity"],
             "extent": gan_lab.EXTENT,
             "grid": gan_lab.GRID,
-            "real": _packed(lab.truth.numpy()),
+            "real": components.packed(lab.truth.numpy()),
             "frames": [_sent(each) for each in state["sent"]],
             "first": state["first"],
             "drawing": settings.distribution == "drawn",
@@ -76,7 +76,7 @@ def show_lab() -> None:
 
 def choose() -> Settings:
     """What the visitor chose, from the address at first; a preset sets everything at once."""
-    said = checked(stage.settings("lab"))
+    said = checked(address.settings("lab"))
     for name, value in asdict(Settings()).items():
         shared.keep(f"gan_lab.{name}", said.get(name, value))
     shared.keep("gan_lab.preset", OWN, (OWN, *PRESETS))
@@ -85,7 +85,7 @@ def choose() -> Settings:
         format_func=lambda name: PRESETS[name].title if name in PRESETS else "My own settings",
     )  # fmt: skip
     preset = PRESETS.get(st.session_state["gan_lab.preset"])
-    if preset and stage.committed("gan_lab"):
+    if preset and answers.committed("gan_lab"):
         st.caption(preset.notice)
     elif preset:
         st.caption("What goes right or wrong here? Predict above; then this line tells.")
@@ -116,7 +116,7 @@ def checked(said: dict[str, Any]) -> dict[str, Any]:
         if isinstance(said.get(name), str | float | int) and said[name] in allowed:
             good[name] = said[name]
     for name, low, high in (("steps_d", 1, 10), ("seed", 0, 10**6 - 1)):
-        if isinstance(said.get(name), int) and not isinstance(said[name], bool) and low <= said[name] <= high:
+        if address.whole(said.get(name), low, high):
             good[name] = said[name]
     return good
 
@@ -135,7 +135,7 @@ def _own() -> None:
 
 
 def _remember() -> None:
-    stage.put_settings("lab", {name: st.session_state[f"gan_lab.{name}"] for name in asdict(Settings())})
+    address.put_settings("lab", {name: st.session_state[f"gan_lab.{name}"] for name in asdict(Settings())})
 
 
 def _state(settings: Settings) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def _act() -> None:
     if not state or not isinstance(sent, dict) or state["frames"][-1].broken:
         return
     what, count = sent.get("what"), sent.get("count")
-    if what not in ("d", "g", "both") or not isinstance(count, int) or isinstance(count, bool) or not 1 <= count <= 500:
+    if what not in ("d", "g", "both") or not address.whole(count, 1, MOST_STEPS):
         return
     frames = state["lab"].burst(what, count)
     state["sent"], state["first"] = frames, state["count"]
@@ -192,17 +192,12 @@ def _sent(frame: Frame) -> dict[str, Any]:
         "g": frame.step_g,
         "lossD": number(frame.loss_d),
         "lossG": number(frame.loss_g),
-        "fakes": _packed(np.nan_to_num(frame.fakes).clip(-9, 9)),
-        "arrows": _packed(np.nan_to_num(frame.arrows)),
-        "surface": _packed(np.round(255 * np.nan_to_num(frame.surface, nan=0.5)).astype(np.uint8)),
+        "fakes": components.packed(np.nan_to_num(frame.fakes).clip(-9, 9)),
+        "arrows": components.packed(np.nan_to_num(frame.arrows)),
+        "surface": components.packed(np.round(255 * np.nan_to_num(frame.surface, nan=0.5)).astype(np.uint8)),
         "distance": number(frame.distance) or 0.0,
         "modes": frame.modes,
     }
-
-
-def _packed(array: np.ndarray) -> str:
-    array = array.astype("<f4") if array.dtype.kind == "f" else array
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
 def show_kinds() -> None:

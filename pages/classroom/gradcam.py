@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import gradcam_cover, images, stage
+from pages.classroom import address, gradcam_cover, images, stage
 from pneumo import runs
 from pneumo.formatting import with_interval
 from pneumo.images import overlays
-from pneumo.inference import heatmap_report, pointing
+from pneumo.inference import comparison, heatmap_report, pointing
 from pneumo.inference.examples import Example
+from pneumo.inference.explanation import Heatmap
+from pneumo.inference.heatmap_checks import Stage
 from pneumo.lessons import gradcam
 from pneumo.metrics import significance
 from pneumo.runs import Run
@@ -25,7 +26,6 @@ STEPS = 8
 START = {"step": 7, "method": "gradcam", "sign": 1, "relu": True, "smooth": True, "off": []}
 METHODS = ("gradcam", "hirescam", "layercam")
 PHANTOMS = 40
-SHOWN_PX = 480
 
 
 def main() -> None:
@@ -63,7 +63,7 @@ def _pick() -> tuple[Example, Run]:
     if not names:
         shared.stop_without("classification run")
     with right:
-        return example, stage.pick_model("gradcam.run", names)
+        return example, address.pick_model("gradcam.run", names)
 
 
 # --- five steps -------------------------------------------------------------------------------------------------
@@ -74,33 +74,29 @@ def show_steps() -> None:
     trace = gradcam.trace(run, images.pixels(example))
     side = trace.seen.shape[-1]
     channels, height, width = trace.activations.shape
-    lesion = "" if example.lesion is None else _packed(_mask(example.lesion, side))
+    lesion = "" if example.lesion is None else components.packed(_mask(example.lesion, side))
     key = "gradcam.steps"
     components.mount(
         "gradcam",
         key=key,
         data={
             "identity": f"{run.card.weights.sha256} {example.digest}",
-            "seen": _packed(trace.seen.reshape(-1, side, side)[0]),
+            "seen": components.packed(trace.seen.reshape(-1, side, side)[0]),
             "side": side,
-            "activations": _packed(trace.activations.astype("<f4")),
-            "gradients": _packed(trace.gradients.astype("<f4")),
+            "activations": components.packed(trace.activations.astype(np.float32)),
+            "gradients": components.packed(trace.gradients.astype(np.float32)),
             "channels": channels,
             "height": height,
             "width": width,
             "layer": trace.layer,
             "lesion": lesion,
-            "colours": _packed(np.round(overlays.heat_colours()).astype(np.uint8)),
+            "colours": components.packed(np.round(overlays.heat_colours()).astype(np.uint8)),
             "classes": list(CLASS_NAMES),
-            "start": START | {"top": channels} | checked(stage.settings("cam")),
+            "start": START | {"top": channels} | checked(address.settings("cam")),
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, "cam", checked),
+        on_settings_change=address.remember(key, "cam", checked),
     )
-
-
-def _packed(array: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
 def _mask(lesion: np.ndarray, side: int) -> np.ndarray:
@@ -113,13 +109,13 @@ def checked(said: dict[str, Any]) -> dict[str, Any]:
     """Of settings from an address or a browser, those that are what they should be."""
     good: dict[str, Any] = {}
     for name, low, high in (("step", 0, STEPS - 1), ("top", 0, 100_000)):
-        if isinstance(said.get(name), int) and not isinstance(said[name], bool) and low <= said[name] <= high:
+        if address.whole(said.get(name), low, high):
             good[name] = said[name]
     for name, allowed in (("method", METHODS), ("sign", (1, -1)), ("relu", (True, False)), ("smooth", (True, False))):
         if said.get(name) in allowed and isinstance(said[name], type(allowed[0])):
             good[name] = said[name]
     off = said.get("off")
-    if isinstance(off, list) and len(off) <= 40 and all(isinstance(n, int) and 0 <= n < 100_000 for n in off):
+    if isinstance(off, list) and len(off) <= 40 and all(address.whole(n, 0, 99_999) for n in off):
         good["off"] = off
     return good
 
@@ -201,21 +197,16 @@ def show_forgetting() -> None:
     method = st.segmented_control(
         "Method", METHODS, key="gradcam.method", format_func=heatmap_report.TITLES.get, required=True
     )
-    frames = _forgotten(run, example, images.pixels(example))
-    pictures, captions = [], []
-    trained = _signed(frames[0][1], method)
-    for number, (layer, trace) in enumerate(frames):
-        signed = _signed(trace, method)
-        positive = np.maximum(signed, 0)
-        shown = (positive / max(float(np.abs(signed).max()), 1e-12)).astype(np.float32)
-        seen = trace.seen.reshape(-1, *trace.seen.shape[-2:])[0]
-        pictures.append(images.address(overlays.overlay(seen, shown)))
-        alike = gradcam.likeness(trained, signed)
-        captions.append(
-            "The trained network."
-            if not number
-            else f"Random from the head down to {layer}. Rank correlation with the trained network's map: {alike:+.2f}."
-        )
+    pixels = images.pixels(example)
+    trained, stages = _forgotten(run, example, pixels, method)
+    seen = gradcam.seen(run, pixels)
+    pictures = [
+        images.url(overlays.overlay(seen, each.values)) for each in (trained, *(stage.heatmap for stage in stages))
+    ]
+    captions = ["The trained network."] + [
+        f"Random from the head down to {each.layer}. Rank correlation with the trained network's map: {each.similarity:+.2f}."
+        for each in stages
+    ]
     components.mount(
         "flipbook",
         key="gradcam.cascade",
@@ -235,25 +226,24 @@ def show_forgetting() -> None:
     st.caption("Each map is on its own scale, one draw of random weights: single steps scatter.")
 
 
-def _forgotten(run: Run, example: Example, pixels: np.ndarray) -> list[tuple[str, gradcam.Trace]]:
-    """The cascade of this image: of built-in ones for everybody, of the visitor's own in the session."""
+def _forgotten(run: Run, example: Example, pixels: np.ndarray, method: str) -> tuple[Heatmap, list[Stage]]:
+    """Of built-in images for everybody, of the visitor's own in the session."""
+    key = (run.card.weights.sha256, example.digest, method)
     if example.synthetic:
-        return _forgotten_by_all(run.card.weights.sha256, example.digest, run, pixels)
-    kept, key = st.session_state.setdefault("gradcam.forgotten", {}), (run.card.weights.sha256, example.digest)
+        return _forgotten_by_all(*key, run, pixels)
+    kept = st.session_state.setdefault("gradcam.forgotten", {})
     if key not in kept:
         kept.clear()
-        kept[key] = gradcam.cascade(run, pixels)
+        kept[key] = comparison.forgetting(run, pixels, method)
     return kept[key]
 
 
-@st.cache_resource(show_spinner="Letting the layers forget ...", max_entries=16)
-def _forgotten_by_all(weights: str, digest: str, _run: Run, _pixels: np.ndarray) -> list[tuple[str, gradcam.Trace]]:
-    """weights, digest: the cache's key."""
-    return gradcam.cascade(_run, _pixels)
-
-
-def _signed(trace: gradcam.Trace, method: str) -> np.ndarray:
-    return gradcam.signed_map(trace.activations, trace.gradients, method)
+@st.cache_resource(show_spinner="Letting the layers forget ...", max_entries=48)
+def _forgotten_by_all(
+    weights: str, digest: str, method: str, _run: Run, _pixels: np.ndarray
+) -> tuple[Heatmap, list[Stage]]:
+    """weights, digest, method: the cache's key."""
+    return comparison.forgetting(_run, _pixels, method)
 
 
 main()

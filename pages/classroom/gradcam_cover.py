@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, stage
+from pages.classroom import address, images
 from pneumo.inference.examples import Example
 from pneumo.lessons import gradcam
 from pneumo.runs import Run
@@ -21,13 +20,13 @@ def show(example: Example, run: Run) -> None:
     digest = hashlib.sha256(found.probabilities.tobytes()).hexdigest()
     seen = gradcam.seen(run, pixels)
     key = "gradcam.cover"
-    start = checked_place(stage.settings("square"), len(found.probabilities))
+    start = address.place(address.settings("square"), len(found.probabilities))
     components.mount(
         "occlusion",
         key=key,
         data={
             "identity": f"{run.card.weights.sha256} {example.digest} {digest}",
-            "picture": images.address(seen),
+            "picture": images.url(seen),
             "alt": "The image as the model gets it",
             "probabilities": np.round(found.probabilities, 6).tolist(),
             "clean": round(found.clean, 6),
@@ -36,19 +35,12 @@ def show(example: Example, run: Run) -> None:
             "start": start or None,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, "square", lambda said: checked_place(said, len(found.probabilities))),
+        on_settings_change=address.remember(key, "square", lambda said: address.place(said, len(found.probabilities))),
     )
     st.caption(
         f"{gradcam.PLACES} × {gradcam.PLACES} places, computed before you dragged: {shared.title(run.card.name)} at its default threshold "
         f"{run.card.point().threshold:.3f}. The grey is the image's mean."
     )
-
-
-def checked_place(said: dict[str, Any], places: int) -> dict[str, int]:
-    """A place of the square, or nothing."""
-    place = {name: said.get(name) for name in ("row", "column")}
-    whole = all(isinstance(each, int) and not isinstance(each, bool) and 0 <= each < places for each in place.values())
-    return place if whole else {}
 
 
 def _covered(run: Run, example: Example, pixels: np.ndarray) -> gradcam.Occlusion:

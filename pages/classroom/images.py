@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 
 import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.classroom import stage
+from pages.classroom import address
 from pneumo.images import overlays, sheets
 from pneumo.inference import examples
 from pneumo.inference.examples import Example
@@ -22,10 +21,7 @@ def offered(*, phantoms_first: bool = False) -> dict[str, Example]:
     """Title -> image. The visitor's own come first, then generated radiographs and phantoms; real cases where the hub is at hand."""
     own = shared.titled_own_files()
     real = {f"Real case {n}": each for n, each in enumerate(shared.real_cases(), 1)}
-    generated = {f"Generated radiograph {n}": each for n, each in enumerate(shared.generated_examples(), 1)}
-    phantoms = {f"Phantom {n}": each for n, each in enumerate(shared.phantom_examples(), 1)}
-    built_in = phantoms | generated | real if phantoms_first else generated | phantoms | real
-    return own | built_in
+    return own | shared.titled_examples(phantoms_first=phantoms_first) | real
 
 
 def choose(
@@ -39,7 +35,7 @@ def choose(
     titles = [*found, *more]
     own = list(shared.titled_own_files())
     first = opening if opening in titles and not own else titles[0]
-    chosen = stage.addressed(key, "image", titles, first, private=own)
+    chosen = address.addressed(key, "image", titles, first, private=own)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         title = st.selectbox("Image", titles, key=key, on_change=chosen)
         with st.popover("Use my X-ray", icon=":material/upload:"):
@@ -61,9 +57,9 @@ def _take(key: str) -> None:
         st.session_state[key] = next(iter(shared.titled_own_files()))
 
 
-def address(image: np.ndarray) -> str:
-    """A picture as a data URL. image: (H, W) or (H, W, 3) uint8."""
-    return "data:image/png;base64," + base64.b64encode(sheets.png(image, synthetic=False)).decode()
+def url(image: np.ndarray) -> str:
+    """An image as a data URL. image: (H, W) or (H, W, 3) uint8."""
+    return shared.data_url(sheets.png(image, synthetic=False), "png")
 
 
 def marked(image: np.ndarray, region: tuple[float, float, float, float] | None) -> np.ndarray:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
 import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, network_parts, stage
+from pages.classroom import address, images, network_parts, stage
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery
 from pneumo import runs
 from pneumo.inference import examples
@@ -55,7 +54,7 @@ def _pick(wanted: Any = None, key: str = "network.run") -> tuple[Run, Example]:
     if not names:
         shared.stop_without("model of this kind")
     with right:
-        return stage.pick_model(key, names), example
+        return address.pick_model(key, names), example
 
 
 @st.fragment
@@ -64,7 +63,7 @@ def show_model() -> None:
     run, example = _pick()
     seen, batch = network.prepared(run, images.pixels(example))
     found = layers_of(run.card.weights.sha256, run)
-    said = checked(stage.settings("look"), found)
+    said = checked(address.settings("look"), found)
     layer = next((each for each in found if each.name == said.get("layer")), None) or _first(found)
     output = network.output_of(run, batch, layer.name)[0]
     places = output.ndim == 3 and output.shape[-1] > 1
@@ -86,10 +85,10 @@ def show_model() -> None:
         data={
             "identity": f"{run.card.weights.sha256} {len(found)}",
             "layers": _described(run, found),
-            "seen": _packed(seen),
+            "seen": components.packed(seen),
             "side": seen.shape[-1],
             "layer": layer.name,
-            "maps": _packed(output.astype("<f2")) if places else "",
+            "maps": components.packed(output.astype(np.float16)) if places else "",
             "vector": [] if places else [round(float(value), 4) for value in output.ravel()[:512]],
             "channel": channel,
             "row": row,
@@ -98,7 +97,7 @@ def show_model() -> None:
             "why": why,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, "look", lambda sent: checked(sent, found)),
+        on_settings_change=address.remember(key, "look", lambda sent: checked(sent, found)),
     )
     if places:
         show_exciting(run, layer, channel)
@@ -170,13 +169,9 @@ def checked(said: dict[str, Any], found: list[network.Layer]) -> dict[str, Any]:
         good["layer"] = said["layer"]
         for name in ("channel", "row", "column"):
             value = said.get(name)
-            if isinstance(value, int) and not isinstance(value, bool) and -1 <= value < 10_000:
+            if address.whole(value, -1, 9_999):
                 good[name] = value
     return good
-
-
-def _packed(array: np.ndarray) -> str:
-    return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
 
 
 # --- what excites a channel -----------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def show_skips(run: Run, example: Example) -> None:
         channel = int(np.abs(block.residual).reshape(len(block.residual), -1).max(1).argmax())
         three = np.stack([block.shortcut[channel], block.residual[channel], block.after[channel]])
         sheet = sheets.grid(sheets.stretched(three), columns=3, gap=1, background=sheets.GREY)
-        pictures.append(images.address(np.kron(sheet, np.ones((max(1, 420 // sheet.shape[1]),) * 2, np.uint8))))
+        pictures.append(images.url(np.kron(sheet, np.ones((max(1, 420 // sheet.shape[1]),) * 2, np.uint8))))
         captions.append(
             f"{block.name.removeprefix('backbone.')}, channel {channel}. From the left: what passes by, what the block adds, their sum after ReLU. "
             f"If this connection were cut, the logit would be {block.without:+.2f} instead of {clean:+.2f}."

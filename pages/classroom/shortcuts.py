@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from functools import partial
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, shortcuts_rates, stage
+from pages.classroom import address, answers, images, shortcuts_rates, stage
 from pneumo import runs
 from pneumo.formatting import score
 from pneumo.images import overlays
@@ -54,8 +53,8 @@ def show_lab() -> None:
         title, example = images.choose(IMAGE, opening=OPENING)
     with right:
         known = [name for name in shared.classifiers(to_load=True) if name != shortcuts.READER]
-        run = stage.pick_model("shortcuts.run", known)
-    hidden = not stage.committed("shortcuts") and not st.session_state.get(SHOWN)
+        run = address.pick_model("shortcuts.run", known)
+    hidden = not answers.committed("shortcuts") and not st.session_state.get(SHOWN)
     _mount("lab", title, example, [(shared.title(run.card.name), run)], Change(), hidden=hidden)
     if hidden:
         st.button("Show the result", key="shortcuts.show", on_click=_show, icon=":material/visibility:")
@@ -72,7 +71,7 @@ def _mount(
     key = f"shortcuts.{mode}"
     pixels = shortcuts.as_square(images.pixels(example))
     others = [(name, each) for name, each in _exposures().items() if name != title][:MOST_OTHERS]
-    said = checked(len(others), (st.session_state.get(key) or {}).get("settings") or stage.settings(mode))
+    said = checked(len(others), (st.session_state.get(key) or {}).get("settings") or address.settings(mode))
     settings = {"other": 0} | _plain(start) | said
     change = Change(**{name: settings[name] for name in ("kind", "strength", "row", "column")})
     after = shortcuts.changed(pixels, change, others[settings["other"]][1] if others else None)
@@ -83,23 +82,24 @@ def _mount(
         data={
             "identity": f"{example.digest} {' '.join(run.card.weights.sha256 for _, run in models)} {title}",
             "side": SIDE,
-            "image": _text(pixels),
+            "image": components.packed(pixels),
             "grey": shortcuts.middle_grey(pixels),
             "levels": shortcuts.LEVELS,
             "kinds": [_kind(name) for name in KINDS if others or name != "exposure"],
             "others": [
-                {"title": name, "table": _text(shortcuts.exposure_table(pixels, each))} for name, each in others
+                {"title": name, "table": components.packed(shortcuts.exposure_table(pixels, each))}
+                for name, each in others
             ],
             "lesion": _lesion(example),
-            "palette": _text(np.round(overlays.heat_colours())),
+            "palette": components.packed(np.round(overlays.heat_colours()).astype(np.uint8)),
             "start": settings,
             "of": settings,
-            "answered": _text(after),
+            "answered": components.packed(after),
             "results": results,
             "hidden": hidden,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, mode, partial(checked, len(others))),
+        on_settings_change=address.remember(key, mode, partial(checked, len(others))),
     )
 
 
@@ -177,12 +177,7 @@ def _heat(run: Run, result: Diagnosis, name: str) -> str:
     values = diagnosis.explain(run, result)[name].values
     at = (np.arange(HEAT_SIDE) + 0.5) * len(values) / HEAT_SIDE
     near = np.clip(at.astype(int), 0, len(values) - 1)
-    return _text(np.round(255 * values[np.ix_(near, near)]))
-
-
-def _text(values: np.ndarray) -> str:
-    """Numbers 0..255 as base64."""
-    return base64.b64encode(np.ascontiguousarray(values, dtype=np.uint8).tobytes()).decode()
+    return components.packed(np.round(255 * values[np.ix_(near, near)]).astype(np.uint8))
 
 
 def checked(others: int, said: object) -> dict[str, Any]:
@@ -197,7 +192,7 @@ def checked(others: int, said: object) -> dict[str, Any]:
         if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= 1:
             good[name] = value
     other = said.get("other")
-    if isinstance(other, int) and not isinstance(other, bool) and 0 <= other < others:
+    if address.whole(other, 0, others - 1):
         good["other"] = other
     return good
 
@@ -233,7 +228,7 @@ def _seed() -> int:
 
 
 def _verdict(seed: int, pair: list[Run]) -> None:
-    given = stage.answers().get(("shortcuts", f"two {seed}"))
+    given = answers.given().get(("shortcuts", f"two {seed}"))
     reader = "AB"[[run.card.name for run in pair].index(shortcuts.READER)]
     with st.container(border=True):
         st.markdown("**Which model reads the marker?**")
@@ -271,7 +266,7 @@ def _verdict(seed: int, pair: list[Run]) -> None:
 
 
 def _commit(seed: int, answer: str) -> None:
-    stage.answers()["shortcuts", f"two {seed}"] = answer
+    answers.given()["shortcuts", f"two {seed}"] = answer
 
 
 def _shuffle(seed: int) -> None:

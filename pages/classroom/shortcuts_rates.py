@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.classroom import stage
+from pages.classroom import address, answers
 from pneumo import runs
 from pneumo.formatting import rate, score, with_interval
 from pneumo.inference import examples
@@ -161,7 +161,7 @@ def show_rates() -> None:
 
 
 def _choose_change(which: str) -> tuple[Change, bool]:
-    said = checked(stage.settings("rates"))
+    said = checked(address.settings("rates"))
     kind = shared.keep("shortcuts.kind", said.get("kind", "letter"), KINDS)
     shown = {"format_func": lambda each: KINDS[each].title, "width": 230, "on_change": _remember}
     st.selectbox("Change", KINDS, key="shortcuts.kind", **shown)
@@ -174,7 +174,7 @@ def _choose_change(which: str) -> tuple[Change, bool]:
         key = f"shortcuts.strength.{kind}"
         strength = shared.keep(key, said["strength"] if said.get("kind") == kind else meant.start)
         st.slider(meant.strength, float(meant.lowest), 1.0, step=0.05, key=key, width=230, on_change=_remember)
-    placed = stage.settings("lab")  # where this visitor dragged it
+    placed = address.settings("lab")  # where this visitor dragged it
     place = PLACES.get(kind, (0.5, 0.5))
     if placed.get("kind") == kind and all(isinstance(placed.get(each), float) for each in ("row", "column")):
         place = tuple(min(max(placed[each], 0.0), 1.0) for each in ("row", "column"))
@@ -232,7 +232,7 @@ def show_recorded() -> None:
     if not measured:
         st.info("Not measured for these models. To measure it: `python -m pneumo robustness RUN --data FOLDER`.")
         return
-    if not stage.committed("shortcuts"):
+    if not answers.committed("shortcuts"):
         st.info("These charts answer the question above. Predict first, or choose *Show me anyway* there.")
         return
     shared.keep("shortcuts.metric", "specificity", METRICS)

@@ -9,9 +9,10 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import stage
-from pneumo.formatting import metric
+from pages.classroom import address, stage
+from pneumo.formatting import metric, rate
 from pneumo.lessons import thresholds
+from pneumo.metrics import classification
 from pneumo.palette import COLOURS
 from pneumo.runs.evaluations import in_order, title_of
 from pneumo.schema import CLASS_NAMES
@@ -37,17 +38,18 @@ def show_line() -> None:
 def show_models() -> None:
     shared.keep("thresholds.price", thresholds.MISS)
     price = st.slider("A missed case costs as many false alarms as", 1, 100, key="thresholds.price")
-    costs = {name: each.cost(price) for name, each in thresholds.COURSE_MODELS.items()}
+    costs = {name: thresholds.cost(each, price) for name, each in thresholds.COURSE_MODELS.items()}
+    rates = {name: classification.rates(each) for name, each in thresholds.COURSE_MODELS.items()}
     rows = [
         {
             "Model": name,
-            "Found": each.tp,
-            "Missed": each.fn,
-            "False alarms": each.fp,
-            "Correctly sent home": each.tn,
-            "Accuracy": f"{each.accuracy:.1%}",
-            "Sensitivity": f"{each.sensitivity:.1%}",
-            "Specificity": f"{each.specificity:.1%}",
+            "Found": each["tp"],
+            "Missed": each["fn"],
+            "False alarms": each["fp"],
+            "Correctly sent home": each["tn"],
+            "Accuracy": rate(rates[name]["accuracy"]),
+            "Sensitivity": rate(rates[name]["sensitivity"]),
+            "Specificity": rate(rates[name]["specificity"]),
             "Cost": f"{costs[name]:,.0f}",
         }
         for name, each in thresholds.COURSE_MODELS.items()
@@ -66,7 +68,7 @@ def show_models() -> None:
             "scale": "share",
         },
     )
-    accurate = max(thresholds.COURSE_MODELS, key=lambda name: thresholds.COURSE_MODELS[name].accuracy)
+    accurate = max(thresholds.COURSE_MODELS, key=lambda name: rates[name]["accuracy"])
     st.markdown(
         f"**{' and '.join(cheapest)}** costs least: {least:,.0f} false alarms' worth. "
         + ("It is also the most accurate." if accurate in cheapest else f"The most accurate is {accurate}.")
@@ -133,23 +135,19 @@ def _mount(
             "without": None if without is None else np.round(without, 4).tolist(),
             "withIt": None if with_it is None else np.round(with_it, 4).tolist(),
             "unit": unit,
-            "start": start | {each: value for each, value in checked(stage.settings(name)).items() if each in kept},
+            "start": start | {each: value for each, value in checked(address.settings(name)).items() if each in kept},
             "marks": list(marks),
             "colours": {each: COLOURS[each] for each in CLASS_NAMES},
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, name, checked),
+        on_settings_change=address.remember(key, name, checked),
     )
 
 
 def checked(said: dict[str, Any]) -> dict[str, float]:
     """Of settings from an address or a browser, the numbers within their limits."""
-    good = {}
-    for name, (low, high) in LIMITS.items():
-        value = said.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high:
-            good[name] = round(float(value), 4)
-    return good
+    kept = {name: said[name] for name, (low, high) in LIMITS.items() if address.number(said.get(name), low, high)}
+    return {name: round(float(value), 4) for name, value in kept.items()}
 
 
 main()

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, stage
+from pages.classroom import address, answers, images, stage
 from pneumo import plots, runs
 from pneumo.inference import examples
 from pneumo.inference.examples import Example
@@ -84,12 +82,12 @@ def show_head() -> None:
         return
     left, right = st.columns(2)
     with left:
-        run = stage.pick_model("transfer.run", names)
+        run = address.pick_model("transfer.run", names)
     with right:
         title, example = images.choose("transfer.probe")
     pools = {name: _pool(run, name) for name in SOURCES}
-    start = {"source": 0, "picks": _first(pools["generated"]), "at": 10_000} | checked(stage.settings("head"))
-    if "picks" not in checked(stage.settings("head")):
+    start = {"source": 0, "picks": _first(pools["generated"]), "at": 10_000} | checked(address.settings("head"))
+    if "picks" not in checked(address.settings("head")):
         start["picks"] = _first(list(pools.values())[start["source"]])
     key = "transfer.head"
     components.mount(
@@ -113,7 +111,7 @@ def show_head() -> None:
             "start": start,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, "head", checked),
+        on_settings_change=address.remember(key, "head", checked),
     )
 
 
@@ -127,10 +125,10 @@ def _source(name: str, pool: Pool) -> dict[str, Any]:
         "title": title,
         "short": short,
         "width": pool.features.shape[1],
-        "tiles": _text(pool.tiles),
+        "tiles": components.packed(pool.tiles),
         "labels": pool.labels.tolist(),
-        "features": _text(pool.features),
-        "held": _text(pool.held),
+        "features": components.packed(pool.features),
+        "held": components.packed(pool.held),
         "heldLabels": pool.held_labels.tolist(),
         "first": _first(pool),
     }
@@ -144,32 +142,22 @@ def _probe(run: Run, title: str, example: Example) -> dict[str, str]:
         if len(kept) >= MOST_PROBES:
             kept.clear()
         pixels = images.pixels(example)
-        kept[key] = _text(transfer.features(run, [pixels])), _text(transfer.tile(pixels))
+        kept[key] = components.packed(transfer.features(run, [pixels])), components.packed(transfer.tile(pixels))
     features, tile = kept[key]
     return {"title": title, "features": features, "tile": tile}
-
-
-def _text(values: np.ndarray) -> str:
-    """Base64 of the numbers as they lie in memory: bytes, or little-endian 16-bit floats."""
-    kind = np.dtype("<f2") if values.dtype == np.float16 else np.dtype(np.uint8)
-    return base64.b64encode(np.ascontiguousarray(values, dtype=kind).tobytes()).decode()
 
 
 def checked(said: dict[str, Any]) -> dict[str, Any]:
     """Of settings from an address or a browser, those that are what they should be; the rest is left out."""
     good: dict[str, Any] = {}
-    if _whole(said.get("source"), 0, len(SOURCES) - 1):
+    if address.whole(said.get("source"), 0, len(SOURCES) - 1):
         good["source"] = said["source"]
-    if _whole(said.get("at"), 0, 10_000):
+    if address.whole(said.get("at"), 0, 10_000):
         good["at"] = said["at"]
     picks = said.get("picks")
     if isinstance(picks, str) and len(picks) == 2 * PER_CLASS and set(picks) <= set("NP-"):
         good["picks"] = picks
     return good
-
-
-def _whole(value: object, low: int, high: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
 
 
 # --- which part learns --------------------------------------------------------------------------------------------
@@ -178,7 +166,7 @@ def _whole(value: object, low: int, high: int) -> bool:
 def show_layers() -> None:
     key = "transfer.layers"
     start = {"name": next(iter(ARCHITECTURES)), "share": transfer.FROZEN_SHARE} | checked_layers(
-        stage.settings("layers")
+        address.settings("layers")
     )
     found = {name: transfer.architecture(name) for name in ARCHITECTURES}
     components.mount(
@@ -194,7 +182,7 @@ def show_layers() -> None:
             "start": start,
         },
         default={"settings": None},
-        on_settings_change=stage.remember(key, "layers", checked_layers),
+        on_settings_change=address.remember(key, "layers", checked_layers),
     )
 
 
@@ -204,7 +192,7 @@ def checked_layers(said: dict[str, Any]) -> dict[str, Any]:
     if said.get("name") in tuple(ARCHITECTURES):
         good["name"] = said["name"]
     share = said.get("share")
-    if isinstance(share, int | float) and not isinstance(share, bool) and 0 <= share <= 1:
+    if address.number(share, 0, 1):
         good["share"] = share
     return good
 
@@ -215,7 +203,7 @@ def checked_layers(said: dict[str, Any]) -> dict[str, Any]:
 @st.fragment
 @shared.guarded
 def show_labels() -> None:
-    if not stage.committed("transfer"):
+    if not answers.committed("transfer"):
         st.info("These curves answer the question above. Predict first, or choose *Show me anyway* there.")
         return
     table = transfer.table()

@@ -10,7 +10,7 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import images, stage, you_first_room
+from pages.classroom import address, images, stage, you_first_room
 from pages.classroom.you_first_result import show_result
 from pages.generators.gallery import show_image
 from pneumo import runs
@@ -65,10 +65,10 @@ def chosen() -> tuple[str, int]:
     """Kind and seed of the cases: of the room that was joined, else of the address, else the first ones."""
     if joined := you_first_room.joined():
         return joined.kind, joined.seed
-    offered, said = kinds(), stage.settings("cases")
+    offered, said = kinds(), address.settings("cases")
     kind = said.get("kind") if said.get("kind") in offered else offered[0]
     seed = said.get("seed")
-    return kind, seed if isinstance(seed, int) and not isinstance(seed, bool) and 0 <= seed < MOST_SEEDS else FIRST_SEED
+    return kind, seed if address.whole(seed, 0, MOST_SEEDS - 1) else FIRST_SEED
 
 
 @st.cache_resource(show_spinner="Preparing the cases ...", max_entries=32)
@@ -131,7 +131,7 @@ def show_reading() -> None:
         key=key,
         data={
             "identity": key,
-            "picture": images.address(pixels),
+            "picture": images.url(pixels),
             "alt": f"Case {number + 1}",
             "classes": list(CLASS_NAMES),
         },
@@ -162,7 +162,7 @@ def _choose_cases(kind: str, seed: int) -> None:
 
 
 def _remember(kind: str, seed: int) -> None:
-    stage.put_settings("cases", {"kind": kind, "seed": seed})
+    address.put_settings("cases", {"kind": kind, "seed": seed})
 
 
 def _other_cases(kind: str) -> None:

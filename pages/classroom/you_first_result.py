@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages import shared
-from pages.classroom import stage
+from pages.classroom import answers
 from pneumo import plots
 from pneumo.formatting import with_interval
 from pneumo.lessons import reader_study
@@ -24,7 +24,7 @@ def show_result(readings: Sequence[Reading], run: Run) -> None:
         shared.title(run.card.name): [each.model for each in readings],
     }
     st.subheader("How it went", divider="gray")
-    predicted = stage.answers().get(("you_first", "prediction"))
+    predicted = answers.given().get(("you_first", answers.PREDICTION))
     right = sum(each.called == each.truth for each in readings)
     if isinstance(predicted, int | float):
         st.markdown(f"You predicted **{predicted:g}** of {len(readings)} right. You got **{right}** right.")

@@ -43,7 +43,7 @@ def choose_input() -> tuple[Example, list[Run]]:
         "Upload a chest X-ray", key="compare.upload", type=diagnose_input.READ, on_change=take_upload
     )
     own = shared.titled_own_files()
-    examples = own | built_in()
+    examples = own | shared.titled_examples()
     # To these models an image that was emptied looks like PNEUMONIA: only where NORMAL was said do deletion and insertion move.
     healthy = (title for title, each in examples.items() if each.generated and not each.label)
     first = next(iter(own), None) or next(healthy, next(iter(examples)))
@@ -71,12 +71,6 @@ def take_upload() -> None:
     """What is uploaded here is offered on the other pages, too."""
     if upload := st.session_state["compare.upload"]:
         shared.add_file(upload)
-
-
-def built_in() -> dict[str, Example]:
-    """Examples by their titles; which class they show is not told."""
-    generated = {f"Generated radiograph {n}": each for n, each in enumerate(shared.generated_examples(), 1)}
-    return generated | {f"Phantom {n}": each for n, each in enumerate(shared.phantom_examples(), 1)}
 
 
 def choose_runs() -> list[Run]:

@@ -75,7 +75,7 @@ def thumbnail(run: Run, file: Example, result: Diagnosis | None, number: int) ->
         return f":material/hourglass_empty: {number}"
     if result.error:
         return f":material/broken_image: {number}"
-    return f"![Image]({reading.data_url(reading.thumbnail_of(run, file, result))}) {number}"
+    return f"![Image]({shared.data_url(reading.thumbnail_of(run, file, result))}) {number}"
 
 
 # --- the table ----------------------------------------------------------------------------------------------

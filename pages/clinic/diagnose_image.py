@@ -88,7 +88,7 @@ def draw(place, file: Example, result: Diagnosis, heat: Heatmap | None, alt: str
     if known != asked:
         blob = sheets.for_screen(paint(file, result, heat, outlined))
         st.session_state[PAINTED] = asked, blob
-    return place.image(reading.data_url(blob), width="stretch", alt=alt)
+    return place.image(shared.data_url(blob), width="stretch", alt=alt)
 
 
 def paint(file: Example, result: Diagnosis, heat: Heatmap | None, outlined: bool) -> np.ndarray:

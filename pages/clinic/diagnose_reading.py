@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from dataclasses import replace
 
@@ -131,12 +130,6 @@ def thumbnail_of(run: Run, file: Example, result: Diagnosis) -> bytes:
     if key not in kept:
         kept[key] = sheets.for_screen(result.radiograph.pixels, THUMBNAIL_PX, THUMBNAIL_PX, quality=75)
     return kept[key]
-
-
-def data_url(jpeg: bytes) -> str:
-    """An image that comes with the page's own message. As a file of its own it would be gone, and the browser would find
-    nothing, where a later image takes its place before it was asked for."""
-    return f"data:image/jpeg;base64,{base64.b64encode(jpeg).decode()}"
 
 
 def has_heatmaps(run: Run, file: Example, taught: bool) -> bool:

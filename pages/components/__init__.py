@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 FOLDER = Path(__file__).parent
@@ -38,6 +39,12 @@ def style(*names: str) -> str:
 @st.cache_resource(show_spinner=False)
 def _registered(name: str, html: str, css: str, js: str) -> Callable[..., Any]:
     return st.components.v2.component(f"pneumo_{name}", html=html, css=css, js=js)
+
+
+def packed(numbers: np.ndarray) -> str:
+    """Numbers as they travel, base64 of little-endian bytes; bytes.js reads them. numbers: uint8, float16 or float32 of any shape."""
+    kind = numbers.dtype.newbyteorder("<")
+    return base64.b64encode(np.ascontiguousarray(numbers, dtype=kind).tobytes()).decode()
 
 
 def mount(name: str, *, key: str, data: dict[str, Any], html: str = '<div class="root"></div>', **options: Any) -> Any:

@@ -7,7 +7,6 @@ export function bytes(text) {
 }
 
 export const float32 = (text) => new Float32Array(bytes(text).buffer);
-export const uint8 = bytes;
 
 // Half floats (IEEE 754 binary16): not every browser has Float16Array.
 export function halves(text) {

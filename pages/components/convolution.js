@@ -6,7 +6,8 @@
 
 import * as arithmetic from "./arithmetic.js";
 import { Board, greys, written } from "./board.js";
-import { SETTLE_MS, attach } from "./player.js";
+import { attach } from "./player.js";
+import { component, settling } from "./view.js";
 
 const LIMITS = { kernel: [1, 2, 3, 4, 5, 7], padding: [0, 3], stride: [1, 4], dilation: [1, 3] };
 const MOST = 99;  // a kernel's number, either way
@@ -19,12 +20,7 @@ const STEPS = {
 };
 const DROP = 0.5;
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -38,11 +34,11 @@ function build(root) {
     <div class="steps"></div>`;
   const find = (selector) => root.querySelector(selector);
   const colour = () => getComputedStyle(root).getPropertyValue("--st-primary-color").trim() || "#0072B2";
+  const view = { take }, settle = settling(view, kept);
   const input = new Board(find(".input"), { label: "The image. Arrow keys move the window.", point: pointed, settle });
   const output = new Board(find(".output"), { label: "The result. Arrow keys choose a pixel.", point: taken, settle });
   const text = { input: find("figure:first-of-type figcaption"), output: find("figure:last-of-type figcaption"), formula: find(".formula") };
-  let data = null, state = null, result = { values: [], side: 0 }, marked = "", waiting = 0, player = null;
-  const view = { take, send: null };
+  let data = null, state = null, result = { values: [], side: 0 }, marked = "", player = null;
 
   const stepping = () => data.mode === "steps";
   const blocks = () => stepping() && ["max", "mean"].includes(state.step);
@@ -355,16 +351,10 @@ function build(root) {
 
   // --- what the address keeps ---------------------------------------------------------------------------------------
 
-  function settle() {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      const { row, column, padding, stride, dilation, bias, kernel, kernels, channels, step, seed, chosen } = state;
-      const kept = { slide: { row, column, padding, stride, dilation, bias, kernel, kernels }, channels: { row, column, padding, stride, dilation, bias, kernels, channels },
-        steps: { row, column, step, seed }, learned: { row, column, chosen } }[data.mode];
-      const now = JSON.stringify(kept);
-      if (now !== view.sent) view.send(kept);
-      view.sent = now;
-    }, SETTLE_MS);
+  function kept() {
+    const { row, column, padding, stride, dilation, bias, kernel, kernels, channels, step, seed, chosen } = state;
+    return { slide: { row, column, padding, stride, dilation, bias, kernel, kernels }, channels: { row, column, padding, stride, dilation, bias, kernels, channels },
+      steps: { row, column, step, seed }, learned: { row, column, chosen } }[data.mode];
   }
 
   new ResizeObserver(() => { if (state) { input.draw(); output.draw(); } }).observe(root);

@@ -3,20 +3,15 @@
 //        first (number of the first frame sent), grid, drawing (whether points are drawn here), points, ln2, broken}
 // What has come before stays here, so that the player can go back. Triggers `act` {what: "d" | "g" | "both", count}; sends `points` of a drawing.
 
-import { float32, uint8 } from "./bytes.js";
+import { bytes, float32 } from "./bytes.js";
 import { written } from "./board.js";
 import { attach } from "./player.js";
+import { component } from "./view.js";
 
 const ACTS = [["d", 1, "D step"], ["g", 1, "G step"], ["both", 1, "Both"], ["d", 50, "50 × D"], ["g", 50, "50 × G"], ["both", 100, "100 × both"], ["both", 500, "500 × both"]];
 const MOST_FRAMES = 1200, MOST_POINTS = 400, REAL = "#0072B2", FAKE = "#D55E00";
 
-export default function ({ parentElement, data, setTriggerValue, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.act = (what, count) => setTriggerValue("act", { what, count });
-  view.points = (points) => setStateValue("points", points);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -32,13 +27,13 @@ function build(root) {
     <div class="steps"></div>`;
   const find = (selector) => root.querySelector(selector);
   let data = null, frames = [], real = null, drawn = [], pen = null;
-  const view = { take, act: null, points: null };
+  const view = { take };
 
   find(".acts").onclick = ({ target }) => {
     if (target.dataset.n === undefined) return;
     const [what, count] = ACTS[Number(target.dataset.n)];
     busy(true);
-    view.act(what, count);
+    view.trigger("act", { what, count });
   };
   find(".layers").onchange = () => draw();
 
@@ -55,7 +50,7 @@ function build(root) {
     const first = frames.length;
     data.frames.forEach((each, n) => {
       const number = data.first + n;
-      if (number > had) frames.push({ ...each, number, fakes: float32(each.fakes), arrows: float32(each.arrows), surface: uint8(each.surface) });
+      if (number > had) frames.push({ ...each, number, fakes: float32(each.fakes), arrows: float32(each.arrows), surface: bytes(each.surface) });
     });
     const cut = Math.max(0, frames.length - MOST_FRAMES);
     frames.splice(0, cut);
@@ -196,7 +191,7 @@ function build(root) {
   plane.onpointermove = (event) => { if (pen) add(event); };
   plane.onpointerup = plane.onpointercancel = () => { pen = null; };
   function add(event) { if (drawn.length < MOST_POINTS) { drawn.push(at(event).map((value) => Math.round(value * 1000) / 1000)); draw(); } }
-  find(".use").onclick = () => { if (drawn.length) { busy(true); view.points(drawn); } };
+  find(".use").onclick = () => { if (drawn.length) { busy(true); view.set("points", drawn); } };
   find(".wipe").onclick = () => { drawn = []; draw(); };
 
   new ResizeObserver(() => draw()).observe(root);

@@ -4,20 +4,16 @@
 // Everything is computed here. Sends `settings` once the visitor has paused.
 
 import { Board, greys, written } from "./board.js";
-import { float32, uint8 } from "./bytes.js";
+import { bytes, float32 } from "./bytes.js";
 import { channelWeights, contribution, enlarge, importance, positive, weightedSum } from "./cam.js";
-import { SETTLE_MS, attach } from "./player.js";
+import { attach } from "./player.js";
+import { component, settling } from "./view.js";
 
 const METHODS = { gradcam: "Grad-CAM", hirescam: "HiResCAM", layercam: "LayerCAM" };
 const TILES = 24, FLOOR = 0.15, OPACITY = 0.6;  // as the overlays of Diagnose
 const STEPS = ["Image", "Activations", "Gradients", "Weights", "Weighted sum", "ReLU", "Enlarged", "Painted"];
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -40,8 +36,8 @@ function build(root) {
     <div class="steps"></div>`;
   const find = (selector) => root.querySelector(selector);
   const board = new Board(find(".picture"), { label: "The image or the map. Arrow keys move over its cells.", point: pointed, settle: () => {} });
-  let data = null, state = null, maps = null, slopes = null, seen = null, lesion = null, colours = null, order = [], waiting = 0, at = { row: 0, column: 0 };
-  const view = { take, send: null };
+  let data = null, state = null, maps = null, slopes = null, seen = null, lesion = null, colours = null, order = [], at = { row: 0, column: 0 };
+  const view = { take }, settle = settling(view, kept);
 
   for (const [name, title] of Object.entries(METHODS))
     find(".methods").insertAdjacentHTML("beforeend", `<button type="button" data-method="${name}">${title}</button>`);
@@ -61,8 +57,8 @@ function build(root) {
     const { channels, height, width } = data;
     maps = { channels, height, width, values: float32(data.activations) };
     slopes = { channels, height, width, values: float32(data.gradients) };
-    [seen, colours] = [uint8(data.seen), uint8(data.colours)];
-    lesion = data.lesion ? uint8(data.lesion) : null;
+    [seen, colours] = [bytes(data.seen), bytes(data.colours)];
+    lesion = data.lesion ? bytes(data.lesion) : null;
     const kept = state;  // another image: method and step stay, channels are others
     state = kept ? { ...kept, off: [], top: channels } : structuredClone(data.start);
     if (!(state.top >= 0 && state.top <= channels)) state.top = channels;
@@ -242,13 +238,9 @@ function build(root) {
     ][step];
   }
 
-  function settle() {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      const { step, method, sign, top, relu, smooth, off } = state, now = JSON.stringify([step, method, sign, top, relu, smooth, off]);
-      if (now !== view.sent) view.send({ step, method, sign, top, relu, smooth, off: off.slice(0, 40) });
-      view.sent = now;
-    }, SETTLE_MS);
+  function kept() {
+    const { step, method, sign, top, relu, smooth, off } = state;
+    return { step, method, sign, top, relu, smooth, off: off.slice(0, 40) };
   }
 
   new ResizeObserver(() => draw()).observe(root);

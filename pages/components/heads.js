@@ -1,21 +1,12 @@
 // A head on cached features: logistic regression by gradient steps, the same as pneumo/lessons/transfer.py (a test holds it).
 // A table is {rows, width, values}: rows * width numbers, row by row.
 
-const HALF = (() => {  // every 16-bit float
-  const table = new Float32Array(65536);
-  for (let n = 0; n < 65536; n++) {
-    const exponent = (n >> 10) & 31, fraction = n & 1023, sign = n & 32768 ? -1 : 1;
-    table[n] = sign * (exponent === 0 ? fraction * 2 ** -24 : exponent === 31 ? (fraction ? NaN : Infinity) : (1 + fraction / 1024) * 2 ** (exponent - 15));
-  }
-  return table;
-})();
-
-export const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+import { halves as numbers } from "./bytes.js";
+import * as decisions from "./decisions.js";
 
 // Base64 of little-endian 16-bit floats to a table.
 export function halves(text, width) {
-  const raw = bytes(text), values = new Float64Array(raw.length / 2);
-  for (let n = 0; n < values.length; n++) values[n] = HALF[raw[2 * n] | (raw[2 * n + 1] << 8)];
+  const values = Float64Array.from(numbers(text));
   return { rows: values.length / width, width, values };
 }
 
@@ -72,16 +63,8 @@ export function train(table, rows, labels, { steps, record, rate, decay }) {
 
 // The chance that an image of class 1 scores above one of class 0; equal scores count half. null where a class is missing.
 export function auroc(found, labels) {
-  let above = 0, pairs = 0;
-  for (let p = 0; p < labels.length; p++) {
-    if (labels[p] !== 1) continue;
-    for (let n = 0; n < labels.length; n++) {
-      if (labels[n] !== 0) continue;
-      pairs += 1;
-      above += found[p] > found[n] ? 1 : found[p] === found[n] ? 0.5 : 0;
-    }
-  }
-  return pairs ? above / pairs : null;
+  const of = (label) => Array.from(found).filter((_, n) => labels[n] === label);
+  return labels.includes(0) && labels.includes(1) ? decisions.auroc(of(0), of(1)) : null;
 }
 
 export const right = (found, labels) => labels.reduce((sum, label, n) => sum + Number((found[n] > 0) === (label === 1)), 0);

@@ -5,17 +5,13 @@
 // Pointing is done here; a press is told to the server, which sends the next layer's maps or the pixel's sum.
 
 import { Board, greys, written } from "./board.js";
-import { halves, uint8 } from "./bytes.js";
+import { bytes, halves } from "./bytes.js";
+import { component } from "./view.js";
 
 const COLOURS = { convolution: "#0072B2", "batch norm": "#56B4E9", activation: "#009E73", "max pooling": "#E69F00", "average pooling": "#E69F00",
   linear: "#CC79A7", flatten: "#888888", "log-softmax": "#888888" };
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -33,7 +29,7 @@ function build(root) {
   image.canvas.tabIndex = -1;
   const board = new Board(find(".map"), { label: "The feature map. Arrow keys move, Enter chooses a pixel.", point: pointed, settle: () => {} });
   let data = null, maps = null, at = { row: 0, column: 0 }, channel = 0;
-  const view = { take, send: null };
+  const view = { take };
 
   function take(given) {
     data = given;
@@ -41,7 +37,7 @@ function build(root) {
     channel = data.channel;
     if (data.row >= 0) at = { row: data.row, column: data.column };
     else if (maps) at = brightest();
-    image.show(uint8(data.seen), data.side, { range: [0, 255] });
+    image.show(bytes(data.seen), data.side, { range: [0, 255] });
     picture();
     tiles();
     show();

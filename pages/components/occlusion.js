@@ -1,14 +1,9 @@
 // A grey square that one drags over the image; the probability for each of its places was computed before, and follows at once.
 // data: {identity, picture (data URL), alt, probabilities (rows of places), clean, side (share of the image's), threshold, start: {row, column}}
 
-import { SETTLE_MS } from "./player.js";
+import { component, settling } from "./view.js";
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -20,8 +15,8 @@ function build(root) {
     <p class="said" aria-live="polite"></p>
     <div class="row"><button type="button" class="most">Where it falls most</button><button type="button" class="away">Without the patch</button></div>`;
   const find = (selector) => root.querySelector(selector), field = find(".field"), square = find(".square");
-  let data = null, place = null, dragging = false, waiting = 0;
-  const view = { take, send: null };
+  let data = null, place = null, dragging = false;
+  const view = { take }, settle = settling(view, () => place ?? { row: -1, column: -1 });
 
   function take(given) {
     const same = data?.identity === given.identity;
@@ -102,9 +97,5 @@ function build(root) {
   find(".most").onclick = () => { const { row, column } = lowest(); move(row, column); };
   find(".away").onclick = () => { place = null; show(); settle(); };
 
-  function settle() {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => view.send(place ?? { row: -1, column: -1 }), SETTLE_MS);
-  }
   return view;
 }

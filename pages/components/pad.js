@@ -1,21 +1,16 @@
 // A pad: a point that one drags over a sheet of images, the nearest of which is shown large. data: {identity, sheet (data URL), places, alt, x, y (what the
 // directions are called), start: {row, column}}
 
-import { SETTLE_MS } from "./player.js";
+import { component, settling } from "./view.js";
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (place) => setStateValue("settings", place);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `<div class="two"><div class="field" tabindex="0" role="application" data-own-keys aria-label="Pad; drag the point or use the arrow keys"><i class="point"></i><span class="x"></span><span class="y"></span></div>
     <figure><div class="shown" role="img"></div><figcaption></figcaption></figure></div>`;
   const find = (selector) => root.querySelector(selector), field = find(".field"), shown = find(".shown");
-  let data = null, place = null, dragging = false, waiting = 0;
-  const view = { take, send: null };
+  let data = null, place = null, dragging = false;
+  const view = { take }, settle = settling(view, () => place);
 
   function take(given) {
     const same = data?.identity === given.identity;
@@ -43,8 +38,7 @@ function build(root) {
     const hold = (n) => Math.min(Math.max(n, 0), data.places - 1);
     place = { row: hold(row), column: hold(column) };
     show();
-    clearTimeout(waiting);
-    waiting = setTimeout(() => view.send(place), SETTLE_MS);
+    settle();
   }
 
   const to = (event) => {

@@ -8,8 +8,8 @@
 // functions, a player stays where it is and goes on playing.
 
 import * as timeline from "./timeline.js";
+import { SETTLE_MS } from "./view.js";
 
-export const SETTLE_MS = 500;
 // Drawn, because no two systems have the same signs in their fonts.
 const icon = (path) => `<svg viewBox="0 0 24 24" width="18" height="18" aria-hidden="true"><path fill="currentColor" d="${path}"/></svg>`;
 const ICONS = {

@@ -1,12 +1,9 @@
 // A case to read: mark a region by dragging, call it, say how sure, commit. What was committed cannot be undone.
 // data: {identity, picture (data URL), alt, classes: [NORMAL, PNEUMONIA]}. Triggers `reading` {called, confidence, region}.
 
-export default function ({ parentElement, data, setTriggerValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (reading) => setTriggerValue("reading", reading);
-  view.take(data);
-}
+import { component } from "./view.js";
+
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -21,7 +18,7 @@ function build(root) {
     </div></div>`;
   const find = (selector) => root.querySelector(selector), film = find(".film"), mark = find(".mark"), sure = find(".sure input");
   let data = null, region = null, called = null, from = null;
-  const view = { take, send: null };
+  const view = { take };
 
   function take(given) {
     if (data?.identity === given.identity) return;
@@ -70,7 +67,7 @@ function build(root) {
   sure.oninput = () => { sure.nextElementSibling.textContent = `${sure.value}%`; };
   find(".commit").onclick = () => {
     find(".commit").disabled = true;  // one press, one reading
-    view.send({ called, confidence: sure.valueAsNumber / 100, region });
+    view.trigger("reading", { called, confidence: sure.valueAsNumber / 100, region });
   };
   return view;
 }

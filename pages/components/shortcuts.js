@@ -4,21 +4,17 @@
 // image, table and heatmaps are base64 of bytes. before, after: {probability, label, side, heat}.
 // settings: {kind, strength, row, column, other}. They are sent as soon as the pointer lets go.
 
+import { bytes } from "./bytes.js";
 import { Board } from "./board.js";
 import { changed } from "./changes.js";
+import { component } from "./view.js";
 
 const SEND_MS = 120;  // after the last move of a slider or a key
 const STEP = 1 / 64;  // of the image's side, for an arrow key
 const OPACITY = 0.6, FLOOR = 0.15;  // of a heatmap, as everywhere in the app
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
-export const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 const percent = (value) => `${(100 * value).toFixed(1)}%`;
 
 function build(root) {
@@ -39,7 +35,7 @@ function build(root) {
   const board = new Board(find(".edit canvas"), { label: "The image. Drag, or use the arrow keys, to move the change.", point: pointed, settle: sendNow });
   const slider = find(".strength input"), others = find(".other select"), heat = find(".heat input");
   let data = null, state = null, image = null, tables = [], palette = null, after = null, waiting = 0, sent = "";
-  const view = { take, send: null };
+  const view = { take };
   const kind = () => data.kinds.find((each) => each.name === state.kind);
 
   function take(given) {

@@ -2,7 +2,7 @@
 // data: {identity, architectures: [{name, title, sizes, head}], start: {name, share}}. sizes: of its tensors, from the image to the head.
 // Sends `settings` once the visitor has paused.
 
-import { SETTLE_MS } from "./player.js";
+import { component, settling } from "./view.js";
 
 const counted = (value) => value.toLocaleString("en-US");
 
@@ -12,12 +12,7 @@ export function frozen(sizes, share) {
   return { tensors, parameters: sizes.slice(0, tensors).reduce((a, b) => a + b, 0) };
 }
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -28,8 +23,8 @@ function build(root) {
     <div class="path"></div>
     <p class="formula number" aria-live="polite"></p>`;
   const find = (selector) => root.querySelector(selector), slider = find("input");
-  let data = null, state = null, waiting = 0;
-  const view = { take, send: null };
+  let data = null, state = null;
+  const view = { take }, settle = settling(view, () => ({ name: state.name, share: Math.round(1e6 * state.share) / 1e6 }));
   const net = () => data.architectures.find((each) => each.name === state.name);
 
   function take(given) {
@@ -76,11 +71,6 @@ function build(root) {
       <text x="172" y="151" text-anchor="middle">tensors, from the image to the head</text></svg>`;
     const left = total - held.parameters;
     find(".formula").innerHTML = `<strong>${counted(left)}</strong> of ${counted(total)} parameters learn. The head alone has ${counted(sizes.slice(-head).reduce((a, b) => a + b))}.`;
-  }
-
-  function settle() {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => view.send({ name: state.name, share: Math.round(1e6 * state.share) / 1e6 }), SETTLE_MS);
   }
 
   return view;

@@ -4,16 +4,11 @@
 // Sends `settings` once the visitor has paused.
 
 import * as decisions from "./decisions.js";
-import { SETTLE_MS } from "./player.js";
+import { component, settling } from "./view.js";
 
 const PEOPLE = 1000, COLUMNS = 50, BINS = 44, GRAB_PX = 14;
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -36,8 +31,8 @@ function build(root) {
       </div>
     </div>`;
   const find = (selector) => root.querySelector(selector), curves = find(".curves"), roc = find(".roc");
-  let data = null, state = null, range = [-4, 7], held = null, waiting = 0;
-  const view = { take, send: null };
+  let data = null, state = null, range = [-4, 7], held = null;
+  const view = { take }, settle = settling(view, () => ({ ...state }));
 
   const bell = () => data.without === null;
   const rates = (threshold = state.threshold) => (bell() ? decisions.binormal(threshold, state.apart) : decisions.empirical(threshold, data.without, data.withIt));
@@ -64,8 +59,7 @@ function build(root) {
     state.threshold = Math.min(Math.max(state.threshold, range[0]), range[1]);
     state.apart = Math.min(Math.max(state.apart, 0), 5);
     draw();
-    clearTimeout(waiting);
-    waiting = setTimeout(() => view.send({ ...state }), SETTLE_MS);
+    settle();
   }
 
   // --- drawing ----------------------------------------------------------------------------------------------------

@@ -4,20 +4,17 @@
 // tiles are base64 of bytes, features and held of 16-bit floats. picks: a letter a tile, N, P or -.
 // Sends `settings` once the visitor has paused.
 
+import { bytes } from "./bytes.js";
 import { random } from "./arithmetic.js";
-import { auroc, bytes, draw, halves, right, scale, scaled, scores, sigmoid, train } from "./heads.js";
-import { SETTLE_MS, attach } from "./player.js";
+import { auroc, draw, halves, right, scale, scaled, scores, sigmoid, train } from "./heads.js";
+import { attach } from "./player.js";
+import { component, settling } from "./view.js";
 
 const SYMBOLS = ["●", "▲"], LETTERS = "NP";
 const number = (value, digits = 3) => (value === null ? "–" : value.toFixed(digits));
 const percent = (value) => `${Math.round(100 * value)}%`;
 
-export default function ({ parentElement, data, setStateValue }) {
-  const root = parentElement.querySelector(".root");
-  const view = (root.view ??= build(root));
-  view.send = (settings) => setStateValue("settings", settings);
-  view.take(data);
-}
+export default component(build);
 
 function build(root) {
   root.innerHTML = `
@@ -35,8 +32,8 @@ function build(root) {
     </div>
     <section class="repeat"><div class="row"><button type="button" class="again"></button><span class="note number" aria-live="polite"></span></div><div class="spread"></div></section>`;
   const find = (selector) => root.querySelector(selector);
-  let data = null, state = null, tables = null, frames = null, seen = [], player = null, waiting = 0, seed = 1, marking = 0, labels = true, probe = null;
-  const view = { take, send: null };
+  let data = null, state = null, tables = null, frames = null, seen = [], player = null, seed = 1, marking = 0, labels = true, probe = null;
+  const view = { take }, settle = settling(view, () => ({ source: state.source, picks: state.picks, at: state.at }));
   const source = () => data.sources[state.source], other = () => data.sources[1 - state.source];
 
   function take(given) {
@@ -246,15 +243,6 @@ function build(root) {
       <p class="legend"><span class="own">AUROC, ${source().short}</span><span class="foreign">AUROC, ${other().short}</span></p>`;
     const means = found.map(({ size, areas }) => { const own = areas.map(([area]) => area); return `${size}: ${number(own.reduce((a, b) => a + b) / own.length, 2)} (${number(Math.min(...own), 2)} to ${number(Math.max(...own), 2)})`; });
     find(".repeat .note").textContent = `Mean AUROC on ${source().short} (lowest to highest), by images of each class: ${means.join("; ")}.`;
-  }
-
-  function settle() {
-    clearTimeout(waiting);
-    waiting = setTimeout(() => {
-      const kept = { source: state.source, picks: state.picks, at: state.at }, now = JSON.stringify(kept);
-      if (now !== view.sent) view.send(kept);
-      view.sent = now;
-    }, SETTLE_MS);
   }
 
   return view;

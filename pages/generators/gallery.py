@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from dataclasses import dataclass
 from html import escape
@@ -10,6 +9,7 @@ from html import escape
 import numpy as np
 import streamlit as st
 
+from pages import shared
 from pneumo.images import sheets
 
 TILE_PX, SMALL_TILE_PX = 124, 88  # the least width: of either two or three stand in a row of a telephone
@@ -42,7 +42,7 @@ def show_gallery(tiles: Iterable[Tile], width: int = TILE_PX) -> None:
 def _figure(tile: Tile) -> str:
     first, *others = [escape(line) for line in tile.lines] or [""]
     text = "<br>".join([f"<strong>{first}</strong>", *others]) if others else first
-    address = "data:image/png;base64," + base64.b64encode(sheets.png(tile.image, synthetic=False)).decode()
+    address = shared.data_url(sheets.png(tile.image, synthetic=False), "png")
     return (
         f'<figure style="{FIGURE}"><img src="{address}" alt="{escape(tile.alt)}" style="{IMAGE}">'
         f'<figcaption style="{TEXT}">{text}</figcaption></figure>'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -115,8 +114,7 @@ def _pictures(name: str, weights: str, epochs: Sequence[int]) -> list[dict[str, 
     return [
         {
             "epoch": epoch,
-            "address": "data:image/jpeg;base64,"
-            + base64.b64encode(sheets.for_screen(sheets.grid(kept[epoch]), SHEET_PX, SHEET_PX, quality=85)).decode(),
+            "address": shared.data_url(sheets.for_screen(sheets.grid(kept[epoch]), SHEET_PX, SHEET_PX, quality=85)),
         }
         for epoch in epochs
     ]

@@ -3,6 +3,7 @@
 from pages.shared.cases import case_cache, real_cases
 from pages.shared.errors import guarded
 from pages.shared.own import add_file, forget_files, own_files, take_files, titled_own_files
+from pages.shared.pictures import data_url
 from pages.shared.runs import (
     by_name,
     card_with_sets,
@@ -26,6 +27,7 @@ from pages.shared.runs import (
     tell_sets,
     the_input_check,
     title,
+    titled_examples,
 )
 from pages.shared.state import KEPT, OVERRIDDEN, SharedCache, keep, keep_all, kept_for_run, overridden
 from pages.shared.threshold import choose_threshold, set_threshold
@@ -46,6 +48,7 @@ __all__ = [
     "choose_threshold",
     "class_count",
     "classifiers",
+    "data_url",
     "default_name",
     "forget_files",
     "generated_examples",
@@ -81,5 +84,6 @@ __all__ = [
     "the_input_check",
     "those_that_work",
     "title",
+    "titled_examples",
     "titled_own_files",
 ]

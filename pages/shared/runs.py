@@ -132,6 +132,13 @@ def _generated_examples(folder: str) -> list[examples.Example]:
         return []
 
 
+def titled_examples(*, phantoms_first: bool = False) -> dict[str, examples.Example]:
+    """ "Generated radiograph 1", "Phantom 1" ... -> image. Which class one shows is not told."""
+    generated = {f"Generated radiograph {n}": each for n, each in enumerate(generated_examples(), 1)}
+    phantoms = {f"Phantom {n}": each for n, each in enumerate(phantom_examples(), 1)}
+    return phantoms | generated if phantoms_first else generated | phantoms
+
+
 def knows_phantoms(name: str) -> bool:
     """Whether a run was trained on phantoms."""
     return load_card(name).data.source.startswith("phantom")

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 
 from pneumo.formatting import listed
+from pneumo.images import transforms
 from pneumo.inference import explanation, heatmap_checks
 from pneumo.inference.diagnosis import LABELS, label_of, model_input
+from pneumo.inference.explanation import Heatmap
 from pneumo.inference.heatmap_checks import Curves, Pointing, Stage
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES, POSITIVE, Diagnosis, Interval, Progress
@@ -98,6 +100,13 @@ def check_heatmap(
     report(total[0], total[0])
     pointing = heatmap_checks.pointing_game(heat, lesion) if known else None
     return HeatmapCheck(stages, curves, baseline, pointing)
+
+
+def forgetting(run: Run, pixels: np.ndarray, method: str, seed: int = 0) -> tuple[Heatmap, list[Stage]]:
+    """The heatmap for PNEUMONIA of the trained model, and of what is left as its layers lose what they learned. pixels: (H, W) uint8."""
+    tensor, generator = transforms.preprocess(pixels, run.card.image)[1], torch.Generator().manual_seed(seed)
+    trained = explanation.heatmaps(run, tensor, method)[CLASS_NAMES[POSITIVE]]
+    return trained, heatmap_checks.randomisation_check(run, tensor, generator, method)
 
 
 def _random_curves(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from pneumo import models
@@ -50,20 +48,19 @@ class Occlusion:
     side: float
 
 
-def trace(run: Run, pixels: np.ndarray, model: nn.Module | None = None) -> Trace:
+def trace(run: Run, pixels: np.ndarray) -> Trace:
     """The activations of the layer that Grad-CAM looks at, and the gradients of the logit there. pixels: (H, W) uint8.
 
-    model: stands in for the run's own, e.g. a copy with other weights. PneumoError for an ensemble, which has no layer of its own.
+    PneumoError for an ensemble, which has no layer of its own.
     """
     if run.members:
         raise PneumoError(f"{run.card.name} is an ensemble and has no layer of its own; choose one of its members")
     seen = transforms.resize(pixels, run.card.image)
     batch = transforms.normalise(torch.from_numpy(seen.copy())[None], run.card.image)
     with run.lock:
-        network = model or run.model
-        module = models.cam_layer(run.card.model, network)
-        activations, gradients, logit = _pass(network, module, batch)
-    name = next(name for name, each in network.named_modules() if each is module)
+        module = models.cam_layer(run.card.model, run.model)
+        activations, gradients, logit = _pass(run.model, module, batch)
+    name = next(name for name, each in run.model.named_modules() if each is module)
     return Trace(name, seen, activations, gradients, logit)
 
 
@@ -95,13 +92,6 @@ def signed_map(activations: np.ndarray, gradients: np.ndarray, method: str) -> n
     return (kept * activations).sum(0)
 
 
-def likeness(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's rank correlation of two maps, -1..1; NaN where one is the same everywhere."""
-    if np.ptp(one) == 0 or np.ptp(other) == 0:
-        return float("nan")
-    return float(spearmanr(one, other, axis=None).statistic)
-
-
 def seen(run: Run, pixels: np.ndarray) -> np.ndarray:
     """(S, S) uint8: a radiograph (H, W) uint8 as the run gets it."""
     found = transforms.resize(pixels, run.card.image)
@@ -111,35 +101,6 @@ def seen(run: Run, pixels: np.ndarray) -> np.ndarray:
 def gradcam(activations: np.ndarray, gradients: np.ndarray) -> np.ndarray:
     """Grad-CAM (Selvaraju et al. 2017): channels weighted by their mean gradient, added, negatives cut off. (h, w) float32."""
     return np.maximum(signed_map(activations, gradients, "gradcam"), 0)
-
-
-def cascade(run: Run, pixels: np.ndarray, seed: int = 0, steps: int = 8) -> list[tuple[str, Trace]]:
-    """What is seen once layers have lost what they learned, from the head down (Adebayo et al. 2018): (lowest random layer, trace).
-
-    The first one is the trained network, under the name "". On a copy: the run itself stays as it is.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    with run.lock:
-        model = copy.deepcopy(run.model)
-    layers = [
-        (name, each)
-        for name, each in model.named_modules()
-        if getattr(each, "weight", None) is not None and each.weight.ndim > 1
-    ]
-    found = [("", trace(run, pixels, model))]
-    groups = np.array_split(np.arange(len(layers))[::-1], min(steps, len(layers)))
-    for group in groups:
-        for number in group:
-            _forget(layers[number][1], generator)
-        found.append((layers[group[-1]][0], trace(run, pixels, model)))
-    return found
-
-
-def _forget(module: nn.Module, generator: torch.Generator) -> None:
-    with torch.no_grad():
-        nn.init.kaiming_uniform_(module.weight, a=5**0.5, generator=generator)
-        if module.bias is not None:
-            module.bias.zero_()
 
 
 def occlusion(run: Run, pixels: np.ndarray, progress: Callable[[int, int], None] | None = None) -> Occlusion:

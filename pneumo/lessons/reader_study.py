@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pneumo.metrics import significance
+from pneumo.metrics import classification, significance
 from pneumo.schema import Interval
 
 CASES = 10
@@ -61,20 +61,17 @@ def _share(part: int, whole: int) -> tuple[float | None, Interval | None]:
 
 def rates(calls: Sequence[int], truths: Sequence[int]) -> Rates:
     """calls, truths: 1 for PNEUMONIA, 0 for NORMAL."""
-    called, true = np.asarray(calls, dtype=int), np.asarray(truths, dtype=int)
-    return Rates(
-        int((called & true).sum()), int(true.sum()), int(((1 - called) & (1 - true)).sum()), int((1 - true).sum())
-    )
+    counts = classification.confusion(np.asarray(truths), np.asarray(calls, dtype=float), 0.5)
+    return Rates(counts["tp"], counts["tp"] + counts["fn"], counts["tn"], counts["tn"] + counts["fp"])
 
 
 def kappa(one: Sequence[int], other: Sequence[int]) -> float | None:
     """Cohen's kappa of two readers (Cohen 1960): agreement beyond chance, 1 is complete. None where chance alone is complete."""
-    first, second = np.asarray(one, dtype=int), np.asarray(other, dtype=int)
-    if not len(first):
+    from sklearn.metrics import cohen_kappa_score  # where it is used: it takes a second
+
+    if len({*one, *other}) < 2:
         return None
-    agreed = float((first == second).mean())
-    chance = float(first.mean() * second.mean() + (1 - first.mean()) * (1 - second.mean()))
-    return None if chance >= 1 else (agreed - chance) / (1 - chance)
+    return float(cohen_kappa_score(one, other))
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from pneumo.lessons import convolution, gradcam, thresholds
+from pneumo.metrics import classification
 from tests.components.node import called, needs_node
 
 pytestmark = needs_node
@@ -165,7 +166,7 @@ def test_rates_predictive_values_and_costs_are_those_of_the_core():
         "decisions.js", [["predictive", rates, 0.05], ["counts", rates, 0.05, 1000], ["cost", rates, 0.05, 1000, 20]]
     )
     assert both["ppv"] == pytest.approx(thresholds.ppv(0.95, 0.9, 0.05)) and round(both["ppv"], 3) == 0.333
-    assert both["npv"] == pytest.approx(thresholds.npv(0.95, 0.9, 0.05))
+    assert both["npv"] == pytest.approx(classification.predictive_values(0.95, 0.9, 0.05)[1])
     assert sum(people.values()) == 1000 and people["tp"] + people["fn"] == 50
     assert cost == pytest.approx(20 * 2.5 + 95)
     area, cheapest_free, cheapest_dear = called(
@@ -176,7 +177,8 @@ def test_rates_predictive_values_and_costs_are_those_of_the_core():
             ["empirical", 0.8, [0.2, 0.3, 0.7], [0.4, 0.8, 0.9]],
         ],
     )
-    assert area == pytest.approx(8 / 9) == thresholds.auroc([0.7, 0.3, 0.2], [0.9, 0.8, 0.4])
+    scores = np.array([0.7, 0.3, 0.2, 0.9, 0.8, 0.4])
+    assert area == pytest.approx(8 / 9) == classification.auroc(np.array([0, 0, 0, 1, 1, 1]), scores)
     assert cheapest_free == {"sensitivity": 1, "specificity": pytest.approx(2 / 3)}
     assert cheapest_dear == {"sensitivity": pytest.approx(2 / 3), "specificity": 1}, (
         "at the threshold counts as above it"

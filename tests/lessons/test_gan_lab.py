@@ -72,21 +72,23 @@ def test_the_same_settings_give_the_same_numbers(loss, distribution):
     assert not one[-1].broken
 
 
-def quick(name, seed):
-    return Lab(replace(PRESETS[name].settings, seed=seed)).burst("both", PRESETS[name].steps, 12)
+def played(name, seed):
+    return Lab(replace(PRESETS[name].settings, seed=seed)).burst("both", PRESETS[name].steps, 60)
 
 
 def test_the_collapsing_preset_meets_at_most_two_modes():
-    assert quick("collapse", 1)[-1].modes <= 2
+    assert played("collapse", 1)[-1].modes <= 2
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3, 4, 5])
 def test_the_presets_do_what_they_say_for_five_seeds(seed):
-    assert quick("converge", seed)[-1].modes == gan_lab.MODES
-    assert quick("collapse", seed)[-1].modes <= 2
-    later = [each.distance for each in quick("oscillate", seed)[6:]]
-    assert max(later) > 2 * min(later) and min(later) > 0.05
+    """With room to spare: the dynamics are chaotic, and another CPU rounds otherwise."""
+    assert played("converge", seed)[-1].modes == gan_lab.MODES
+    assert played("collapse", seed)[-1].modes <= 2
+    later = np.array([each.distance for each in played("oscillate", seed)[30:]])
+    turns = (np.diff(later)[:-1] * np.diff(later)[1:] < 0).sum()
+    assert turns >= 6 and later.max() > 3 * later.min(), "over 20 seeds: 12 turns or more, more than 9 times"
 
 
 def test_distances_and_modes_by_hand():

@@ -6,7 +6,7 @@ import torch
 
 from pneumo import models, runs
 from pneumo.images import phantom, transforms
-from pneumo.inference import explanation, pointing
+from pneumo.inference import comparison, explanation, pointing
 from pneumo.lessons import gradcam
 from pneumo.runs import forward
 from pneumo.schema import PneumoError
@@ -51,18 +51,16 @@ def test_a_trace_leaves_the_model_as_it_was_and_its_logit_is_the_models():
     assert all(each.grad is None for each in run.model.parameters())
 
 
-def test_forgetting_begins_with_the_trained_map_and_touches_only_a_copy():
+def test_forgetting_begins_with_the_map_of_diagnose_and_touches_only_a_copy():
     run = runs.load("first_steps")
     weights = [each.clone() for each in run.model.parameters()]
-    frames = gradcam.cascade(run, PIXELS)
-    assert frames[0][0] == "" and len(frames) > 3
-    np.testing.assert_array_equal(frames[0][1].activations, gradcam.trace(run, PIXELS).activations)
-    assert frames[-1][0] == "blocks.0.0", "down to the first convolution"
+    trained, stages = comparison.forgetting(run, PIXELS, "hirescam")
+    np.testing.assert_array_equal(
+        trained.values, explanation.heatmaps(run, tensor(run), "hirescam")["PNEUMONIA"].values
+    )
     assert all(torch.equal(a, b) for a, b in zip(weights, run.model.parameters(), strict=True))
-    maps = [gradcam.signed_map(each.activations, each.gradients, "hirescam") for _, each in frames]
-    assert abs(gradcam.likeness(maps[0], maps[-1])) < 0.6, "a map of what was learned does not survive"
-    assert gradcam.likeness(maps[0], maps[0]) == pytest.approx(1)
-    assert np.isnan(gradcam.likeness(maps[0], np.zeros_like(maps[0])))
+    assert stages[-1].layer == "blocks.0.0", "down to the first convolution"
+    assert abs(stages[-1].similarity) < 0.6, "a map of what was learned does not survive"
 
 
 def test_the_square_lies_where_it_is_said_to_and_its_answers_are_the_models():

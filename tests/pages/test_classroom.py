@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from pages.classroom import stage
+from pages.classroom import answers, ending
 from pages.menu import LESSONS
 from pneumo.images import radiograph
 from pneumo.lessons import quiz, texts
@@ -118,12 +118,12 @@ def test_the_worksheet_says_what_was_predicted_and_answered(monkeypatch):
         {"field": 46, "fields": "3 4", "side": 128, "total": "1", "heavy": "1", "share": "1", "convolutions": "1"},
     )
     given = {}
-    monkeypatch.setattr(stage, "answers", lambda: given)
-    assert "Not yet predicted" in stage.worksheet(lesson)
-    given["network", "prediction"] = stage.SEEN
-    assert "Shown without a prediction" in stage.worksheet(lesson)
+    monkeypatch.setattr(answers, "given", lambda: given)
+    assert "Not yet predicted" in ending.worksheet(lesson)
+    given["network", "prediction"] = answers.SEEN
+    assert "Shown without a prediction" in ending.worksheet(lesson)
     given.update({("network", "prediction"): 48, ("network", "q04"): 18496})
-    sheet = stage.worksheet(lesson)
+    sheet = ending.worksheet(lesson)
     assert "I predicted: 48 (not right)" in sheet and "18496 (right)" in sheet
 
 
