@@ -33,18 +33,22 @@ GROUPS = {
     ),
     "Generators": (("autoencoder", "Autoencoder", "compress"), ("gan", "GAN", "brush")),
     "Classroom": (
+        ("course", "Course", "school"),
         ("convolution", "Convolution", "grid_on"),
         ("network", "Inside the network", "layers"),
         ("gradcam", "Grad-CAM taken apart", "local_fire_department"),
         ("shortcuts", "Shortcut lab", "science"),
         ("you_first", "You first", "psychology"),
         ("thresholds", "Thresholds and errors", "balance"),
+        ("training_room", "Training room", "model_training"),
         ("transfer", "Transfer learning", "move_down"),
         ("bottleneck", "Through a bottleneck", "filter_alt"),
         ("gan_lab", "GAN lab", "swords"),
+        ("characters", "Characters", "text_fields"),
+        ("production", "From notebook to production", "rocket_launch"),
         ("glossary", "Glossary and quiz", "quiz"),
     ),
 }
 MENU = {group: tuple(Entry(*each, group) for each in pages) for group, pages in GROUPS.items()}
-WITHOUT_STAGE = ("glossary",)  # pages of the classroom that are no lessons
+WITHOUT_STAGE = ("course", "glossary")  # pages of the classroom that are no lessons
 LESSONS = tuple(each.name for each in MENU["Classroom"] if each.name not in WITHOUT_STAGE)  # in the order of a class

@@ -15,6 +15,7 @@ from pneumo import checks
 from pneumo.checks import ABOVE_ZERO, BELOW_ONE, SEED, SHARE, PneumoError, Range, above_zero, from_to, up_to
 
 CLASS_NAMES = ("NORMAL", "PNEUMONIA")
+CHARACTERS = tuple("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")  # the classes of models that read characters
 POSITIVE = 1  # the index of PNEUMONIA: probabilities, sensitivity and thresholds refer to it
 HEATMAP_METHODS = ("gradcam", "gradcam++", "hirescam", "layercam", "xgradcam", "eigencam", "random")
 Progress = Callable[[int, int], None]  # called with (done, total) while long work goes on
@@ -178,6 +179,9 @@ class Recipe:
     optimiser: Literal["adam", "adamw", "sgd"] = "adamw"
     learning_rate: Annotated[float, above_zero(100)] = 1e-3
     weight_decay: Annotated[float, up_to(100)] = 0.0
+    l1: Annotated[float, up_to(100)] = (
+        0.0  # factor on the sum of the absolute weights, added to the loss of a classifier
+    )
     momentum: Annotated[float, BELOW_ONE] = 0.9
     nesterov: bool = False
     beta1: Annotated[float, BELOW_ONE] = 0.9  # Adam's and AdamW's decay of the first moment

@@ -2,57 +2,34 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import address, images, stage
+from pages.classroom import address, images, stage, values
 from pages.generators.gallery import SMALL_TILE_PX, Tile, show_gallery, show_image
 from pneumo import runs
 from pneumo.formatting import score
-from pneumo.generators import latent_report, reconstruction
+from pneumo.generators import reconstruction
 from pneumo.generators.latent_report import Space
 from pneumo.images import overlays, sheets
 from pneumo.lessons import bottleneck
 from pneumo.runs import Run
-from pneumo.schema import PneumoError
 
 SHEET_PX = 1200
 SAMPLES = 8
 BRIGHTEST_ERROR = 0.25  # of the grey range: white in the maps of errors
 SIZES = ("bottleneck_8", "bottleneck_32", "bottleneck_128")
-EXPLORED = ("vae_8", "bottleneck_8", "vae_32", "bottleneck_32", "vae_128", "bottleneck_128")
 
 
 def main() -> None:
-    spaces = _spaces()
+    spaces = values.spaces()
     stage.show(
         "bottleneck",
         {"size": show_sizes, "code": show_code, "sample": show_samples},
         bottleneck.facts(spaces),
     )
-
-
-def _spaces() -> dict[str, Space]:
-    """What was measured of the runs of this lesson, those that can be read."""
-    found = {}
-    for name in EXPLORED:
-        if name not in runs.available("reconstruction"):
-            continue
-        try:
-            space = _space(name)
-        except PneumoError:
-            continue
-        if space is not None and space.codes is not None:
-            found[name] = space
-    return found
-
-
-@shared.kept_for_run()
-def _space(folder: str) -> Space | None:
-    return latent_report.read(Path(folder))
 
 
 def show_sizes() -> None:
@@ -82,7 +59,7 @@ def show_sizes() -> None:
 @st.fragment
 @shared.guarded
 def show_code() -> None:
-    spaces = _spaces()
+    spaces = values.spaces()
     if not spaces:
         st.info("No code has been measured: `python -m pneumo latent RUN --data FOLDER --save`.")
         return
@@ -126,7 +103,7 @@ def _sheet(weights: str, _run: Run, _space: Space) -> str:
 @st.fragment
 @shared.guarded
 def show_samples() -> None:
-    spaces = _spaces()
+    spaces = values.spaces()
     plain = next((name for name in ("bottleneck_32", *spaces) if name in spaces and not name.startswith("vae")), None)
     variational = next((name for name in ("vae_32", *spaces) if name in spaces and name.startswith("vae")), None)
     if plain is None or variational is None:

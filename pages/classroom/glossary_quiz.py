@@ -19,12 +19,7 @@ TURN = "glossary.turn"  # how often the quiz was begun anew: another order each 
 LESSON = "glossary.lesson"
 ALL = "all lessons"
 SURE = ("a guess", "fairly sure", "certain")
-TITLES = {page.name: page.title for pages in MENU.values() for page in pages} | {
-    "training": "Training",
-    "characters": "Characters",
-    "gan_lab": "GAN lab",
-    "production": "Production",
-}
+TITLES = {page.name: page.title for pages in MENU.values() for page in pages}
 SHEET = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Quiz</title>
 <style>body{{font:11pt/1.4 sans-serif;max-width:42em;margin:2em auto}}h1{{font-size:16pt}}li{{margin:0 0 .9em;break-inside:avoid}}
 .right{{color:#005a00}}.wrong{{color:#8a2b00}}@media print{{body{{margin:0}}}}</style>

@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import address, gradcam_cover, images, stage
+from pages.classroom import address, gradcam_cover, images, stage, values
 from pneumo import runs
 from pneumo.formatting import with_interval
 from pneumo.images import overlays
@@ -21,10 +21,8 @@ from pneumo.metrics import significance
 from pneumo.runs import Run
 from pneumo.schema import CLASS_NAMES
 
-TAUGHT = "first_steps"  # learned from phantoms, and its maps fail in the way the lesson is about
 STEPS = 8
 START = {"step": 7, "method": "gradcam", "sign": 1, "relu": True, "smooth": True, "off": []}
-METHODS = ("gradcam", "hirescam", "layercam")
 PHANTOMS = 40
 
 
@@ -37,29 +35,15 @@ def main() -> None:
             "forget": show_forgetting,
             "cover": lambda: gradcam_cover.show(*_pick()),
         },
-        values(),
+        values.gradcam(),
     )
-
-
-def values() -> dict[str, object]:
-    """What fills the lesson's text: the measured hits of the run it is about."""
-    name = TAUGHT if TAUGHT in _models() else next(iter(_models()), "")
-    found = heatmap_report.read(runs.resolve(name)) if name else None
-    hits = dict.fromkeys(METHODS, "?") | ({row.method: row.hits for row in found.rows} if found else {})
-    return gradcam.facts() | hits | {"name": shared.title(name) if name else "?", "n": found.phantoms if found else "?"}
-
-
-def _models() -> list[str]:
-    """Single classifiers that can be looked into, the one that learned from phantoms first."""
-    names = [name for name in shared.by_name(runs.available("classification")) if not shared.load_card(name).members]
-    return sorted(names, key=lambda name: name != TAUGHT)
 
 
 def _pick() -> tuple[Example, Run]:
     left, right = st.columns(2)
     with left:
         _, example = images.choose("gradcam.image", phantoms_first=True)
-    names = _models()
+    names = values.heatmap_models()
     if not names:
         shared.stop_without("classification run")
     with right:
@@ -111,7 +95,12 @@ def checked(said: dict[str, Any]) -> dict[str, Any]:
     for name, low, high in (("step", 0, STEPS - 1), ("top", 0, 100_000)):
         if address.whole(said.get(name), low, high):
             good[name] = said[name]
-    for name, allowed in (("method", METHODS), ("sign", (1, -1)), ("relu", (True, False)), ("smooth", (True, False))):
+    for name, allowed in (
+        ("method", values.METHODS),
+        ("sign", (1, -1)),
+        ("relu", (True, False)),
+        ("smooth", (True, False)),
+    ):
         if said.get(name) in allowed and isinstance(said[name], type(allowed[0])):
             good[name] = said[name]
     off = said.get("off")
@@ -128,7 +117,7 @@ def show_lesion() -> None:
         return
     measured = {
         name: found
-        for name in _models()
+        for name in values.heatmap_models()
         if (found := heatmap_report.read(runs.resolve(name))) is not None and len(found.rows) > 1
     }
     if not measured:
@@ -146,7 +135,7 @@ def show_lesion() -> None:
                 for method, title in heatmap_report.TITLES.items()
             }
         )
-    table.sort(key=lambda row: not row["Model"].startswith(shared.title(TAUGHT)))
+    table.sort(key=lambda row: not row["Model"].startswith(shared.title(values.TAUGHT)))
     st.dataframe(table, hide_index=True, width="stretch")
     st.caption(
         "Hits with 95% intervals (Wilson), phantoms with pneumonia, each map at the layer that the model's own entry names. A dash: not among the maps measured for this model. Most models learned from "
@@ -159,7 +148,7 @@ def show_lesion() -> None:
 @shared.guarded
 def _measure_now() -> None:
     st.markdown(f"**Measure it yourself** on {PHANTOMS} other phantoms, with a network of random weights beside it.")
-    names = _models()
+    names = values.heatmap_models()
     shared.keep("gradcam.measured", names[0], names)
     left, right = st.columns([3, 1], vertical_alignment="bottom")
     name = left.selectbox("Model to measure", names, key="gradcam.measured", format_func=shared.title)
@@ -193,9 +182,9 @@ def _hits(folder: str) -> shared.SharedCache:
 
 def show_forgetting() -> None:
     example, run = _pick()
-    shared.keep("gradcam.method", METHODS[0], METHODS)
+    shared.keep("gradcam.method", values.METHODS[0], values.METHODS)
     method = st.segmented_control(
-        "Method", METHODS, key="gradcam.method", format_func=heatmap_report.TITLES.get, required=True
+        "Method", values.METHODS, key="gradcam.method", format_func=heatmap_report.TITLES.get, required=True
     )
     pixels = images.pixels(example)
     trained, stages = _forgotten(run, example, pixels, method)

@@ -17,3 +17,10 @@ export function halves(text) {
   }
   return result;
 }
+
+// The reverse of `bytes`.
+export function base64(numbers) {
+  let raw = "";
+  for (let n = 0; n < numbers.length; n += 8192) raw += String.fromCharCode(...numbers.subarray(n, n + 8192));
+  return btoa(raw);
+}

@@ -9,7 +9,7 @@ from pneumo import runs
 from pneumo.formatting import counted, rate, score, span
 from pneumo.generators import latent_report, quality_report
 from pneumo.inference import heatmap_report, input_check_report
-from pneumo.runs import model_card
+from pneumo.runs import character_report, model_card
 from pneumo.runs.evaluations import in_order, title_of
 from pneumo.runs.model_card import Section
 from pneumo.runs.names import name_of
@@ -56,6 +56,7 @@ def measured_sections(card: RunCard) -> list[Section]:
     A file that cannot be read is named here, and the cards go on."""
     result = []
     for look, at in (
+        (character_report.card_sections, runs.resolve(card.name)),
         (quality_report.card_sections, runs.resolve(card.name)),
         (latent_report.card_sections, runs.resolve(card.name)),
         (input_check_report.card_sections, card),

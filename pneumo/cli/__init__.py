@@ -24,6 +24,7 @@ from pneumo.cli import (
     evaluate,
     evaluations,
     explain,
+    gallery,
     heatmap_check,
     input_check,
     latent,
@@ -55,6 +56,7 @@ COMMANDS = {
     "latent": latent,
     "input-check": input_check,
     "card": card,
+    "gallery": gallery,
     "runs": runs,
 }
 

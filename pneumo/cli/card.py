@@ -24,13 +24,14 @@ def run(options: argparse.Namespace) -> int:
     from pneumo import runs
     from pneumo.generators import latent_report, quality_report
     from pneumo.inference import heatmap_report, input_check_report
-    from pneumo.runs import evaluations, model_card
+    from pneumo.runs import character_report, evaluations, model_card
 
     folder = runs.resolve(options.run)
     card = runs.read_card(folder)
     sets = evaluations.look(folder, card)
     card = evaluations.with_sets(card, sets.current)
     looks = (
+        lambda: character_report.card_sections(folder),
         lambda: quality_report.card_sections(folder),
         lambda: latent_report.card_sections(folder),
         lambda: input_check_report.card_sections(card),

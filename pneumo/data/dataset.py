@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from pneumo.schema import Radiograph
+from pneumo.schema import CLASS_NAMES, Radiograph
 
 SPLITS = ("train", "validation", "test")
 DECODE_THREADS = min(8, os.cpu_count() or 1)  # Pillow releases the interpreter lock while it decodes
@@ -25,7 +25,7 @@ GUANGZHOU_NAME = re.compile(r"(person\d+_(?:bacteria|virus)_|IM-\d+-)")
 
 @dataclass(frozen=True)
 class Item:
-    """One labelled radiograph. label: 0 NORMAL, 1 PNEUMONIA. split: "" where the source has none.
+    """One labelled image. label: of a radiograph 0 NORMAL, 1 PNEUMONIA. split: "" where the source has none.
 
     digest identifies the content: equal digests are the same image.
     """
@@ -59,7 +59,7 @@ class DataSet:
     """Labelled radiographs and a way to read each.
 
     radiograph: index -> pixels and what the reader noticed; raises radiograph.RadiographError. May be called from threads.
-    notes: what was passed over, and the like.
+    notes: what was passed over, and the like. class_names: what labels stand for, by number.
     """
 
     source: str
@@ -68,6 +68,7 @@ class DataSet:
     licence: str
     citation: str
     notes: tuple[Note, ...] = ()
+    class_names: tuple[str, ...] = CLASS_NAMES
 
     def read(self, index: int) -> np.ndarray:
         """(H, W) uint8, the pixels alone. Raises radiograph.RadiographError."""

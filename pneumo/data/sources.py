@@ -1,8 +1,8 @@
 """Where radiographs come from.
 
 A SOURCE is a folder with NORMAL/ and PNEUMONIA/ (with or without train/ val/ test/ above them),
-`hub:<dataset id>` read through `datasets`, or `phantom[:count[:seed]]`; `phantom-marked[:count[:seed]]` are phantoms whose side
-marker gives the class away, to teach a model a shortcut.
+`hub:<dataset id>` read through `datasets`, or `phantom[:count[:seed[:percent]]]`, percent of them with PNEUMONIA; `phantom-marked[:count[:seed]]` are phantoms whose side
+marker gives the class away, to teach a model a shortcut. `characters[:count[:seed]]` are no radiographs but printed characters.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from pneumo.data import cache, split
+from pneumo.data.characters import open_characters
 from pneumo.data.dataset import DataSet, Item
 from pneumo.data.folders import open_folder
 from pneumo.data.hub import open_hub
@@ -25,6 +26,7 @@ from pneumo.schema import PneumoError, Progress, Radiograph, RunCard
 
 PHANTOM_COUNT = 1200  # enough for a first model in minutes
 PHANTOM_SIZE_PX = 224
+PHANTOM_PERCENT = 74  # with PNEUMONIA, as in the public paediatric training set
 PHANTOM_LIMITS = (4, 20_000)  # the least that has both classes; at most 1 GB of pixels, and three minutes to draw them
 PHANTOM_SEED_MOST = 2**32 - 1
 LONGEST_SOURCE = 4096  # characters: no system has longer paths
@@ -35,6 +37,8 @@ def open_source(source: str) -> DataSet:
     check_source(source)
     if re.match(r"phantom(-marked)?(:|$)", source):
         return _open_phantom(source)
+    if re.match(r"characters(:|$)", source):
+        return open_characters(source)
     if source.startswith("hub:"):
         return open_hub(source.removeprefix("hub:"))
     try:
@@ -97,8 +101,8 @@ def open_as_trained(
 
 
 def _open_phantom(source: str) -> DataSet:
-    marked, count, seed = _phantom_arguments(source)
-    drawn = tuple(phantom.draw_set(count, size_px=PHANTOM_SIZE_PX, seed=seed, marked=marked))
+    marked, count, seed, prevalence = _phantom_arguments(source)
+    drawn = tuple(phantom.draw_set(count, size_px=PHANTOM_SIZE_PX, seed=seed, prevalence=prevalence, marked=marked))
     items = tuple(
         Item(p.name, p.label, p.patient, "phantom" if p.label else "", "", hashlib.sha256(p.pixels).hexdigest())
         for p in drawn
@@ -106,14 +110,15 @@ def _open_phantom(source: str) -> DataSet:
     return DataSet(source, items, lambda i: Radiograph(drawn[i].pixels), "Apache-2.0 (generated)", "pneumo.phantom")
 
 
-def _phantom_arguments(source: str) -> tuple[bool, int, int]:
-    words = re.fullmatch(r"phantom(-marked)?(?::([0-9]{1,30}))?(?::([0-9]{1,30}))?", source)
+def _phantom_arguments(source: str) -> tuple[bool, int, int, float]:
+    number = r"(?::([0-9]{1,30}))?"
+    words = re.fullmatch(rf"phantom(-marked)?{number}{number}{number}", source)
     if not words:
         raise PneumoError(
-            f"{shortened(source)} is no phantom source; write phantom, phantom:COUNT or phantom:COUNT:SEED in whole "
+            f"{shortened(source)} is no phantom source; write phantom, phantom:COUNT, phantom:COUNT:SEED or phantom:COUNT:SEED:PERCENT in whole "
             f"numbers, COUNT from {PHANTOM_LIMITS[0]} to {PHANTOM_LIMITS[1]:,}"
         )
-    count, seed = int(words[2] or PHANTOM_COUNT), int(words[3] or 0)
+    count, seed, percent = int(words[2] or PHANTOM_COUNT), int(words[3] or 0), int(words[4] or PHANTOM_PERCENT)
     least, most = PHANTOM_LIMITS
     if not least <= count <= most:
         raise PneumoError(
@@ -121,4 +126,6 @@ def _phantom_arguments(source: str) -> tuple[bool, int, int]:
         )
     if seed > PHANTOM_SEED_MOST:
         raise PneumoError(f"{source!r} has the seed {seed}; expected 0 to {PHANTOM_SEED_MOST:,}")
-    return bool(words[1]), count, seed
+    if not 1 <= percent <= 99:
+        raise PneumoError(f"{source!r} asks for {percent}% with PNEUMONIA; expected 1 to 99")
+    return bool(words[1]), count, seed, percent / 100

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
@@ -95,7 +95,7 @@ def take_labels(dataset: DataSet, indices: np.ndarray, share: float, seed: int) 
     if share >= 1:
         return indices
     kept: set[str] = set()
-    for label in range(len(CLASS_NAMES)):
+    for label in range(len(dataset.class_names)):
         patients = {dataset.items[i].patient for i in indices if dataset.items[i].label == label}
         drawn = sorted(patients, key=lambda patient: _draw(seed, f"labels/{patient}"))
         kept.update(drawn[: max(1, round(share * len(drawn)))])
@@ -136,13 +136,13 @@ def split_digest(dataset: DataSet, splits: dict[str, np.ndarray]) -> str:
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
-def class_counts(items: tuple[Item, ...], indices: Iterable[int]) -> dict[str, int]:
+def class_counts(items: tuple[Item, ...], indices: Iterable[int], names: Sequence[str] = CLASS_NAMES) -> dict[str, int]:
     labels = Counter(items[i].label for i in indices)
-    return {name: labels[label] for label, name in enumerate(CLASS_NAMES)}
+    return {name: labels[label] for label, name in enumerate(names)}
 
 
 def count_splits(dataset: DataSet, splits: dict[str, np.ndarray]) -> tuple[dict[str, dict[str, int]], dict[str, int]]:
     """Images per split and class, and patients per split."""
-    images = {split: class_counts(dataset.items, indices) for split, indices in splits.items()}
+    images = {split: class_counts(dataset.items, indices, dataset.class_names) for split, indices in splits.items()}
     patients = {split: len({dataset.items[i].patient for i in indices}) for split, indices in splits.items()}
     return images, patients

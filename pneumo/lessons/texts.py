@@ -90,7 +90,9 @@ def lesson(name: str, values: Mapping[str, object] | None = None, language: str 
     """The texts of a lesson with `{name}` replaced by values. PneumoError that names the file and what is wrong in it."""
     path = FOLDER / language / f"{name}.md"
     front, body = _read(path)
-    given = {key: str(value) for key, value in (values or {}).items()}
+    given: Mapping[str, str] = (
+        values if hasattr(values, "__missing__") else {key: str(value) for key, value in (values or {}).items()}
+    )
     try:
         filled = Front.model_validate(_filled(front, given))
         sections = {each.name: each for each in _sections(_fill(body, given))}

@@ -1,6 +1,7 @@
 """Every model by name. A new family is one file beside `cnn.py` and one import here."""
 
 from pneumo.models import autoencoder as _autoencoder  # noqa: F401
+from pneumo.models import characters as _characters  # noqa: F401
 from pneumo.models import cnn as _cnn  # noqa: F401  importing a family registers its models
 from pneumo.models import gan as _gan  # noqa: F401
 from pneumo.models import transfer as _transfer  # noqa: F401

@@ -90,6 +90,41 @@ def vgg_cnn(image: ImageSpec) -> nn.Module:
     return nn.Sequential(nn.Sequential(*layers), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(VGG_CHANNELS[-1], 1))
 
 
+SMALL_CHANNELS = (8, 16, 32)
+
+
+@register(task="classification", family="cnn", cam_layer=lambda model: model[0][-2])
+def small_cnn(
+    image: ImageSpec,
+    channels: Sequence[int] = SMALL_CHANNELS,
+    batch_norm: bool = True,
+    flatten: bool = False,
+    dense: int = 256,
+    dropout: float = 0.0,
+) -> nn.Module:
+    """A net to train while one watches: conv, batch norm, ReLU, pool for each of `channels`; 6,033 parameters as it is.
+
+    flatten: places are kept and a linear layer of `dense` units sees them all; otherwise they are averaged away.
+    x: (B, C, S, S). Returns logits (B, 1). Grad-CAM looks at the last ReLU.
+    """
+    if image.size < 2 ** len(channels):
+        raise PneumoError(
+            f"small_cnn halves the image once for each of {len(channels)} blocks: image_size must be {2 ** len(channels)} or more, "
+            f"got {image.size}"
+        )
+    layers: list[nn.Module] = []
+    for channels_in, channels_out in pairwise((image.channels, *channels)):
+        layers.append(nn.Conv2d(channels_in, channels_out, 3, padding=1))
+        layers += [nn.BatchNorm2d(channels_out)] if batch_norm else []
+        layers += [nn.ReLU(), nn.MaxPool2d(2)]
+    side = image.size // 2 ** len(channels)
+    head: list[nn.Module] = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(dropout), nn.Linear(channels[-1], 1)]
+    if flatten:
+        wide = nn.Linear(channels[-1] * side * side, dense)
+        head = [nn.Flatten(), wide, nn.ReLU(), nn.Dropout(dropout), nn.Linear(dense, 1)]
+    return nn.Sequential(nn.Sequential(*layers), *head)
+
+
 SIMPLE_CHANNELS = (16, 32, 64, 128)
 
 

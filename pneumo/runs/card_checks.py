@@ -10,9 +10,9 @@ import math
 from collections.abc import Iterable
 
 from pneumo.formatting import nearest
-from pneumo.schema import CLASS_NAMES, Interval, Metrics, OperatingPoint, PneumoError, RunCard
+from pneumo.schema import CHARACTERS, CLASS_NAMES, Interval, Metrics, OperatingPoint, PneumoError, RunCard
 
-TASKS = ("classification", "contrastive", "gan", "reconstruction")
+TASKS = ("characters", "classification", "contrastive", "gan", "reconstruction")
 CELLS = ("tn", "fp", "fn", "tp")
 SHARES = (
     "threshold", "accuracy", "sensitivity", "specificity", "precision", "f1", "auroc", "auprc", "brier", "ece",
@@ -26,8 +26,9 @@ def check(card: RunCard) -> None:
     if card.task not in TASKS:
         expected = ", ".join(map(repr, TASKS))
         raise PneumoError(f"task is {card.task!r}; expected one of {expected}{nearest(card.task, TASKS)}")
-    if card.class_names != CLASS_NAMES:
-        raise PneumoError(f"class_names is {list(card.class_names)}; expected {list(CLASS_NAMES)}")
+    expected = CHARACTERS if card.task == "characters" else CLASS_NAMES
+    if card.class_names != expected:
+        raise PneumoError(f"class_names is {list(card.class_names)}; expected {list(expected)}")
     _check_numbers(card)
     for name, metrics in card.metrics.items():
         _check_metrics(metrics, f"metrics.{name}")

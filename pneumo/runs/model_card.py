@@ -45,12 +45,14 @@ DOES = {  # by task: what the run does
     "classification": f"reads a frontal chest X-ray and gives a calibrated probability of {CLASS_NAMES[1]}",
     "gan": "generates synthetic frontal chest X-rays",
     "reconstruction": "encodes a frontal chest X-ray and reconstructs it from the code",
+    "characters": "reads a single printed character",
     "contrastive": "turns a frontal chest X-ray into features, learned without labels",
 }
 OUTPUTS = {
     "classification": f"the output is the probability of {CLASS_NAMES[1]}",
     "gan": "the generator turns random numbers into an image, and the discriminator rates how real an image looks",
     "reconstruction": "the output is the reconstructed image",
+    "characters": "the output is one logit for each of 36 characters",
     "contrastive": "the output is a vector of features",
 }
 PIPELINES = {
@@ -129,16 +131,18 @@ def _is_phantom(card: RunCard) -> bool:
 
 def summary(card: RunCard, more: Sequence[Section] = ()) -> str:
     """What it is and what it is not, in a few sentences. more: as in `sections`."""
-    learned = "computer-drawn phantoms" if _is_phantom(card) else "radiographs"
+    owner, learned = "patients", "computer-drawn phantoms" if _is_phantom(card) else "radiographs"
+    if card.task == "characters":
+        owner, learned = "fonts", "drawn characters"
     images = sum(card.data.counts.get("train", {}).values())
     told = [
         f"`{card.name}` {DOES[card.task]}.",
-        f"It learned from {images:,} {learned} of {card.data.patients.get('train', 0):,} patients.",
+        f"It learned from {images:,} {learned} of {card.data.patients.get('train', 0):,} {owner}.",
         "**It is not a medical device.** Do not use it for diagnosis or treatment.",
     ]
     if card.task == "classification":
         told += ["It recognises no other disease.", _unsuitable(more)]
-    else:
+    elif card.task != "characters":
         told.append("Its output says nothing about the health of a person.")
     return " ".join(told)
 
@@ -249,6 +253,8 @@ def _usage(card: RunCard) -> str:
         return f"```sh\npython -m pneumo sample {card.name} --count 16 --seed 0 --out samples.png\n```"
     if card.task == "reconstruction":
         return f"```sh\npython -m pneumo reconstruct radiograph.png --run {card.name} --out reconstruction.png\n```"
+    if card.task == "characters":
+        return "`streamlit run app.py`, page *Characters*: draw one, upload a photograph, or pick a test image."
     if card.task == "contrastive":
         return f"```sh\npython -m pneumo train resnet18_fine_tuned --data FOLDER pretrained={card.name}\n```"
     return (
@@ -272,6 +278,8 @@ def _architecture(card: RunCard) -> str:
 
 def _data(card: RunCard) -> str:
     data, split = card.data, card.recipe.data
+    if card.task == "characters":
+        return _fonts(card)
     rows = [
         (name, *(f"{counts.get(each, 0):,}" for each in CLASS_NAMES), f"{data.patients.get(name, 0):,}")
         for name, counts in data.counts.items()
@@ -280,6 +288,19 @@ def _data(card: RunCard) -> str:
         f"Source: `{data.source}`. Split by patient, never by image: {rate(split.validation, 0)} of the patients for validation, "
         f"{rate(split.test, 0)} for the internal test, the others for training (split seed {split.split_seed}).\n\n"
         + _table(("split", *CLASS_NAMES, "patients"), rows)
+        + f"\n\nDigest of the split: `{data.split_digest}`"
+    )
+
+
+def _fonts(card: RunCard) -> str:
+    data, validation = card.data, card.recipe.data.validation
+    rows = [
+        (name, f"{sum(counts.values()):,}", f"{data.patients.get(name, 0):,}") for name, counts in data.counts.items()
+    ]
+    return (
+        f"Source: `{data.source}`: {len(card.class_names)} characters drawn in free fonts. Split by font, never by image: "
+        f"{rate(validation, 0)} of the fonts for validation, the others for training. The fonts of the test set are in neither.\n\n"
+        + _table(("split", "images", "fonts"), rows)
         + f"\n\nDigest of the split: `{data.split_digest}`"
     )
 

@@ -10,12 +10,13 @@ from typing import Any
 from pneumo.codec import decode, encode
 from pneumo.formatting import nearest
 from pneumo.schema import PneumoError, Recipe
+from pneumo.training.recipes_characters import READERS
 from pneumo.training.recipes_classifiers import CLASSIFIERS
 from pneumo.training.recipes_generators import GENERATORS
 
 NUMBER = re.compile(r"[+-]?(\.[0-9]+|[0-9]+\.)")  # the two forms that JSON does not take
 
-RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*CLASSIFIERS, *GENERATORS)}
+RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in (*CLASSIFIERS, *GENERATORS, *READERS)}
 
 
 def get(name: str) -> Recipe:

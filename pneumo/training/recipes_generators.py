@@ -81,6 +81,7 @@ GENERATORS: tuple[Recipe, ...] = (
         name="fc_gan",
         summary="The fully connected GAN of the course project: 32 px, PNEUMONIA only, 200 epochs.",
         image=ImageSpec(size=32),
+        storage="int8",
         **FC_GAN,
     ),
     Recipe(

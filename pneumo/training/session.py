@@ -25,15 +25,17 @@ from pneumo.schema import (
     Recipe,
     RunCard,
 )
-from pneumo.training import checkpoint, measurement, pretrained
+from pneumo.training import checkpoint, measurement, pretrained, recognition
 from pneumo.training.adversarial import GanTask
 from pneumo.training.contrastive import ContrastiveTask
 from pneumo.training.measurement import Measurement
+from pneumo.training.recognition import CharacterTask
 from pneumo.training.reconstruction import ReconstructionTask
 from pneumo.training.tasks import ClassificationTask, FrozenBackboneTask, Task
 from pneumo.training.trainer import CHECKPOINT_EVERY_S, Progress, State, Trainer
 
 TASKS: dict[str, type[Task]] = {
+    "characters": CharacterTask,
     "classification": ClassificationTask,
     "contrastive": ContrastiveTask,
     "gan": GanTask,
@@ -53,6 +55,10 @@ UNKNOWN_LIMITS = (
 )
 TWO_CLASSES = "It knows two classes only, NORMAL and PNEUMONIA, and puts every other finding into one of them."
 GENERATED = "Its images look like the training radiographs at low resolution. Rare findings are missing, and a shadow in them means nothing."
+CHARACTER_LIMITS = (
+    "It reads single printed characters, 0 to 9 and A to Z. It knows no lower case, and calls whatever else it is shown a character.",
+    "Trained on characters drawn by a computer in free fonts, not on scans. Expect more errors on handwriting and photographs.",
+)
 PHANTOM_LIMITS = ("Trained on computer-drawn phantoms, not on patients: it says nothing about real radiographs.",)
 
 
@@ -77,15 +83,19 @@ def train(
     stop: threading.Event | None = None,
     warn: Callable[[list[str]], None] | None = None,
     checkpoint_every_s: float = CHECKPOINT_EVERY_S,
+    dataset: data.DataSet | None = None,
+    task: type[Task] | None = None,
+    began: Callable[[Trainer], None] | None = None,
 ) -> Outcome:
     """Trains and saves a run in `folder`. Raises PneumoError before any work when it cannot end well.
 
     warn: told, before training begins, what was passed over in the source and what the reader noticed, a sentence each.
     resume: goes on from the checkpoint in `folder`; where there is none, training starts from the beginning.
+    dataset, task: in place of those that the recipe names, for lessons. began: told the trainer before it begins.
     The internal test is read once, after the weights, the temperature and the thresholds are fixed.
     """
     with only_writer(folder):
-        return _train(recipe, folder, resume, progress, decoding, stop, warn, checkpoint_every_s)
+        return _train(recipe, folder, resume, progress, decoding, stop, warn, checkpoint_every_s, dataset, task, began)
 
 
 def _train(
@@ -97,6 +107,9 @@ def _train(
     stop: threading.Event | None,
     warn: Callable[[list[str]], None] | None,
     checkpoint_every_s: float,
+    dataset: data.DataSet | None,
+    kind: type[Task] | None,
+    began: Callable[[Trainer], None] | None,
 ) -> Outcome:
     """As `train`, in a folder that nobody else writes to."""
     _check_folder(folder, resume)
@@ -109,15 +122,18 @@ def _train(
         )
     models.check(recipe.model, recipe.image, **recipe.model_args)  # what cannot be built is found before reading
     start = pretrained.tensors(recipe)
-    dataset = data.open_source(recipe.data.source)
+    dataset = dataset or data.open_source(recipe.data.source)
+    recognition.check(recipe, dataset)
     resized = data.resized(dataset, recipe.image, decoding)
     if warn and _is_first_process():
         warn(data.sentences(dataset.notes, data.noticed(dataset.items, resized.warnings)))
     splits = data.training_splits(dataset, recipe, resized.errors)
-    _check_splits(dataset.labels, splits, recipe)
+    _check_splits(dataset, splits, recipe)
     torch.manual_seed(recipe.seed)
-    task = _task(recipe)(recipe, resized.array, dataset.labels, splits, recipe.seed, start)
+    task = (kind or _task(recipe))(recipe, resized.array, dataset.labels, splits, recipe.seed, start)
     trainer = Trainer(task, recipe, folder, progress=progress, stop=stop, checkpoint_every_s=checkpoint_every_s)
+    if began:
+        began(trainer)
     state = trainer.fit(resume=resume)
     if trainer.accelerator.is_main_process:
         card = _save(recipe, folder, dataset, splits, task, trainer, state)
@@ -168,12 +184,13 @@ def _check_folder(folder: Path, resume: bool) -> None:
         raise PneumoError(f"{folder} holds an unfinished training; add --resume to go on, or choose another --out")
 
 
-def _check_splits(labels: np.ndarray, splits: dict[str, np.ndarray], recipe: Recipe) -> None:
+def _check_splits(dataset: data.DataSet, splits: dict[str, np.ndarray], recipe: Recipe) -> None:
     if recipe.data.only and recipe.task == "classification":
         raise PneumoError(f"data.only is {recipe.data.only!r}, but a classifier needs both classes; leave it empty")
-    wanted = [recipe.data.only] if recipe.data.only else CLASS_NAMES
+    names, labels = dataset.class_names, dataset.labels
+    wanted = [recipe.data.only] if recipe.data.only else names
     for split in ("train", "validation"):
-        missing = [name for name in wanted if not (labels[splits[split]] == CLASS_NAMES.index(name)).any()]
+        missing = [name for name in wanted if not (labels[splits[split]] == names.index(name)).any()]
         if missing:
             raise PneumoError(
                 f"the {split} set has no {' and no '.join(missing)} images; give more patients of that class, "
@@ -204,7 +221,7 @@ def _save(
         model=recipe.model,
         model_args=recipe.model_args,
         image=recipe.image,
-        class_names=CLASS_NAMES,
+        class_names=dataset.class_names,
         recipe=published(recipe),
         data=DataInfo(
             source=_public_source(recipe.data.source),
@@ -231,6 +248,8 @@ def _save(
         limits=limits_of(dataset, counts, recipe.task) + ((state.diverged,) if state.diverged else ()),
     )
     runs.save(folder, card, blob, state.history, measured.predictions)
+    if isinstance(task, CharacterTask):
+        recognition.keep_report(folder, card, dataset, task, task.assemble(trainer.best))
     return card
 
 
@@ -238,8 +257,10 @@ def limits_of(
     dataset: data.DataSet, images: dict[str, dict[str, int]], task: str = "classification"
 ) -> tuple[str, ...]:
     """What the card says against the run, from what it was trained on. images: counts by split and class."""
+    if task == "characters":
+        return CHARACTER_LIMITS
     results = TWO_CLASSES if task == "classification" else GENERATED
-    if dataset.source.startswith("phantom"):
+    if dataset.source.startswith(("phantom", "generated")):
         return PHANTOM_LIMITS if task == "classification" else (*PHANTOM_LIMITS, results)
     normal, pneumonia = (images["train"][name] for name in CLASS_NAMES)
     share = (
@@ -277,7 +298,7 @@ def published(recipe: Recipe) -> Recipe:
 
 def _public_source(source: str) -> str:
     """A folder by its name alone: a card is published, the layout of somebody's disk is not."""
-    return source if source.startswith(("phantom", "hub:")) else Path(source).resolve().name
+    return source if source.startswith(("phantom", "generated", "characters", "hub:")) else Path(source).resolve().name
 
 
 def _hardware(trainer: Trainer) -> str:

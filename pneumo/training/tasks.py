@@ -176,7 +176,14 @@ class ClassificationTask(ImageTask):
 
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         logits = models.positive_logit(self.modules["classifier"](batch["image"])).float()
-        return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
+        return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing) + self._penalty()}
+
+    def _penalty(self) -> Tensor | float:
+        """L1 on kernels and matrices, which draws the useless ones to zero; 0.0 where the recipe asks for none."""
+        if not self.recipe.l1:
+            return 0.0
+        weights = (p for p in self.modules[self.averaged].parameters() if p.ndim > 1 and p.requires_grad)
+        return self.recipe.l1 * torch.stack([each.abs().sum() for each in weights]).sum()
 
     def loss(self, logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
         """Weighted binary cross-entropy. logits, labels: (B,). Smoothed targets are s/2 and 1 - s/2."""
@@ -282,7 +289,7 @@ class FrozenBackboneTask(ClassificationTask):
 
     def _loss(self, batch: Batch) -> dict[str, Tensor]:
         logits = models.positive_logit(self.modules["head"](batch["features"])).float()
-        return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing)}
+        return {"loss": self.loss(logits, batch["label"], self.recipe.label_smoothing) + self._penalty()}
 
     def _measure(self, split: str, predict: Predict) -> Tensor:
         features = self.measured_features[split].to(self.device())

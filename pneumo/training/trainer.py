@@ -140,6 +140,7 @@ class Trainer:
         self.task, self.recipe, self.folder = task, recipe, folder
         self.progress, self.stop = progress, stop or threading.Event()
         self.checkpoint_every_s = checkpoint_every_s
+        self.enough = False  # set, training ends after the running epoch, as early stopping ends it
         self.accelerator = Accelerator(
             dataloader_config=DataLoaderConfiguration(split_batches=True), cpu=not torch.cuda.is_available()
         )
@@ -336,7 +337,7 @@ class Trainer:
 
     def _waited_enough(self) -> bool:
         patience = self.recipe.patience
-        return bool(patience) and self.state.epoch - 1 - self.state.best_epoch >= patience
+        return self.enough or (bool(patience) and self.state.epoch - 1 - self.state.best_epoch >= patience)
 
     def _evaluated(self) -> nn.Module:
         return self.average.module if self.average else self._kept()
@@ -356,6 +357,17 @@ class Trainer:
         epoch = min(state.epoch, self.recipe.epochs)
         rows, words = tuple(state.history), state.precision.text
         self.progress(Progress(epoch, self.recipe.epochs, state.step, steps, rate, left, losses, rows, words))
+
+    def change_rate(self, rate: float) -> None:
+        """From the next step on, another learning rate for every phase; a schedule goes on from there. rate: above 0."""
+        if not (math.isfinite(rate) and rate > 0):
+            raise PneumoError(f"the learning rate is {rate}; expected a number above 0")
+        now = self.optimisers[0].param_groups[0]["lr"]
+        for optimiser, schedule in zip(self.optimisers, self.schedules, strict=True):
+            for group in optimiser.param_groups:
+                group["lr"] *= rate / now
+            if hasattr(schedule, "base_lrs"):
+                schedule.base_lrs = [each * rate / now for each in schedule.base_lrs]
 
     # --- checkpoints --------------------------------------------------------------------------------------
 
