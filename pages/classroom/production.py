@@ -62,7 +62,7 @@ def show_request() -> None:
     names = [*examples, *(["The first of them, upside down"] if examples else [])]
     left, right = st.columns([1, 2], gap="large")
     with left:
-        shared.keep(EXAMPLE, names[0], names)
+        shared.keep(EXAMPLE, _telling(run.card.weights.sha256), names)
         st.selectbox("X-ray", names, key=EXAMPLE)
         chosen = st.session_state[EXAMPLE]
         example = examples.get(chosen) or next(iter(examples.values()))
@@ -105,6 +105,20 @@ def show_request() -> None:
             st.caption(
                 "All steps are on: this is what *Diagnose* does. A log line keeps time, label and model, never the X-ray or its name."
             )
+
+
+@st.cache_resource(show_spinner=False, max_entries=2)
+def _telling(weights: str) -> str:
+    """The example whose probability depends most on how it is resized and calibrated: there a missing step can be seen."""
+    run = shared.load_run(production.MONITORED)
+
+    def moved(name: str) -> float:
+        example = shared.titled_examples()[name]
+        pixels = read_pixels(example.data, example.name)
+        careful, raw = production.careful(run, pixels)
+        return abs(careful - raw) + abs(careful - production.careless(run, pixels))
+
+    return max(shared.titled_examples(), key=moved)
 
 
 # --- saving ------------------------------------------------------------------------------------------------------------

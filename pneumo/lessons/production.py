@@ -193,7 +193,7 @@ def _day(
     now = slice(max(0, n + 1 - WINDOW), n + 1)
     seen, flagged = np.concatenate(probabilities[now]), np.concatenate(flags[now])
     share = float(flagged.mean())
-    error = math.sqrt(max(promised * (1 - promised), 1e-4) / len(flagged))
+    most = _limit(promised, len(flagged))
     known = slice(max(0, n + 1 - DELAY - WINDOW), max(0, n + 1 - DELAY))
     expected = observed = None
     uncalibrated = False
@@ -202,7 +202,15 @@ def _day(
         expected, observed = float(chance.mean()), float(truth.mean())
         spread = residual / math.sqrt(len(chance))
         uncalibrated = abs(observed - expected) > SIGMAS * spread
-    return Day(n, float(seen.mean()), expected, observed, share, share > promised + SIGMAS * error, uncalibrated)
+    return Day(n, float(seen.mean()), expected, observed, share, share > most, uncalibrated)
+
+
+@cache
+def _limit(promised: float, count: int) -> float:
+    """The share that so many draws exceed as rarely as a normal value exceeds SIGMAS; exact, for few are promised."""
+    from scipy.stats import binom, norm
+
+    return float(binom.ppf(norm.cdf(SIGMAS), count, promised)) / count
 
 
 def first_alert(days: tuple[Day, ...], kind: str) -> int | None:
