@@ -49,6 +49,7 @@ RECORDED = """([settled, nothing, timeout]) => new Promise(resolve => {
 
 POINTING_TARGET_MS = 50  # from the event to the painted frame, p95
 SERVER_TARGET_MS = 300  # from a press to the last change, p50
+READING_TARGET_MS = 150  # while one draws a character
 # Moves a pointer over a component and tells the time of each move: from the event until the frame after it has been painted, and
 # whether what the component says has changed. Components live in shadow roots, so they are looked for there, too.
 POINTING = """async ([selector, said, pressed, count]) => {
@@ -243,6 +244,33 @@ def upload(files: Iterator[list[Path]], watch: str | None) -> Callable[[Visitor,
     return steps
 
 
+# A stroke on the sheet, another each time; resolves with the milliseconds from the pen's lift to another list of readings.
+STROKE = """(sheet, n) => new Promise((resolve) => {
+    const box = sheet.getBoundingClientRect(), top = sheet.getRootNode().querySelector(".top");
+    const pen = (type, x, y) => sheet.dispatchEvent(new PointerEvent(type, {
+        pointerId: 1, bubbles: true, buttons: 1, clientX: box.left + x * box.width, clientY: box.top + y * box.height,
+    }));
+    sheet.setPointerCapture = () => {};
+    pen("pointerdown", 0.2 + (n % 5) * 0.15, 0.15);
+    pen("pointermove", 0.2 + (n % 4) * 0.2, 0.85);
+    const start = performance.now();
+    const watcher = new MutationObserver(() => { watcher.disconnect(); requestAnimationFrame(() => resolve(performance.now() - start)); });
+    watcher.observe(top, { childList: true, subtree: true, characterData: true });
+    pen("pointerup", 0.2, 0.85);
+    setTimeout(() => resolve(null), 5000);
+})"""
+
+
+def strokes(visitor: Visitor, repeats: int) -> Times:
+    """From the lift of the pen to the network's reading; the first stroke does not count."""
+    sheet = visitor.page.locator("canvas.sheet")
+    for n in range(repeats + 1):
+        sheet.page.wait_for_timeout(400)  # what was sent while drawing has come back
+        ms = sheet.evaluate(STROKE, n)
+        if n:
+            yield {"ms": ms} if ms is not None else None
+
+
 def presets(visitor: Visitor, repeats: int) -> Times:
     """Another operating point from the list, in turn; the time is that from the click on the point."""
     control = CONTROLS["diagnose"]["preset"]
@@ -310,5 +338,11 @@ def interactions(folder: Path) -> list[Interaction]:
         Interaction("network", "another layer", 6, click(".picture button >> nth=3", ".picture button >> nth=8"), server, one_control=False),
         Interaction("gradcam", "pointing", 40, point("canvas.picture", "figcaption"), pointing, one_control=False),
         Interaction("you_first", "marking", 40, point(".film", ".mark", pressed=True), pointing, one_control=False),
+        Interaction("training_room", "replay", 20, point(".panel canvas", ".caption", pressed=True), pointing, one_control=False),
+        Interaction("characters", "pen to reading", 8, strokes, f"p50 {READING_TARGET_MS}", one_control=False),
+        Interaction("characters", "cells of the matrix", 20, point(".scroll canvas", ".what", pressed=True, door=".st-key-characters-section button >> nth=1"), pointing, one_control=False),
+        Interaction("gan_lab", "a step", 8, click(".acts button >> nth=0", ".acts button >> nth=1"), server, one_control=False),
+        Interaction("bottleneck", "pad", 20, point(".field", "figcaption", pressed=True, door=".st-key-bottleneck-section button >> nth=1"), pointing, one_control=False),
+        Interaction("shortcuts", "another change", 6, click(".kinds button >> nth=1", ".kinds button >> nth=2"), server, one_control=False),
         Interaction("thresholds", "dragging the line", 40, point("canvas.curves", ".top figcaption", pressed=True), pointing, one_control=False),
     ]  # fmt: skip

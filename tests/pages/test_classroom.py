@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from pages import components
 from pages.classroom import answers, ending
 from pages.menu import LESSONS
 from pneumo.images import radiograph
@@ -34,9 +35,18 @@ def opened(name, **query):
 
 
 @pytest.mark.parametrize(("name", "part"), [(name, part) for name in LESSONS for part in parts_of(name)])
-def test_every_part_opens_without_an_error(name, part):
+def test_every_part_opens_without_an_error_and_travels_light(name, part, monkeypatch):
+    sent = []
+
+    def mounted(*args, data, **options):
+        sent.append(len(json.dumps(data)))
+        return mount(*args, data=data, **options)
+
+    mount = components.mount
+    monkeypatch.setattr(components, "mount", mounted)
     app = opened(name, part=part, details="1")
     assert not app.exception and not app.error
+    assert max(sent, default=0) <= components.LARGEST_DATA
     assert buttons(app, f"{name}.section").value == part, "the address says which part"
     assert app.title[0].value == texts.title_of(name)
 
