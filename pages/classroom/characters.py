@@ -144,7 +144,7 @@ def _uploaded() -> tuple[np.ndarray | None, str]:
     except PneumoError as error:
         return None, shared.plain(str(error)).capitalize()
     left, _ = st.columns([1, 3])
-    left.image(sheets.for_screen(pixels, 300, 300), caption=shared.plain(file.name))
+    left.image(sheets.for_screen(pixels, 300, 300), caption=shared.plain(file.name), alt="The uploaded photograph")
     return _isolated(pixels)
 
 
@@ -165,7 +165,12 @@ def _address(seen: np.ndarray | None) -> str | None:
 
 def _say(reading: characters.Reading, note: str) -> None:
     left, right = st.columns([1, 3])
-    left.image(sheets.for_screen(reading.seen, 192, 192), caption="What the network was given", width=128)
+    left.image(
+        sheets.for_screen(reading.seen, 192, 192),
+        caption="What the network was given",
+        alt="The character as the network was given it",
+        width=128,
+    )
     with right:
         for name, probability in reading.likeliest:
             st.progress(probability, f"**{name}** {probability:.3f}")
@@ -179,6 +184,7 @@ def _show_maps(reading: characters.Reading) -> None:
             st.image(
                 sheets.png(characters.maps_sheet(reading, number), synthetic=False),
                 caption=f"Convolution {number + 1}: the {characters.SHOWN_MAPS} channels that answer most strongly",
+                alt=f"Feature maps of convolution {number + 1}",
             )
 
 

@@ -34,7 +34,7 @@ def main() -> None:
     missing = {production.RUN, production.MONITORED} - set(known)
     if missing:
         st.title("From notebook to production")
-        st.info(f"This page needs {' and '.join(sorted(missing))} in weights/.")
+        st.info(f"This page needs {' and '.join(sorted(missing))} in weights/: restore them, or train them again.")
         return
     parts = {
         "request": show_request,
@@ -69,7 +69,7 @@ def show_request() -> None:
         pixels = read_pixels(example.data, example.name)
         if chosen not in examples:
             pixels = np.ascontiguousarray(pixels[::-1])
-        st.image(sheets.for_screen(pixels, 320, 320), width=240)
+        st.image(sheets.for_screen(pixels, 320, 320), width=240, alt="The X-ray that is sent")
         on = {name: st.toggle(title, True, key=f"production.on.{name}") for name, title in STEPS.items()}
     started = time.perf_counter()
     result = diagnosis.diagnose(
