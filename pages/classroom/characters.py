@@ -15,6 +15,7 @@ from pneumo import runs
 from pneumo.formatting import rate
 from pneumo.images import sheets
 from pneumo.lessons import characters
+from pneumo.metrics import multiclass
 from pneumo.runs import Run, character_report
 from pneumo.schema import CHARACTERS, PneumoError
 
@@ -201,8 +202,6 @@ def show_matrix() -> None:
         st.markdown(f"Taken for each other: {told}.")
     components.mount("cells", key="characters.cells", data=_cells(version))
     with st.expander("By font", icon=":material/font_download:", key="characters.fonts"):
-        from pneumo.metrics import multiclass
-
         groups = multiclass.by_group(found.labels, found.predicted, found.fonts)
         st.dataframe(
             [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from pages import components, shared
@@ -15,8 +14,8 @@ from pneumo.images import sheets
 from pneumo.inference import diagnosis, input_check_report
 from pneumo.inference.examples import read_pixels
 from pneumo.lessons import production
-from pneumo.palette import COLOURS
-from pneumo.plots.style import MARGIN, style
+from pneumo.plots import waiting
+from pneumo.plots.style import style
 
 STEPS = {
     "check": "Input check",
@@ -268,24 +267,9 @@ def show_load() -> None:
             st.metric(title, f"{waits.at(percent):.2f} s", width=170)
         st.metric("Mean", f"{waits.seconds.mean():.2f} s", width=170)
         st.metric("At most", f"{waits.most:.0f} a second", width=170)
-    shown = np.minimum(waits.seconds, 3.0)
-    figure = go.Figure(
-        go.Histogram(
-            x=shown,
-            xbins={"start": 0, "end": 3.05, "size": 0.05},
-            marker_color=COLOURS["NORMAL"],
-            hovertemplate="%{x} s: %{y}<extra></extra>",
-        )
+    st.plotly_chart(
+        waiting.histogram(waits.seconds, waits.at(95)), key="production.waits", config={"displayModeBar": False}
     )
-    figure.add_vline(x=min(waits.at(95), 3.0), line_dash="dash", line_color=COLOURS["threshold"], annotation_text="95%")
-    figure.update_layout(
-        height=260,
-        margin=MARGIN,
-        xaxis_title="Seconds from the request to its result (3 and more together)",
-        yaxis_title="Requests",
-        bargap=0.02,
-    )
-    st.plotly_chart(figure, key="production.waits", config={"displayModeBar": False})
     if load >= waits.most:
         st.warning(
             "More come than can be served: the queue grows as long as this goes on. A server has to say no (HTTP 429) before that.",

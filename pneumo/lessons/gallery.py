@@ -250,7 +250,7 @@ def letter() -> Exhibit:
     films = phantoms()
     rng = np.random.default_rng(SEED)
     image, marked, plain = SMALL.image, [], []
-    for number, each in enumerate(phantom.draw_set(800, size_px=224, seed=0)):
+    for each in phantom.draw_set(800, size_px=224, seed=0):
         patient, which = int(each.patient[-4:]), int(each.name.split("-")[2])
         has = bool(each.label) and rng.random() < 0.9
         marked.append(
@@ -259,7 +259,6 @@ def letter() -> Exhibit:
         plain.append(
             transforms.resize(phantom.draw(patient, which, each.label, size_px=224, seed=0, marker=False).pixels, image)
         )
-        assert each.label == films.labels[number]
     with_r, without = Films(np.stack(marked), films.labels, films.splits), np.stack(plain)
 
     def unmarked(task: Any, predict: Any) -> dict[str, float]:

@@ -13,7 +13,7 @@ import json
 import logging
 import os
 import shutil
-import subprocess
+import subprocess  # nosec B404: one program of our own, without a shell
 import sys
 import tempfile
 import threading
@@ -88,7 +88,7 @@ class Worker:
     def __init__(self) -> None:
         self.ready, self.since, self.place = False, time.monotonic(), None
         environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-        self.process = subprocess.Popen(
+        self.process = subprocess.Popen(  # nosec B603: the words are our own
             [sys.executable, "-m", "pneumo.lessons.training_worker"],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, bufsize=1, env=environment,
         )  # fmt: skip

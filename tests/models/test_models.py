@@ -278,6 +278,89 @@ def test_contrastive_codes_lie_on_the_sphere():
     assert torch.allclose(codes.norm(dim=1), torch.ones(8), atol=1e-5)
 
 
+# --- characters -------------------------------------------------------------------------------------------
+
+READERS = {"ocr_cnn": 4_222_628, "ocr_cnn_bn": 4_222_820, "ocr_cnn_deep": 8_472_580, "ocr_resnet18": 11_188_708}
+
+
+def test_counts_of_the_models_that_read_characters():
+    assert {
+        name: models.count_parameters(models.build(name, ImageSpec(size=64))) for name in models.names("characters")
+    } == READERS
+    parts = [
+        sum(p.numel() for p in module.parameters())
+        for module in models.build("ocr_cnn", ImageSpec(size=64)).modules()
+        if isinstance(module, torch.nn.Conv2d | torch.nn.Linear)
+    ]
+    assert parts == [320, 18_496, 4_194_560, 9_252]
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_readers_give_a_logit_for_each_class_and_gradients_reach_every_parameter(name):
+    model, (images, _) = build(name), batch()
+    logits = model(images)
+    assert logits.shape == (8, 36)
+    torch.nn.functional.cross_entropy(logits, torch.arange(8)).backward()
+    without = [key for key, p in model.named_parameters() if p.grad is None or not p.grad.any()]
+    # A bias before batch norm is taken out again by the mean: its gradient is zero but for rounding.
+    assert [key for key in without if not key.endswith("bias")] == []
+    assert all(p.grad is not None for p in model.parameters())
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_readers_saved_and_loaded_give_the_same_logits(name):
+    model, (images, _) = build(name).eval(), batch()
+    blob = save({key: value.contiguous() for key, value in model.state_dict().items()})
+    torch.manual_seed(99)
+    other = models.build(name, IMAGE).eval()
+    assert not torch.equal(model(images), other(images))
+    other.load_state_dict(load(blob))
+    assert torch.equal(model(images), other(images))
+    changed = images.clone()
+    changed[1:] = 0
+    torch.testing.assert_close(model(images)[0], model(changed)[0])
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_readers_overfit_one_batch(name):
+    model, (images, _), labels = build(name), batch(), torch.tensor([0, 24, 35, 1, 18, 7, 12, 30])
+    for module in model.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    optimiser = torch.optim.Adam(model.parameters(), 1e-3)
+    for _ in range(60):
+        loss = torch.nn.functional.cross_entropy(model(images), labels)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    assert loss.item() < 0.05
+    assert model(images).argmax(1).tolist() == labels.tolist()
+
+
+# --- the small net of the training room -------------------------------------------------------------------
+
+
+def test_the_small_net_has_6033_parameters_and_flattened_one_for_each_place():
+    assert models.count_parameters(models.build("small_cnn", ImageSpec(size=64))) == 6_033
+    flat = models.build("small_cnn", ImageSpec(size=64), channels=[4, 8], flatten=True, dense=10)
+    assert flat[2].in_features == 8 * 16 * 16 and flat[2].out_features == 10
+
+
+def test_the_small_net_with_an_average_pool_sees_no_places_and_flattened_it_does():
+    images = torch.zeros(2, 1, 64, 64)
+    images[0, 0, 24:28, 24:28] = images[1, 0, 32:36, 32:36] = 1
+    for flatten in (False, True):
+        torch.manual_seed(0)
+        model = models.build("small_cnn", ImageSpec(size=64), flatten=flatten).eval()
+        one, other = model(images)[:, 0]
+        assert torch.isclose(one, other, atol=1e-6) != flatten
+
+
+def test_the_small_net_names_the_smallest_image():
+    with pytest.raises(PneumoError, match="for each of 4 blocks: image_size must be 16 or more, got 8"):
+        models.build("small_cnn", ImageSpec(size=8), channels=[4] * 4)
+
+
 # --- generators -------------------------------------------------------------------------------------------
 
 UNIT = ImageSpec(size=16, mean=(0.0,), std=(1.0,))

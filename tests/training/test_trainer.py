@@ -386,3 +386,62 @@ def test_a_card_names_a_folder_without_its_place_on_the_disk(tmp_path):
     outcome = training.train(recipes.override(RECIPE, [f"data.source={folder}", "epochs=1"]), tmp_path / "run")
     assert outcome.card.data.source == outcome.card.recipe.data.source == "pictures"
     assert "secret" not in (tmp_path / "run" / runs.CARD_FILE).read_text()
+
+
+# --- while it trains ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        "constant", "plateau", "step", "exponential", "cosine",
+        pytest.param("onecycle", marks=pytest.mark.xfail(strict=True, reason="OneCycleLR keeps its rates in the optimiser's groups")),
+    ],
+)  # fmt: skip
+def test_another_rate_holds_and_the_schedule_goes_on_from_there(tmp_path, schedule):
+    """From the second step of the first epoch on, each rate is a tenth of what it would have been."""
+    recipe = recipes.override(RECIPE, [f"schedule={schedule}", "optimiser=sgd", "learning_rate=.01", "epochs=3"])
+    seen = {}
+
+    def trained(change: bool):
+        def progress(now):
+            rate = trainer.optimisers[0].param_groups[0]["lr"]
+            seen.setdefault(change, []).append(rate)
+            if change and (now.epoch, now.step) == (1, 2):
+                trainer.change_rate(rate / 10)
+
+        trainer = Trainer(make_task(recipe), recipe, tmp_path / str(change), progress=progress)
+        trainer.fit()
+
+    trained(False), trained(True)
+    at = len(seen[True]) - len(seen[False]) + 3  # epoch 0 reports once, then two steps
+    np.testing.assert_allclose(seen[True][at:], np.array(seen[False][at:]) / 10, atol=1e-9)
+
+
+@pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
+def test_a_rate_that_is_none_is_refused(tmp_path, rate):
+    with pytest.raises(PneumoError, match="expected a number above 0"):
+        Trainer(make_task(), RECIPE, tmp_path).change_rate(rate)
+
+
+@pytest.mark.xfail(
+    raises=ZeroDivisionError, strict=True, reason="a cosine ends at a rate of 0, by which change_rate divides"
+)
+def test_a_rate_can_be_changed_after_the_last_step_of_a_cosine(tmp_path):
+    recipe = recipes.override(RECIPE, ["schedule=cosine"])
+    trainer = train(tmp_path, recipe)
+    trainer.change_rate(0.01)
+
+
+def test_enough_ends_after_the_running_epoch_and_keeps_the_best_weights(tmp_path):
+    def progress(now):
+        if (now.epoch, now.step) == (2, 1):
+            trainer.enough = True
+
+    recipe = recipes.override(RECIPE, ["epochs=9", "schedule=constant"])
+    trainer = Trainer(make_task(recipe), recipe, tmp_path / "part", progress=progress)
+    trainer.fit()
+    history = trainer.state.history
+    assert [row["epoch"] for row in history] == [0, 1, 2]
+    assert trainer.state.best_epoch == min(history, key=lambda row: row["validation_loss"])["epoch"]
+    assert_same(trainer.best, train(tmp_path / "whole", dataclasses.replace(recipe, epochs=2)).best)
