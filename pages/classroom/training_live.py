@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -214,6 +215,12 @@ def _start(settings: Settings) -> None:
 
 def _say(place: Place, before: int) -> None:
     if place.state == "waiting":
+        if before == 1 and room().starting:
+            st.info(
+                "Getting ready: the process that trains is being started, which takes some seconds.",
+                icon=":material/hourglass_top:",
+            )
+            return
         others = f"{counted(before - 1, 'training')} before yours" if before > 1 else "yours is next"
         st.info(
             f"Waiting for a free core: {others}. Leave the page and the place is given to the next.",
@@ -283,7 +290,7 @@ def _controls(place: Place) -> None:
         elif place.looks:
             if place.state == "done" and place.folder.exists():
                 st.download_button(
-                    "Download the run", _zipped(place), f"{place.folder.name}.zip", "application/zip", key="training_room.download",
+                    "Download the run", partial(_zipped, place), f"{place.folder.name}.zip", "application/zip", key="training_room.download",
                     icon=":material/download:", on_click="ignore", help="Unzip it in weights/, and every page and command knows it.",
                 )  # fmt: skip
             st.button(
@@ -320,6 +327,7 @@ def _title(settings: Settings) -> str:
 
 
 def _zipped(place: Place) -> bytes:
+    """The run as it goes into weights/; packed when it is asked for."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in sorted(place.folder.iterdir()):

@@ -64,6 +64,8 @@ def show_gallery() -> None:
 @st.fragment
 @shared.guarded
 def show_which() -> None:
+    if not stage.unlocked("training_room"):
+        return
     trainings = [gallery.recorded(name)["trainings"][0] for name in SUSPECTS]
     letters = "ABCD"
     data = [
@@ -81,9 +83,9 @@ def show_which() -> None:
             horizontal=True,
             format_func=lambda n: letters[n],
         )
-        if st.button("Commit", key="training_room.which.commit", type="primary", disabled=chosen is None):
-            answers.given()["training_room", "which"] = chosen
-            st.rerun(scope="fragment")
+        st.button(
+            "Commit", key="training_room.which.commit", type="primary", disabled=chosen is None, on_click=_guess, args=(chosen,)
+        )  # fmt: skip
         return
     texts, right = gallery_texts.load(), SUSPECTS.index(FIRST)
     (st.success if given == right else st.warning)(
@@ -93,6 +95,11 @@ def show_which() -> None:
     )
     for n, name in enumerate(SUSPECTS):
         st.markdown(f"**{letters[n]}: {texts[name].title}.** {texts[name].notice}")
+
+
+def _guess(chosen: int | None) -> None:
+    if chosen is not None:
+        answers.given()["training_room", "which"] = chosen
 
 
 @st.fragment

@@ -21,15 +21,16 @@ function build(root) {
   root.innerHTML = `<div class="row"><label>Learning rate <select aria-label="Learning rate">${RATES.map((each) => `<option>${each}</option>`).join("")}</select></label>
     <span class="hint">Drag the ball to where it starts.</span></div><canvas role="img" tabindex="0"></canvas><div class="steps"></div>`;
   const find = (selector) => root.querySelector(selector), canvas = find("canvas"), select = find("select");
-  let settings = { w: 1, rate: 0.1 }, places = path(1, 0.1), at = 0, player = null, known = "";
+  let settings = { w: 1, rate: 0.1 }, places = path(1, 0.1), at = 0, player = null;
   const view = { take }, keep = settling(view, () => settings);
 
   function take(data) {
-    const said = JSON.stringify(data.settings ?? {});
-    if (said === known && player) return;
-    known = said;
-    settings = { ...settings, ...data.settings };
-    select.value = String(RATES.includes(settings.rate) ? settings.rate : 0.1);
+    const wanted = { ...settings, ...data.settings };
+    if (!RATES.includes(wanted.rate)) wanted.rate = settings.rate;
+    // What comes back is what was sent a moment ago: the ball rolls on.
+    if (player && wanted.w === settings.w && wanted.rate === settings.rate) return;
+    settings = wanted;
+    select.value = String(settings.rate);
     again();
   }
 

@@ -88,7 +88,7 @@ function one(host, given, unit) {
 
   function grow(more) {
     training = more;
-    more.panels.forEach((panel, n) => { panels[n].lines = panel.lines; });
+    more.panels.forEach((panel, n) => { if (panels[n]) panels[n].lines = panel.lines; });
   }
 
   function row() {  // the last one at or before the epoch

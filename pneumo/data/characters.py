@@ -83,7 +83,9 @@ def open_characters(source: str) -> DataSet:
         try:
             return Radiograph(characters.draw(path, character, np.random.default_rng((*place, 7))))
         except OSError as error:
-            raise RadiographError(f"the font {path.name} cannot be read: {error}; install it anew") from error
+            raise RadiographError(
+                "damaged", f"the font {path.name} cannot be read: {error}; install it anew"
+            ) from error
 
     return DataSet(
         source, tuple(items), read, "Apache-2.0 (drawn from free fonts)", "pneumo.images.characters", (), CHARACTERS

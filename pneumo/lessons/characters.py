@@ -56,7 +56,8 @@ def isolate(pixels: np.ndarray, side: int) -> np.ndarray:
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     paper = float(np.median(border))
     ink = grey - paper if abs(grey.max() - paper) >= abs(paper - grey.min()) else paper - grey
-    strongest = float(np.percentile(ink, 99.8))
+    # A single hot pixel is no ink; a thin pen on a large sheet is, though it covers little of it.
+    strongest = max(float(np.percentile(ink, 99.8)), float(ndimage.median_filter(ink, 3).max()))
     if strongest < FAINTEST:
         raise PneumoError("there is nothing to read: draw a character, or take a photograph with more contrast")
     ink = np.clip(ink / strongest, 0, 1)

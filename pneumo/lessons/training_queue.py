@@ -28,10 +28,12 @@ from pneumo.lessons.training_room import SECONDS, Settings, as_json
 log = logging.getLogger(__name__)
 LEASE_S = 20.0  # a page looks twice a second; a telephone that sleeps for a moment keeps its place
 IDLE_S = 300.0  # after which an idle worker is let go: it holds 0.8 GB, and 1.1 GB once it has trained
-START_S = 60.0  # a worker that is not ready by then never will be
+START_S = 120.0  # a worker that is not ready by then never will be
 OVERTIME_S = 60.0  # beyond SECONDS, for calibration and saving; then the process is ended
 MOST_WAITING = 40
 KEPT_S = 1800.0  # a finished run can be downloaded for so long
+MOST_STILLBORN = 2
+NO_WORKER = "The process that trains cannot be started on this server; its log says why. Try again later, or train on your own machine: python -m pneumo train simple_cnn."
 RANK = {"waiting": 0, "training": 1, "done": 2, "failed": 2, "left": 2}
 
 
@@ -54,7 +56,6 @@ class Place:
     paused: bool = False
     looked: float = field(default_factory=time.monotonic)
     began: float = 0.0
-    paused_s: float = 0.0
     worker: Worker | None = None
     room: Room | None = None
 
@@ -117,6 +118,7 @@ class Room:
         self.workers: list[Worker] = []
         self.home = Path(tempfile.mkdtemp(prefix="pneumo-room-"))
         self.keeper: threading.Thread | None = None
+        self.stillborn = 0  # workers in a row that ended before they were ready
 
     # --- for visitors -------------------------------------------------------------------------------------------
 
@@ -141,6 +143,11 @@ class Room:
             if not self.workers:
                 self._hire()
             self._keep()
+
+    @property
+    def starting(self) -> bool:
+        """Whether a worker is being started, which takes some seconds."""
+        return any(not worker.ready for worker in self.workers)
 
     def before(self, place: Place) -> int:
         with self.lock:
@@ -201,6 +208,17 @@ class Room:
         with self.lock:
             place = worker.place
             self._dismiss(worker)
+            if not worker.ready:
+                self.stillborn += 1
+                log.warning(
+                    "a process of the training room ended before it was ready (exit %s)", worker.process.returncode
+                )
+            if (
+                self.stillborn >= MOST_STILLBORN
+            ):  # the next one would end the same way: who waits is told, who comes later may try again
+                self.stillborn = 0
+                for each in [each for each in self.places if each.state == "waiting"]:
+                    self._finish(each, "failed", NO_WORKER)
             if place is not None and not place.over:
                 self._finish(
                     place,
@@ -214,7 +232,7 @@ class Room:
         with self.lock:
             place, worker.since = worker.place, time.monotonic()
             if kind == "ready":
-                worker.ready = True
+                worker.ready, self.stillborn = True, 0
             elif place is not None:
                 if kind == "begin":
                     place.begin = said

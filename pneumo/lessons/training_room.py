@@ -159,7 +159,7 @@ class Settings:
     def parameters(self) -> int:
         """PneumoError where there are too many for the room."""
         recipe = self.recipe
-        count = models.count_parameters(models.build(recipe.model, recipe.image, **recipe.model_args))
+        count = models.planned_parameters(recipe.model, recipe.image, **recipe.model_args)
         if count > MOST_PARAMETERS:
             raise PneumoError(
                 f"this net has {count:,} parameters; the room takes up to {MOST_PARAMETERS:,}. Choose fewer channels, or smaller images"

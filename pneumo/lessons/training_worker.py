@@ -23,13 +23,17 @@ MEMORY_BYTES = 3_000_000_000  # of addresses, beyond what torch takes; a trainin
 class Asked:
     """What was asked for while a training runs."""
 
-    def __init__(self, lines: queue.Queue[dict[str, Any] | None]) -> None:
+    def __init__(self, lines: queue.Queue[dict[str, Any] | None], seconds: float) -> None:
         self.lines, self.stop = lines, threading.Event()
         self.paused, self.trainer = False, None
+        self.until = time.monotonic() + seconds
 
     def obey(self) -> None:
-        """Called between two steps: takes what has come, and waits while it is paused."""
+        """Called between two steps: takes what has come, and waits while it is paused. Out of time it goes on to the end of the epoch."""
         while True:
+            if time.monotonic() > self.until:
+                self.paused = False
+                self.enough()
             try:
                 said = self.lines.get(timeout=0.05) if self.paused else self.lines.get_nowait()
             except queue.Empty:
@@ -91,7 +95,7 @@ def _train(said: dict[str, Any], lines: queue.Queue[dict[str, Any] | None], tell
     from pneumo.training import session
     from pneumo.training.trainer import Interrupted, Progress, Trainer
 
-    asked, last, began_at = Asked(lines), 0.0, time.monotonic()
+    asked, last = Asked(lines, training_room.SECONDS), 0.0
     watch = watched.Watch(told=lambda look: tell(kind="epoch", **asdict(look)))
 
     def began(trainer: Trainer) -> None:
@@ -108,8 +112,6 @@ def _train(said: dict[str, Any], lines: queue.Queue[dict[str, Any] | None], tell
     def progress(now: Progress) -> None:
         nonlocal last
         asked.obey()
-        if time.monotonic() - began_at > training_room.SECONDS:
-            asked.enough()
         if time.monotonic() - last > STEP_EVERY_S:
             last = time.monotonic()
             rate = asked.trainer.optimisers[0].param_groups[0]["lr"] if asked.trainer else 0.0

@@ -9,8 +9,6 @@ import numpy as np
 from pneumo.metrics.significance import wilson
 from pneumo.schema import Interval
 
-MOST_CLASSES = 1000
-
 
 def confusion(labels: Sequence[int], predicted: Sequence[int], classes: int) -> np.ndarray:
     """(classes, classes) int64: row the truth, column what was read."""

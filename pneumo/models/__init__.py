@@ -15,6 +15,7 @@ from pneumo.models.registry import (
     entry,
     names,
     native_bf16,
+    planned_parameters,
     positive_logit,
     register,
 )
@@ -34,6 +35,7 @@ __all__ = [
     "member_input",
     "names",
     "native_bf16",
+    "planned_parameters",
     "positive_logit",
     "register",
 ]

@@ -9,7 +9,7 @@ from torch import nn
 
 from pneumo.models.registry import register
 from pneumo.models.resnet import ResNet18
-from pneumo.schema import ImageSpec, PneumoError
+from pneumo.schema import ImageSpec
 
 CLASSES = 36
 HALVINGS = 2
@@ -22,8 +22,6 @@ def _plain(
 
     blocks: channels of the convolutions of each. Returns logits (B, classes).
     """
-    if image.size < 2**HALVINGS:
-        raise PneumoError(f"the image is halved twice: image_size must be {2**HALVINGS} or more, got {image.size}")
     layers: list[nn.Module] = []
     before = image.channels
     for block in blocks:

@@ -89,17 +89,22 @@ def build(name: str, image: ImageSpec, **arguments: Any) -> nn.Module:
 
 def check(name: str, image: ImageSpec, **arguments: Any) -> None:
     """Raises PneumoError where a model cannot be built, or would be too large, without taking memory for it."""
-    try:
-        with torch.device("meta"):
-            model = build(name, image, **arguments)
-    except NotImplementedError:  # torchvision's RegNet computes its widths with tensors; its size is fixed
-        model = build(name, image, **arguments)
-    parameters = count_parameters(model)
+    parameters = planned_parameters(name, image, **arguments)
     if parameters > MOST_PARAMETERS:
         raise PneumoError(
             f"model {name!r} with {arguments} at {image.size} pixels has {parameters:,} parameters; expected up to "
             f"{MOST_PARAMETERS:,}. Choose a smaller image_size or smaller model_args"
         )
+
+
+def planned_parameters(name: str, image: ImageSpec, **arguments: Any) -> int:
+    """How many parameters a model would have; no memory is taken for them."""
+    try:
+        with torch.device("meta"):
+            model = build(name, image, **arguments)
+    except NotImplementedError:  # torchvision's RegNet computes its widths with tensors; its size is fixed
+        model = build(name, image, **arguments)
+    return count_parameters(model)
 
 
 def _check_arguments(name: str, builder: Callable[..., nn.Module], arguments: dict[str, Any]) -> None:

@@ -14,10 +14,11 @@ from PIL import Image, UnidentifiedImageError
 
 from pneumo.images import sheets
 from pneumo.metrics import multiclass
+from pneumo.metrics.significance import wilson
 from pneumo.runs import measured, store
 from pneumo.runs.model_card import Section
 from pneumo.runs.reading import RunError, read_file
-from pneumo.schema import Interval, PneumoError
+from pneumo.schema import CHARACTERS, Interval, PneumoError
 
 FILE, SHEET_FILE = "characters.json", "characters.webp"
 COLUMNS = 36  # of the sheet: one for each character, as the test set is ordered
@@ -62,7 +63,7 @@ class Report:
     def __post_init__(self) -> None:
         if not (self.n == len(self.labels) == len(self.predicted) == len(self.fonts) > 0):
             raise PneumoError(f"n is {self.n}; expected 1 or more, and a label, a prediction and a font for each")
-        if not all(0 <= each < multiclass.MOST_CLASSES for each in (*self.labels, *self.predicted)):
+        if not all(0 <= each < len(CHARACTERS) for each in (*self.labels, *self.predicted)):
             raise PneumoError("labels and predicted hold a number that is no class; expected 0 and up")
         if any(not 0 <= each.index < self.n for each in self.changed):
             raise PneumoError(f"changed names an image that is not there; expected 0 to {self.n - 1}")
@@ -77,13 +78,13 @@ def card_sections(folder: Path) -> list[Section]:
     report = read(folder)
     if report is None:
         return []
-    kept = next(each for each in report.stored.values() if each.right == report.right)
+    interval = wilson(report.right, report.n)
     groups = multiclass.by_group(report.labels, report.predicted, report.fonts)
     rows = "\n".join(f"| {name} | {right} of {count} |" for name, (right, count, _) in groups.items())
     about = Section(
         "Results",
-        f"Accuracy {100 * kept.accuracy:.1f}% on {report.n:,} images in {len(groups)} fonts that were not trained on (95% interval "
-        f"{100 * kept.ci95.low:.1f} to {100 * kept.ci95.high:.1f}%). By font:\n\n| font | read as what they are |\n|---|---|\n{rows}",
+        f"Accuracy {100 * report.right / report.n:.1f}% on {report.n:,} images in {len(groups)} fonts that were not trained on (95% interval "
+        f"{100 * interval.low:.1f} to {100 * interval.high:.1f}%). By font:\n\n| font | read as what they are |\n|---|---|\n{rows}",
     )
     return [about]
 

@@ -33,6 +33,8 @@ from pneumo.training.precision import Precision
 from pneumo.training.schedules import STEP_SCHEDULES
 from pneumo.training.tasks import Batch, Task
 
+# Of an optimiser's group, what a schedule computes rates from; one-cycle keeps its own there.
+GROUP_RATES = {"lr", "initial_lr", "max_lr", "min_lr"}
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
 CHECKPOINT_EVERY_S = float(os.environ.get("PNEUMO_CHECKPOINT_S", "60"))
 
@@ -363,9 +365,12 @@ class Trainer:
         if not (math.isfinite(rate) and rate > 0):
             raise PneumoError(f"the learning rate is {rate}; expected a number above 0")
         now = self.optimisers[0].param_groups[0]["lr"]
+        if not now:  # a cosine has come to its end: there is no share of nothing
+            return
         for optimiser, schedule in zip(self.optimisers, self.schedules, strict=True):
             for group in optimiser.param_groups:
-                group["lr"] *= rate / now
+                for key in GROUP_RATES & group.keys():
+                    group[key] *= rate / now
             if hasattr(schedule, "base_lrs"):
                 schedule.base_lrs = [each * rate / now for each in schedule.base_lrs]
 
