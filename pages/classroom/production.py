@@ -75,17 +75,15 @@ def show_request() -> None:
         run, sheets.png(pixels, synthetic=False), "request.png", check=check if on["check"] else None
     )
     taken = 1000 * (time.perf_counter() - started)
-    careful, raw = production.careful(run, pixels)
-    careless = production.careless(run, pixels)
+    careful, careless = production.careful(run, pixels), production.careless(run, pixels)
     with right:
         st.markdown(f"Answered in **{taken:.0f} ms**{', the input check among them' if on['check'] else ''}.")
         refused = on["check"] and diagnosis.is_refused(result)
         if refused:
             st.error(f"Refused: {shared.plain(diagnosis.no_result(result) or '')}", icon=":material/block:")
             return
-        probability = careless if not on["resize"] else careful
-        if not on["calibration"]:
-            probability = raw if on["resize"] else probability
+        calibrated, bare = careful if on["resize"] else careless
+        probability = calibrated if on["calibration"] else bare
         threshold = run.card.point().threshold if on["threshold"] else 0.5
         label = diagnosis.label_of(probability, threshold, run.card.indeterminate if on["threshold"] else None)
         st.metric(
@@ -93,8 +91,8 @@ def show_request() -> None:
         )
         told = {
             "check": "Nothing asks whether this is a frontal chest X-ray of a kind the model knows. Try the one that is upside down.",
-            "resize": f"Every n-th pixel is taken instead of an average: {shared.probability(careful)} becomes {shared.probability(careless)}. Nobody sees an error message.",
-            "calibration": f'The bare sigmoid says {shared.probability(raw)}, the calibrated probability is {shared.probability(careful)}. What was promised of "90%" holds for the second.',
+            "resize": f"Every n-th pixel is taken instead of an average: {careful[0]:.4f} becomes {careless[0]:.4f}. Nobody sees an error message.",
+            "calibration": f'The bare sigmoid says {shared.probability(careful[1])}, the calibrated probability is {shared.probability(careful[0])}. What was promised of "90%" holds for the second.',
             "threshold": f"One half is no decision about patients. The model's threshold is {shared.probability(run.card.point().threshold)}, chosen on validation patients.",
         }
         for name, switched_on in on.items():
@@ -108,14 +106,13 @@ def show_request() -> None:
 
 @st.cache_resource(show_spinner=False, max_entries=2)
 def _telling(weights: str) -> str:
-    """The example whose probability depends most on how it is resized and calibrated: there a missing step can be seen."""
+    """The example whose probability depends most on how it is resized: there the missing step can be seen."""
     run = shared.load_run(production.MONITORED)
 
     def moved(name: str) -> float:
         example = shared.titled_examples()[name]
         pixels = read_pixels(example.data, example.name)
-        careful, raw = production.careful(run, pixels)
-        return abs(careful - raw) + abs(careful - production.careless(run, pixels))
+        return abs(production.careful(run, pixels)[0] - production.careless(run, pixels)[0])
 
     return max(shared.titled_examples(), key=moved)
 

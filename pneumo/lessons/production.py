@@ -126,16 +126,20 @@ def calls_of(blob: bytes) -> list[str]:
 # --- one request ------------------------------------------------------------------------------------------------------
 
 
-def careless(run: Run, pixels: np.ndarray) -> float:
-    """The calibrated probability where whoever serves resizes otherwise than training did: every n-th pixel is taken. pixels: (H, W) uint8."""
+def careful(run: Run, pixels: np.ndarray) -> tuple[float, float]:
+    """(calibrated probability, the sigmoid of the logit alone) of an image resized as in training. pixels: (H, W) uint8."""
+    return _both(run, transforms.resize(pixels, run.card.image))
+
+
+def careless(run: Run, pixels: np.ndarray) -> tuple[float, float]:
+    """The same where whoever serves resizes otherwise than training did: every n-th pixel is taken."""
     side = run.card.image.size
     rows, columns = (np.arange(side) * length // side for length in pixels.shape)
-    return float(forward.probabilities(run, np.ascontiguousarray(pixels[rows][:, columns])[None])[0])
+    return _both(run, np.ascontiguousarray(pixels[rows][:, columns]))
 
 
-def careful(run: Run, pixels: np.ndarray) -> tuple[float, float]:
-    """(calibrated probability, the sigmoid of the logit alone) of an image resized as in training."""
-    logit = forward.logits(run, transforms.resize(pixels, run.card.image)[None])
+def _both(run: Run, seen: np.ndarray) -> tuple[float, float]:
+    logit = forward.logits(run, seen[None])
     calibrated = calibration.calibrated(logit, run.card.temperature, run.card.bias)
     return float(calibrated[0]), float(calibration.calibrated(logit, 1.0)[0])
 
