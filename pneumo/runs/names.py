@@ -36,6 +36,10 @@ NAMES = {  # by the run's name: shipped runs, and runs trained by these recipes 
     "fc_gan": "Fully connected GAN",
     "fc_gan_28": "Fully connected GAN, 28 px",
     "conv_gan": "Convolutional GAN",
+    "ocr_cnn": "Character reader",
+    "ocr_cnn_bn": "Character reader with batch norm",
+    "ocr_cnn_deep": "Character reader, deeper",
+    "ocr_resnet18": "Character reader, ResNet-18",
     "conv_gan_collapsed": "Convolutional GAN, collapsed on purpose",
 }
 CODE = re.compile(r"(bottleneck|vae)_(\d+)")
@@ -48,6 +52,7 @@ MODELS = {  # by the registry's name, for runs under names of their own
     "efficientnet_b7": "EfficientNet-B7",
     "efficientnet_lite0": "EfficientNet-Lite0",
     "regnet_y_400mf": "RegNetY-400MF",
+    "small_cnn": "Net of the training room",
     "conv_autoencoder": "Convolutional autoencoder",
     "bottleneck_autoencoder": "Bottleneck autoencoder",
     "vae": "Variational autoencoder",

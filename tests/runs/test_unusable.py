@@ -64,7 +64,7 @@ def test_a_card_that_cannot_be_read_leaves_the_others(weights, blob):
 
 NEGATIVE = {"tn": 0, "fp": 0, "fn": 0, "tp": -1}
 CHANGES = [
-    ("task", "", "task is ''; expected one of 'classification'"),
+    ("task", "", "task is ''; expected one of 'characters', 'classification'"),
     ("task", "klassification", "did you mean 'classification'"),
     ("class_names", ["PNEUMONIA", "NORMAL"], "class_names is"),
     ("operating_points", [], "operating_points is empty"),
