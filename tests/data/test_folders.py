@@ -364,7 +364,9 @@ def test_any_typed_source_is_a_set_or_a_sentence(source):
 )  # fmt: skip
 def test_absurd_phantoms_are_refused_with_the_permitted_range(source):
     expected = (
-        "a SOURCE is a folder" if source == "phantoms" or len(source) > 4096 else "4 to 20,000|0 to 4,294,967,295|1 to 99"
+        "a SOURCE is a folder"
+        if source == "phantoms" or len(source) > 4096
+        else "4 to 20,000|0 to 4,294,967,295|1 to 99"
     )
     with pytest.raises(PneumoError, match=expected):
         data.open_source(source)
