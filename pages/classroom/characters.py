@@ -182,11 +182,11 @@ def _say(reading: characters.Reading, note: str) -> None:
 def _show_maps(reading: characters.Reading) -> None:
     with st.expander("What its convolutions answer", icon=":material/grid_view:", expanded=stage.details()):
         for number in range(len(reading.maps)):
-            st.image(
-                sheets.png(characters.maps_sheet(reading, number), synthetic=False),
-                caption=f"Convolution {number + 1}: the {characters.SHOWN_MAPS} channels that answer most strongly",
-                alt=f"Feature maps of convolution {number + 1}",
-            )
+            # Inside the page's own message: while one draws, a file beside it would be gone before the browser asks for it.
+            sheet = shared.data_url(sheets.png(characters.maps_sheet(reading, number), synthetic=False), "png")
+            told = f"Convolution {number + 1}: the {characters.SHOWN_MAPS} channels that answer most strongly"
+            st.html(f'<img src="{sheet}" alt="Feature maps of convolution {number + 1}" style="max-width: 100%">')
+            st.caption(told)
 
 
 # --- what it confuses ------------------------------------------------------------------------------------------------

@@ -139,7 +139,7 @@ def show_saving() -> None:
         st.markdown(
             "This pickle has ten instructions. `GLOBAL` looks up a function of Python by its name, `REDUCE` calls it: here `print`, but it could be any other. Unpickling runs them **before** anybody sees an object."
         )
-        st.code(production.pickle_taken_apart(), language="text")
+        st.code(production.pickle_taken_apart(), language="text", wrap_lines=True)
 
 
 @st.cache_resource(show_spinner=False, max_entries=2)

@@ -6,7 +6,7 @@ import { component } from "./view.js";
 export default component(build);
 
 function build(root) {
-  root.innerHTML = `<div class="two"><div class="scroll"><canvas tabindex="0" role="application" data-own-keys></canvas></div><div class="opened"><p class="what"></p><div class="images"></div></div></div>`;
+  root.innerHTML = `<div class="two"><div class="matrix"><canvas tabindex="0" role="application" data-own-keys></canvas></div><div class="opened"><p class="what"></p><div class="images" tabindex="0" role="group" aria-label="The images of the cell"></div></div></div>`;
   const find = (selector) => root.querySelector(selector), canvas = find("canvas"), pen = canvas.getContext("2d");
   let data = null, cells = new Map(), at = [0, 0], known = "";
   const view = { take }, EDGE = 20, BOX = 15;
@@ -25,7 +25,7 @@ function build(root) {
   function draw() {
     const scale = window.devicePixelRatio || 1, side = EDGE + BOX * data.names.length;
     [canvas.width, canvas.height] = [side * scale, side * scale];
-    canvas.style.width = `${side}px`;
+    canvas.style.width = `min(100%, ${side}px)`;
     pen.setTransform(scale, 0, 0, scale, 0, 0);
     pen.clearRect(0, 0, side, side);
     const text = getComputedStyle(canvas).color;
@@ -80,7 +80,7 @@ function build(root) {
   canvas.onpointermove = canvas.onpointerdown = (event) => {
     if (event.type === "pointermove" && !event.buttons) return;
     const box = canvas.getBoundingClientRect();
-    const cell = (offset) => Math.floor((offset - EDGE) / BOX);
+    const scale = (EDGE + BOX * data.names.length) / box.width, cell = (offset) => Math.floor((offset * scale - EDGE) / BOX);
     move(cell(event.clientY - box.top), cell(event.clientX - box.left));
   };
   canvas.onkeydown = (event) => {

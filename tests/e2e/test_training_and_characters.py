@@ -80,8 +80,8 @@ def test_an_a_is_drawn_and_read(visit, draw):
 
 
 def test_a_cell_of_the_matrix_opens_its_images_by_mouse_and_by_keys(visit):
-    page = visit("characters?part=matrix", ".scroll canvas")
-    said, canvas = page.locator(".what"), page.locator(".scroll canvas")
+    page = visit("characters?part=matrix", ".matrix canvas")
+    said, canvas = page.locator(".what"), page.locator(".matrix canvas")
     canvas.click(position={"x": 20 + 10.5 * 15, "y": 20 + 10.5 * 15})
     found = re.fullmatch(r"A read as A: (\d+) of 28 test images of A\.", said.inner_text())
     assert found and page.locator(".images figure").count() == int(found[1]) > 20
@@ -148,7 +148,10 @@ def test_the_rest_of_the_gallery_is_locked_until_one_predicts(visit):
 
 
 def test_which_one_overfits_is_committed_and_revealed(visit):
-    page = visit("training_room?part=which", ".panel canvas")
+    page = visit("training_room?part=which", ".st-key-training_room-anyway")
+    page.get_by_text("Predict first, above").wait_for()
+    page.get_by_role("button", name="Show me anyway").click()
+    page.locator(".panel canvas").first.wait_for()
     page.get_by_text("C", exact=True).click()
     page.get_by_role("button", name="Commit", exact=True).last.click()
     page.get_by_text("You chose C. That is right.").wait_for()
