@@ -341,8 +341,6 @@ def interactions(folder: Path) -> list[Interaction]:
         Interaction("training_room", "replay", 20, point(".panel canvas", ".caption", pressed=True), pointing, one_control=False),
         Interaction("characters", "pen to reading", 8, strokes, f"p50 {READING_TARGET_MS}", one_control=False),
         Interaction("characters", "cells of the matrix", 20, point(".matrix canvas", ".what", pressed=True, door=".st-key-characters-section button >> nth=1"), pointing, one_control=False),
-        Interaction("gan_lab", "a step", 8, click(".acts button >> nth=0", ".acts button >> nth=1"), server, one_control=False),
         Interaction("bottleneck", "pad", 20, point(".field", "figcaption", pressed=True, door=".st-key-bottleneck-section button >> nth=1"), pointing, one_control=False),
-        Interaction("shortcuts", "another change", 6, click(".kinds button >> nth=1", ".kinds button >> nth=2"), server, one_control=False),
         Interaction("thresholds", "dragging the line", 40, point("canvas.curves", ".top figcaption", pressed=True), pointing, one_control=False),
     ]  # fmt: skip
