@@ -19,12 +19,8 @@ from pneumo.metrics import multiclass
 from pneumo.runs import Run, character_report
 from pneumo.schema import CHARACTERS, PneumoError
 
-KEY, PIXELS, NAME = (
-    "characters.sheet",
-    "characters.pixels",
-    "characters.name",
-)  # session_state: what is read just now, (H, W) uint8
-WAY, CLEAR, EXAMPLE = "characters.way", "characters.clear", "characters.example"
+KEY, PIXELS = "characters.sheet", "characters.pixels"  # session_state: what is read just now, (H, W) uint8
+WAY, EXAMPLE = "characters.way", "characters.example"
 WAYS = {"draw": "Draw", "upload": "Upload a photograph", "pick": "Pick a test image"}
 LARGEST_SIDE = 128  # of a drawing as it travels
 LARGEST_UPLOAD_MB = 10
@@ -88,7 +84,6 @@ def show_draw() -> None:
                 "top": top,
                 "seen": _address(seen),
                 "note": note or ("" if reading else "Draw here."),
-                "clear": st.session_state.get(CLEAR, 0),
                 "begin": KEY not in st.session_state,
             },
             default={"drawing": None},

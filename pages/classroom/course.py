@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import streamlit as st
 
 from pages import shared
-from pages.classroom import address, values
+from pages.classroom import address, glossary_quiz, values
 from pages.menu import LESSONS, MENU
 from pneumo.lessons import course, texts, worksheets
 from pneumo.lessons.course import Lesson, Step
 
+TEACHING = "course.teaching"  # session_state: whether notes and sheets for the teacher are shown
 TABS = {"lesson": "One lesson", "course": "Six lessons", "rubric": "Rubric", "sheets": "Worksheets"}
 PART, CHOSEN, TEACHER = "course.part", "course.chosen", "course.teacher"
 PAGES = {page.name: page for pages in MENU.values() for page in pages}
@@ -22,6 +25,11 @@ def main() -> None:
     st.markdown(
         "Everything for a class: what to prepare, when to do what, what to ask, and what to hand in. Thirty students can open the pages at once; nothing about them is stored."
     )
+    shared.keep(TEACHING, st.query_params.get("teacher") == "1")
+    st.toggle(
+        "For the teacher", key=TEACHING, on_change=_remember_teaching,
+        help="Notes, and sheets with what is right. Off, so that this page can be shown to a class.",
+    )  # fmt: skip
     put = address.addressed(PART, "part", list(TABS), "lesson")
     st.segmented_control(
         "Part", list(TABS), key=PART, required=True, format_func=TABS.get, label_visibility="collapsed", on_change=put
@@ -29,6 +37,16 @@ def main() -> None:
     {"lesson": show_lesson, "course": show_course, "rubric": show_rubric, "sheets": show_sheets}[
         st.session_state[PART]
     ]()
+
+
+def _remember_teaching() -> None:
+    address.put("teacher", "1" if st.session_state[TEACHING] else None)
+
+
+def _note(text: str) -> None:
+    """What is for the teacher alone."""
+    if st.session_state[TEACHING]:
+        st.caption(f"For the teacher: {text}")
 
 
 # --- one lesson ---------------------------------------------------------------------------------------------------------
@@ -40,10 +58,7 @@ def show_lesson() -> None:
     st.markdown(lesson.about)
     with st.container(border=True):
         st.markdown("**Before the class**\n\n" + "\n".join(f"- {line}" for line in lesson.prepare))
-        pages = [step.page for step in lesson.steps if step.page in LESSONS]
-        _downloads(
-            "course.single", pages, "lesson-90-minutes", [number for step in lesson.steps for number in step.questions]
-        )
+        _downloads("course.single", (), "lesson-90-minutes")
     for number, step in enumerate(lesson.steps):
         _step(step, lesson.minutes(number))
     st.markdown(f"**Hand in:** {lesson.hand_in}")
@@ -55,11 +70,11 @@ def _step(step: Step, minutes: int) -> None:
         time.markdown(f"### {step.start}′\n{minutes} minutes")
         with what:
             st.markdown(f"**{step.title}**  \n{step.do}")
-            st.caption(f"For the teacher: {step.teach}")
-            if step.page:
-                _links(step.page, {"part": step.part} if step.part else {})
-            else:
-                st.page_link(PAGES["diagnose"].file, label=PAGES["diagnose"].title, icon=PAGES["diagnose"].symbol)
+            _note(step.teach)
+            query = dict(step.query) | ({"part": step.part} if step.part else {})
+            if step.questions:
+                query[glossary_quiz.QUESTIONS] = ",".join(step.questions)
+            _links(step.page, query)
 
 
 def _links(name: str, query: dict[str, str]) -> None:
@@ -91,20 +106,16 @@ def show_course() -> None:
                     _links(name, {})
                 right.caption(f"about {minutes} minutes alone")
             st.markdown(f"**Task.** {lesson.task}\n\n**Hand in.** {lesson.hand_in}")
-            st.caption(f"For the teacher: {lesson.teach}")
-            _downloads(
-                f"course.six.{number}",
-                list(lesson.pages),
-                f"lesson-{number}-{lesson.title.lower().replace(' ', '-')}",
-                list(lesson.recall),
-            )
+            _note(lesson.teach)
+            file = f"lesson-{number}-{lesson.title.lower().replace(' ', '-')}"
+            _downloads(f"course.six.{number}", lesson.pages, file, lesson.recall)
 
 
 def _recall(lesson: Lesson) -> None:
     if lesson.recall:
         numbers = ", ".join(each[1:].lstrip("0") for each in lesson.recall)
         st.markdown(f"10 minutes of recall: questions {numbers} of the quiz.")
-        st.page_link(PAGES["glossary"].file, label=PAGES["glossary"].title, icon=PAGES["glossary"].symbol)
+        _links("glossary", {glossary_quiz.QUESTIONS: ",".join(lesson.recall)})
 
 
 # --- rubric --------------------------------------------------------------------------------------------------------------------
@@ -138,37 +149,33 @@ def show_sheets() -> None:
     shared.keep(CHOSEN, list(LESSONS[:2]))
     chosen = st.multiselect("Lessons", LESSONS, key=CHOSEN, format_func=texts.title_of)
     if chosen:
-        _downloads("course.sheets", chosen, "worksheets", [])
+        _downloads("course.sheets", tuple(chosen), "worksheets")
         with st.expander("Look at it", expanded=True, key="course.preview"):
-            teacher = st.toggle("The teacher's", key=TEACHER)
+            teacher = st.session_state[TEACHING] and st.toggle("The teacher's", key=TEACHER)
             st.iframe(_html(tuple(chosen), (), teacher), height=700)
 
 
-def _downloads(key: str, names: list[str], file: str, questions: list[str]) -> None:
-    """Student's and teacher's sheet, as PDF and to print from the browser. Made when they are asked for."""
+def _downloads(key: str, names: tuple[str, ...], file: str, questions: tuple[str, ...] = ()) -> None:
+    """The student's sheet, and the teacher's, as PDF and to print from the browser. Made when they are asked for. names: of lessons;
+    without any it is the sheet of the one lesson."""
     with st.container(horizontal=True, gap="small"):
-        for kind in KINDS:
+        for kind in KINDS if st.session_state[TEACHING] else KINDS[:1]:
             teacher = kind == "Teacher"
+            wanted, ending = (names, questions, teacher), "-teacher" if teacher else ""
             st.download_button(
-                f"{kind}’s sheet (PDF)", _once(_pdf, names, questions, teacher), f"{file}{'-teacher' if teacher else ''}.pdf", "application/pdf",
+                f"{kind}’s sheet (PDF)", partial(_pdf, *wanted), f"{file}{ending}.pdf", "application/pdf",
                 key=f"{key}.pdf.{kind}", icon=":material/picture_as_pdf:", on_click="ignore",
             )  # fmt: skip
             st.download_button(
-                f"{kind}’s sheet (HTML)", _once(_html, names, questions, teacher), f"{file}{'-teacher' if teacher else ''}.html", "text/html",
+                f"{kind}’s sheet (HTML)", partial(_html, *wanted), f"{file}{ending}.html", "text/html",
                 key=f"{key}.html.{kind}", icon=":material/print:", on_click="ignore", type="tertiary",
             )  # fmt: skip
 
 
-def _once(make, names: list[str], questions: list[str], teacher: bool):
-    """What a download button calls when it is pressed."""
-    return lambda: make(tuple(names), tuple(questions), teacher)
-
-
 def _blocks(names: tuple[str, ...], questions: tuple[str, ...], teacher: bool) -> list[worksheets.Block]:
-    sheet = worksheets.blocks(names, teacher=teacher, measured=values.measured())
-    if questions:
-        sheet = [*sheet, worksheets.Block("title", "Questions"), *worksheets.quiz_blocks(questions, teacher=teacher)]
-    return sheet
+    if not names:
+        return worksheets.single(course.load().lesson, teacher=teacher, measured=values.measured())
+    return worksheets.blocks(names, teacher=teacher, measured=values.measured(), questions=questions)
 
 
 @st.cache_data(show_spinner=False, max_entries=32)

@@ -13,13 +13,13 @@ from pneumo.lessons import glossary
 
 WANTED = "glossary.search"
 PLACES = {page.name: page for pages in MENU.values() for page in pages}
-STANDS_IN = {"training": "results"}  # lessons that are not there yet: what shows the term meanwhile
 
 
 @shared.guarded
 def main() -> None:
     st.title("Glossary and quiz")
-    shared.keep("glossary.section", "Glossary", ("Glossary", "Quiz"))
+    asked = glossary_quiz.QUESTIONS in st.query_params
+    shared.keep("glossary.section", "Quiz" if asked else "Glossary", ("Glossary", "Quiz"))
     section = st.segmented_control(
         "Section", ("Glossary", "Quiz"), key="glossary.section", required=True, label_visibility="collapsed"
     )
@@ -50,14 +50,9 @@ def show_terms() -> None:
             f'<div><strong>{escape(each.term)}</strong> &nbsp; <span lang="ar" dir="rtl">{escape(each.ar)}{"" if each.ar_from_course else "*"}</span>'
             f' &nbsp;·&nbsp; <span lang="fa" dir="rtl">{escape(each.fa)}{"" if each.fa_from_course else "*"}</span><br>{escape(each.definition)}</div>'
         )
-        page = place_of(each.page)
+        page = PLACES.get(each.page)
         if page:
             right.page_link(page.file, label=page.title, icon=page.symbol)
-
-
-def place_of(name: str):
-    """The page of the menu on which a lesson's terms can be seen; None where there is none yet."""
-    return PLACES.get(name) or PLACES.get(STANDS_IN.get(name, ""))
 
 
 main()

@@ -17,6 +17,7 @@ from pneumo.lessons import quiz
 GIVEN = "glossary.given"  # session_state: question -> (answer, how sure)
 TURN = "glossary.turn"  # how often the quiz was begun anew: another order each time
 LESSON = "glossary.lesson"
+QUESTIONS = "questions"  # in the address: which of them, by their ids
 ALL = "all lessons"
 SURE = ("a guess", "fairly sure", "certain")
 TITLES = {page.name: page.title for pages in MENU.values() for page in pages}
@@ -36,6 +37,11 @@ def show() -> None:
         "Questions of", lessons, key=LESSON, format_func=lambda name: TITLES.get(name, name), width=360
     )
     asked = in_order([each for each in questions.values() if lesson in (ALL, each.page)], st.session_state.get(TURN, 0))
+    if wanted := chosen(st.query_params.get(QUESTIONS, "")):
+        asked = wanted
+        st.caption(
+            f"{counted(len(asked), 'question')} of the quiz, as the link asks for. Take `?{QUESTIONS}=…` out of the address for all of them."
+        )
     given: dict[str, tuple[Any, str]] = st.session_state.setdefault(GIVEN, {})
     done = [each for each in asked if each.id in given]
     st.progress(len(done) / len(asked), f"{len(done)} of {len(asked)} answered")
@@ -48,6 +54,17 @@ def show() -> None:
         _summary(lesson, done, given)
 
 
+def chosen(text: str) -> list[quiz.Question]:
+    """The questions that an address names, "q01,q17"; what is none is left out."""
+    known = quiz.load()
+    return [known[each] for each in dict.fromkeys(text.split(",")) if each in known]
+
+
+def number_of(asked: quiz.Question) -> str:
+    """As it is called on paper."""
+    return asked.id[1:].lstrip("0")
+
+
 def in_order(asked: Sequence[quiz.Question], turn: int) -> list[quiz.Question]:
     """The questions in an order of their own each time the quiz is begun."""
     order = list(asked)
@@ -57,6 +74,7 @@ def in_order(asked: Sequence[quiz.Question], turn: int) -> list[quiz.Question]:
 
 def _ask(asked: quiz.Question) -> None:
     with st.container(border=True):
+        st.caption(f"Question {number_of(asked)}")
         st.markdown(f"**{shared.plain(asked.question)}**" + (f" ({asked.unit})" if asked.unit else ""))
         if asked.kind == "numeric":
             answer = st.number_input(

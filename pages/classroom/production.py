@@ -10,6 +10,7 @@ import streamlit as st
 from pages import components, shared
 from pages.classroom import stage
 from pneumo import runs
+from pneumo.formatting import counted
 from pneumo.images import sheets
 from pneumo.inference import diagnosis, input_check_report
 from pneumo.inference.examples import read_pixels
@@ -92,7 +93,7 @@ def show_request() -> None:
         told = {
             "check": "Nothing asks whether this is a frontal chest X-ray of a kind the model knows. Try the one that is upside down.",
             "resize": f"Every n-th pixel is taken instead of an average: {careful[0]:.4f} becomes {careless[0]:.4f}. Nobody sees an error message.",
-            "calibration": f'The bare sigmoid says {shared.probability(careful[1])}, the calibrated probability is {shared.probability(careful[0])}. What was promised of "90%" holds for the second.',
+            "calibration": f'The bare sigmoid says {shared.probability(bare)}, the calibrated probability is {shared.probability(calibrated)}. Only that one can be read as "right 90 times in 100".',
             "threshold": f"One half is no decision about patients. The model's threshold is {shared.probability(run.card.point().threshold)}, chosen on validation patients.",
         }
         for name, switched_on in on.items():
@@ -179,6 +180,8 @@ def show_stream() -> None:
             "unit": "day",
             "first": 0,
             "rate": 8,
+            "at": 0,
+            "growing": True,
             "frames": [each.day for each in days],
             "trainings": [
                 {
@@ -192,26 +195,26 @@ def show_stream() -> None:
             ],
         },
     )  # fmt: skip
-    for name, day, why in (
-        ("Input check", quick, "It needs no labels."),
-        ("Calibration", slow, f"It needs labels, which come {production.DELAY} days later."),
-    ):
-        if day is None:
-            st.info(f"**{name}:** no alert.", icon=":material/check:")
-        elif day < change:
-            st.warning(
-                f"**{name}:** a false alarm on day {day}. Nothing had changed; a monitor that looks at many days raises one now and then.",
-                icon=":material/notifications_active:",
-            )
-        else:
-            st.success(
-                f"**{name}:** alert on day {day}, {day - change} {'day' if day - change == 1 else 'days'} after the change. {why}",
-                icon=":material/notifications_active:",
-            )
-    if changes:
-        st.caption(
-            "Look at the third curve: the mean probability alone rises, but nothing in it says whether there is more pneumonia or a model that is lost."
+    with st.expander("When did they notice?", icon=":material/notifications_active:", key="production.alerts"):
+        st.markdown(f"**Input check.** {_alert(quick, change)} It needs no labels.")
+        st.markdown(
+            f"**Calibration.** {_alert(slow, change)} It needs labels, which come {production.DELAY} days later."
         )
+        if changes:
+            st.caption(
+                "Look at the third curve: the mean probability alone rises, but nothing in it says whether there is more pneumonia "
+                "or a model that no longer fits."
+            )
+
+
+def _alert(day: int | None, change: int) -> str:
+    """The first alert of a monitor, as a sentence. change: the day on which the hospital changes."""
+    if day is None:
+        return "No alert."
+    if day < change:
+        return f"A false alarm on day {day}: nothing had changed. A monitor that looks at many days raises one now and then."
+    late = day - change
+    return f"Alert on day {day}, {'on the day of' if late == 0 else counted(late, 'day') + ' after'} the change."
 
 
 # --- promote ----------------------------------------------------------------------------------------------------------------------
@@ -231,11 +234,11 @@ def show_promote() -> None:
         if p < 0.05 and mended > spoilt
         else "The new one is worse: keep the old one."
         if p < 0.05
-        else "Not shown. Keep the old one, and collect more cases."
+        else "There is not enough evidence. Keep the old one, and collect more cases."
     )
     st.metric("McNemar's exact p", f"{p:.3f}", words, delta_color="off", delta_arrow="off", width="stretch")
     st.markdown("##### Who gets which, meanwhile")
-    share = st.slider("Share of visitors who get the new model", 0, 100, 10, format="%d%%", key="production.share")
+    share = st.slider("Share of wards that get the new model", 0, 100, 10, format="%d%%", key="production.share")
     names = [f"ward {n}" for n in range(1, 21)]
     arms = [production.arm(name, share / 100) for name in names]
     st.markdown(
@@ -263,7 +266,7 @@ def show_load() -> None:
         for title, percent in (("Median", 50), ("95th percentile", 95), ("99th percentile", 99)):
             st.metric(title, f"{waits.at(percent):.2f} s", width=170)
         st.metric("Mean", f"{waits.seconds.mean():.2f} s", width=170)
-        st.metric("At most", f"{waits.most:.0f} a second", width=170)
+        st.metric("At most", f"{waits.most:.0f}/s", width=170)
     st.plotly_chart(
         waiting.histogram(waits.seconds, waits.at(95)), key="production.waits", config={"displayModeBar": False}
     )

@@ -9,7 +9,7 @@ import numpy as np
 import streamlit as st
 
 from pages import components, shared
-from pages.classroom import address, stage
+from pages.classroom import address, answers, stage
 from pneumo.formatting import metric, rate
 from pneumo.lessons import thresholds
 from pneumo.metrics import classification
@@ -30,7 +30,8 @@ def main() -> None:
 def show_line() -> None:
     threshold, apart = thresholds.opening()
     start = {"threshold": threshold, "apart": apart, "prevalence": thresholds.PREVALENCE, "miss": thresholds.MISS}
-    _mount("line", "bell curves", None, None, "Score of a model", start)
+    # The people below the curves are the reveal of the prediction.
+    _mount("line", "bell curves", None, None, "Score of a model", start, hidden=not answers.committed("thresholds"))
 
 
 @st.fragment
@@ -125,13 +126,15 @@ def _mount(
     start: dict[str, float],
     marks: tuple[dict[str, Any], ...] | list[dict[str, Any]] = (),
     kept: tuple[str, ...] = tuple(LIMITS),
+    hidden: bool = False,
 ) -> None:
     key = f"thresholds.{name}"
     components.mount(
         "thresholds",
         key=key,
         data={
-            "identity": identity,
+            "identity": f"{identity} {hidden}",
+            "hidden": hidden,
             "without": None if without is None else np.round(without, 4).tolist(),
             "withIt": None if with_it is None else np.round(with_it, 4).tolist(),
             "unit": unit,

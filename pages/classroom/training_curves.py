@@ -72,7 +72,10 @@ def of_looks(
         columns += [
             (called, looks, column, style(EXTRA)) for column, called in extra.items() if column.endswith(metric)
         ]
-        columns += [(name, of, f"validation_{metric}", style(EXTRA + n)) for n, (name, of) in enumerate(overlays)]
+        columns += [
+            (f"validation of {name}", of, f"validation_{metric}", style(EXTRA + n))
+            for n, (name, of) in enumerate(overlays)
+        ]
         lines = [
             {"name": called, "colour": look["color"], "dash": look["dash"], "values": values(of, column)}
             for called, of, column, look in columns

@@ -201,9 +201,9 @@ def _watch(settings: Settings, by_itself: bool) -> None:
     _controls(place)
     kept = st.session_state.get(KEPT, [])
     if place.looks:
-        title = _title(place.settings)
+        title = _title(place)
         shown = training_curves.of_looks(title, place.begin.get("cases", []), place.looks, {}, kept)
-        training_curves.show("training_room.live", f"{id(place)} {len(kept)}", [shown], follow=True)
+        training_curves.show("training_room.live", f"{id(place)} {len(kept)} {place.rates}", [shown], follow=True)
 
 
 def _start(settings: Settings) -> None:
@@ -230,13 +230,13 @@ def _say(place: Place, before: int) -> None:
         epoch, step, steps = (place.step.get(name, 0) for name in ("epoch", "step", "steps"))
         total = place.settings.epochs
         share = min(1.0, (max(epoch - 1, 0) + (step / steps if steps else 0)) / total)
-        words = "Paused" if place.paused else f"Epoch {max(1, epoch)} of {total}"
-        rate = (
-            f", {place.step['images_per_s']:,} images a second, learning rate {place.step['rate']:g}"
-            if place.step
-            else ""
-        )
-        st.progress(share, f"{words}{rate}")
+        words = [f"{'Paused in epoch' if place.paused else 'Epoch'} {max(1, epoch)} of {total}"]
+        if place.step:
+            words += [f"{place.step['images_per_s']:,} images a second"] if place.step["images_per_s"] else []
+            words.append(f"learning rate {place.step['rate']:.2g}")
+        if place.paused and place.rates:
+            words.append(f"from the next step {place.rates[-1]:g}")
+        st.progress(share, ", ".join(words))
     elif place.state == "failed":
         st.error(_explained(place.message), icon=":material/error:")
     elif place.state == "left":
@@ -282,7 +282,7 @@ def _controls(place: Place) -> None:
                 help="Ends it at once and frees the core.",
             )
             st.selectbox(
-                "Change the learning rate to", RATES, index=None, key="training_room.new_rate", on_change=_change_rate, args=(place,),
+                "From now on, learning rate", RATES, index=None, key="training_room.new_rate", on_change=_change_rate, args=(place,),
                 format_func=lambda value: f"{value:g}", width=220, placeholder="as it is",
             )  # fmt: skip
         elif place.state == "waiting":
@@ -313,7 +313,7 @@ def _change_rate(place: Place) -> None:
 
 def _keep(place: Place) -> None:
     kept = st.session_state.setdefault(KEPT, [])
-    kept.append((_title(place.settings), list(place.looks)))
+    kept.append((_title(place), list(place.looks)))
     del kept[:-MOST_KEPT]
 
 
@@ -321,9 +321,11 @@ def _forget() -> None:
     st.session_state.pop(KEPT, None)
 
 
-def _title(settings: Settings) -> str:
+def _title(place: Place) -> str:
+    settings = place.settings
     name = NETS[settings.net].split(":")[0].strip()
-    return f"{name}, {OPTIMISERS[settings.optimiser].split(',')[0]} {settings.rate:g}, seed {settings.seed}"
+    changed = "".join(f", then {rate:g}" for rate in place.rates)
+    return f"{name}, {OPTIMISERS[settings.optimiser].split(',')[0]} {settings.rate:g}, seed {settings.seed}{changed}"
 
 
 def _zipped(place: Place) -> bytes:

@@ -37,13 +37,12 @@ def show_gallery() -> None:
         "Recorded training",
         names,
         key=EXHIBIT,
-        format_func=lambda name: f"{names.index(name) + 1}  {texts[name].title}",
+        format_func=lambda name: f"Recording {names.index(name) + 1}",  # its title would say what is wrong
         on_change=put,
     )
     name = st.session_state[EXHIBIT]
     text, recording = texts[name], gallery.recorded(name)
     hidden = name == FIRST and not answers.committed("training_room")
-    st.markdown(text.done)
     until = int(_facts()["best"]) + 1 if hidden else None
     training_curves.show(
         "training_room.gallery",
@@ -54,8 +53,10 @@ def show_gallery() -> None:
     if hidden:
         st.caption(f"The first {until - 1} epochs. Predict above; then the rest is shown.")
         return
-    with st.expander("What is to be seen here?", icon=":material/lightbulb:", key=f"training_room.seen.{name}"):
-        st.markdown(f"{text.notice}\n\n**A student said:** “{text.says}”\n\n**What helps:** {text.fix}")
+    with st.expander("What happened here?", icon=":material/lightbulb:", key=f"training_room.seen.{name}"):
+        st.markdown(
+            f"**{text.title}.** {text.done}\n\n{text.notice}\n\n**A student said:** “{text.says}”\n\n**What helps:** {text.fix}"
+        )
         st.caption(
             f"Measured: {recording['found']}. Seed {recording['seed']}; {recording['seconds']} seconds on one core."
         )

@@ -1,5 +1,5 @@
 // A sheet to draw one character on, bright on dark, with mouse, finger or pen; beside it what the network says, while one draws.
-// data: {top: [[character, probability]], seen (data URL) or null, note, clear (a number; another one wipes the sheet), begin (whether something is drawn already)}
+// data: {top: [[character, probability]], seen (data URL) or null, note, begin (whether something is drawn already)}
 // Sends `drawing` {pixels (uint8, base64), side} as one draws.
 
 import { base64 } from "./bytes.js";
@@ -15,7 +15,7 @@ function build(root) {
       <span class="move">${["←", "→", "↑", "↓"].map((each, n) => `<button type="button" data-n="${n}" aria-label="Move the drawing ${["left", "right", "up", "down"][n]}">${each}</button>`).join("")}</span></div></div>
     <div class="said"><ol class="top"></ol><p class="note"></p><figure><img class="seen" alt="What the network was given" hidden><figcaption hidden>What the network was given</figcaption></figure></div></div>`;
   const find = (selector) => root.querySelector(selector), canvas = find(".sheet"), pen = canvas.getContext("2d", { willReadFrequently: true });
-  let strokes = [], current = null, sent = 0, timer = 0, wiped = null;
+  let strokes = [], current = null, sent = 0, timer = 0, known = false;
   const view = { take };
 
   function paint() {
@@ -79,13 +79,12 @@ function build(root) {
   };
 
   function take(data) {
-    if (wiped === null && data.begin) {  // an O that could be a 0, so that there is something to see and to change
+    if (!known && data.begin) {  // an O that could be a 0, so that there is something to see and to change
       strokes = [{ points: Array.from({ length: 41 }, (_, n) => [140 + 62 * Math.sin((n * Math.PI) / 20), 140 - 92 * Math.cos((n * Math.PI) / 20)]), thick: 20 }];
       paint();
       setTimeout(send, 0);
     }
-    if (wiped !== null && wiped !== data.clear) { strokes = []; paint(); }
-    wiped = data.clear;
+    known = true;
     find(".top").innerHTML = data.top.map(([character, probability], n) => `<li class="${n ? "" : "first"}"><b>${character}</b><span class="bar"><i style="width:${(100 * probability).toFixed(1)}%"></i></span><span class="number">${probability.toFixed(3)}</span></li>`).join("");
     find(".note").textContent = data.note ?? "";
     find(".seen").hidden = find("figcaption").hidden = !data.seen;

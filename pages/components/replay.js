@@ -2,7 +2,7 @@
 // data: {identity, label, first (what the player counts from), rate, unit ("epoch"), at (number of the frame it opens with), frames: [epochs], trainings: [{title, text, alt, pictures: [{epoch, address}], epochs: [numbers],
 //        panels: [{title, range: [low, high] or null, lines: [{name, colour, dash, values}]}],
 //        matrix: [[tn, fp, fn, tp] by row], cases: [{address, label}], chances: [[probabilities] by row], kernels: [[[numbers] each] by row]}],
-//        names: [of both classes], colours: [of both classes], follow (whether new frames are shown as they come)}
+//        names: [of both classes], colours: [of both classes], follow (whether new frames are shown as they come), growing (whether curves end at the cursor)}
 // A frame shows the last image kept by its epoch, and matrix, images and kernels as they stood then. Pointing at a curve goes
 // there. Data of the same identity with more rows is a training that goes on: nothing is built anew.
 
@@ -22,7 +22,7 @@ function build(root, data) {
   root.identity = data.identity;
   root.watcher?.disconnect();
   root.innerHTML = `<div class="steps"></div><div class="trainings"></div>`;
-  const player = root.firstElementChild, all = data.trainings.map((training) => one(root.lastElementChild, training, data.unit ?? "epoch"));
+  const player = root.firstElementChild, all = data.trainings.map((training) => one(root.lastElementChild, training, data.unit ?? "epoch", data.growing));
   let frames = data.frames;
   const configured = () => ({
     frames: frames.length, at: data.at ?? frames.length - 1, rate: data.rate ?? 1, loop: false, first: data.first, label: data.label, title: "the training", keys: root,
@@ -47,7 +47,7 @@ function build(root, data) {
   root.watcher.observe(root);
 }
 
-function one(host, given, unit) {
+function one(host, given, unit, growing) {
   let training = given;
   const box = document.createElement("section");
   box.innerHTML = `<h4></h4><div class="both"><figure><div class="images"></div><figcaption></figcaption></figure><div class="curves"></div></div><p class="note"></p>`;
@@ -167,7 +167,7 @@ function one(host, given, unit) {
         pen.beginPath();
         let down = false;
         values.forEach((value, n) => {
-          if (!Number.isFinite(value)) { down = false; return; }
+          if (!Number.isFinite(value) || (growing && training.epochs[n] > epoch)) { down = false; return; }
           const place = [x(training.epochs[n]), y(Math.min(Math.max(value, low), high))];
           if (down) pen.lineTo(...place); else pen.moveTo(...place);
           down = true;

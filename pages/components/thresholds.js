@@ -1,6 +1,6 @@
 // Two distributions of scores, a line between them that one drags, and what follows: a thousand people, rates, predictive values, ROC, costs.
 // data: {identity, without, withIt (sorted scores, or null for two bell curves), unit, start: {threshold, apart, prevalence, miss}, colours: {NORMAL, PNEUMONIA},
-//        marks: [{threshold, title}], own: prevalence of the set or null}
+//        hidden (whether the people and their numbers are locked), marks: [{threshold, title}], own: prevalence of the set or null}
 // Sends `settings` once the visitor has paused.
 
 import * as decisions from "./decisions.js";
@@ -22,6 +22,7 @@ function build(root) {
       <button type="button" class="cheapest">Go to the cheapest threshold</button>
       <span class="marks"></span>
     </div>
+    <p class="locked note" hidden>A thousand people and what becomes of them are shown once you have predicted, above.</p>
     <div class="bottom">
       <figure><canvas class="people" role="img"></canvas><figcaption class="legend"></figcaption></figure>
       <div class="numbers">
@@ -42,6 +43,8 @@ function build(root) {
     const same = data?.identity === given.identity;
     data = given;
     if (same) return;
+    find(".locked").hidden = !data.hidden;
+    find(".bottom").hidden = data.hidden;
     state = { ...data.start };
     if (!bell()) {
       const all = [...data.without, ...data.withIt], low = Math.min(...all), high = Math.max(...all), edge = 0.03 * (high - low || 1);

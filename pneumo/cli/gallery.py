@@ -19,17 +19,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    from pneumo.lessons import gallery
+    from pneumo.lessons import gallery, gallery_exhibits
 
-    unknown = [name for name in options.names if name not in gallery.EXHIBITS]
+    unknown = [name for name in options.names if name not in gallery_exhibits.EXHIBITS]
     if unknown:
-        raise PneumoError(f"no exhibit {', '.join(map(repr, unknown))}; there are: {', '.join(gallery.EXHIBITS)}")
+        raise PneumoError(
+            f"no exhibit {', '.join(map(repr, unknown))}; there are: {', '.join(gallery_exhibits.EXHIBITS)}"
+        )
     folder = options.out or gallery.FOLDER
     folder.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for name in options.names or gallery.EXHIBITS:
+    for name in options.names or gallery_exhibits.EXHIBITS:
         try:
-            recording = gallery.record(name)
+            recording = gallery_exhibits.record(name)
         except PneumoError as error:
             print(f"{name}: {error}", file=sys.stderr)
             failed += 1

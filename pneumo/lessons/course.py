@@ -13,7 +13,8 @@ MINUTES = 90
 
 
 class Step(Strict):
-    """A stretch of a lesson. start: minute. page, part: of the classroom, "" for none. teach: for the teacher. questions: of the quiz."""
+    """A stretch of a lesson. start: minute. page, part: of the classroom, "" for none. query: what more the link says. teach: for the teacher.
+    questions: of the quiz."""
 
     start: int = Field(ge=0, lt=MINUTES)
     page: str
@@ -21,6 +22,7 @@ class Step(Strict):
     title: str
     do: str
     teach: str
+    query: dict[str, str] = Field(default_factory=dict)
     questions: tuple[str, ...] = ()
 
 

@@ -6,7 +6,6 @@ import io
 import math
 import pickletools  # nosec B403: takes a pickle apart, runs nothing of it
 import time
-import zipfile
 from dataclasses import dataclass
 from functools import cache
 
@@ -113,14 +112,6 @@ def pickle_taken_apart() -> str:
     text = io.StringIO()
     pickletools.dis(pickle.dumps(_Booby(), protocol=2), text)
     return text.getvalue()
-
-
-def calls_of(blob: bytes) -> list[str]:
-    """What a file of torch.save would call on loading, "module name", without loading it."""
-    with zipfile.ZipFile(io.BytesIO(blob)) as archive:
-        inner = next(name for name in archive.namelist() if name.endswith("data.pkl"))
-        operations = pickletools.genops(archive.read(inner))
-        return sorted({argument for operation, argument, _ in operations if operation.name == "GLOBAL"})
 
 
 # --- one request ------------------------------------------------------------------------------------------------------

@@ -104,6 +104,11 @@ def lesson(name: str, values: Mapping[str, object] | None = None, language: str 
     return Lesson(name, filled, sections)
 
 
+def has(name: str, language: str = LANGUAGE) -> bool:
+    """Whether there is a lesson of that name."""
+    return (FOLDER / language / f"{name}.md").is_file()
+
+
 @cache
 def _read(path: Path) -> tuple[dict[str, object], str]:
     try:

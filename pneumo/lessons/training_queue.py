@@ -41,7 +41,7 @@ RANK = {"waiting": 0, "training": 1, "done": 2, "failed": 2, "left": 2}
 class Place:
     """One training of one visitor. state: waiting, training, done, failed or left; message: why it failed, or how it diverged.
 
-    begin: what the worker said first (followed images, counts); looks: one for each epoch, `watched.Look` as plain values;
+    begin: what the worker said first (followed images, counts); rates: those it was changed to. looks: one for each epoch, `watched.Look` as plain values;
     step: the last thing said within an epoch. folder: where the run lies once it is done.
     """
 
@@ -51,6 +51,7 @@ class Place:
     message: str = ""
     begin: dict[str, Any] = field(default_factory=dict)
     looks: list[dict[str, Any]] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)
     step: dict[str, Any] = field(default_factory=dict)
     best_epoch: int = 0
     paused: bool = False
@@ -75,7 +76,9 @@ class Place:
             self.worker.say({"do": what})
 
     def change_rate(self, rate: float) -> None:
+        """Holds from the next step to the end."""
         if self.worker and self.state == "training":
+            self.rates.append(rate)
             self.worker.say({"rate": rate})
 
     def leave(self) -> None:

@@ -98,7 +98,7 @@ def look_of(
     probabilities = calibration.calibrated(logits, 1.0) if finite else np.full(len(logits), 0.5)
     counts = classification.confusion(labels, probabilities, 0.5)
     return Look(
-        {"epoch": float(epoch)} | {name: _number(row.get(name)) for name in CURVES if name != "learning_rate"},
+        {"epoch": float(epoch)} | {name: _number(row.get(name)) for name in CURVES},
         [counts[key] for key in ("tn", "fp", "fn", "tp")],
         [round(float(probabilities[n]), 4) for n in cases],
         kernels,

@@ -28,9 +28,12 @@ from pneumo.lessons import (
     training_sums,
     transfer,
 )
+from pneumo.lessons.course import Single
+from pneumo.lessons.texts import Lesson, Prediction
 from pneumo.schema import PneumoError
 
 OPEN = "…"
+Measured = Mapping[str, Mapping[str, object]]
 VALUES: dict[str, Callable[[], dict[str, str]]] = {
     "characters": characters.facts,
     "convolution": convolution.facts,
@@ -71,49 +74,82 @@ class _Left(dict[str, str]):
 
 
 def blocks(
-    names: Sequence[str], *, teacher: bool = False, measured: Mapping[str, Mapping[str, object]] | None = None
+    names: Sequence[str], *, teacher: bool = False, measured: Measured | None = None, questions: Sequence[str] = ()
 ) -> list[Block]:
-    """The sheets of these lessons, one after the other. measured: by lesson, values that were measured on runs."""
-    return [block for name in names for block in _of_lesson(name, teacher, (measured or {}).get(name, {}))]
+    """The sheets of these lessons, one after the other; each question once. measured: by lesson, values that were measured on runs.
+    questions: of the quiz, on a sheet of their own at the end."""
+    found, asked = [], set(questions)
+    for name in names:
+        lesson = _lesson(name, measured)
+        found += [Block("title", lesson.front.title), *_named(teacher), *_of_lesson(lesson, teacher)]
+        fresh = [number for number in lesson.front.exit if number not in asked]
+        asked.update(fresh)
+        found += [Block("heading", "Before you go"), *quiz_blocks(fresh, teacher=teacher)] if fresh else []
+        found.append(Block("heading", "In one sentence"))
+        found.append(Block("note", lesson.front.sentence) if teacher else Block("lines", count=2))
+    if questions:
+        found += [Block("title", "Questions"), *_named(teacher), *quiz_blocks(questions, teacher=teacher)]
+    return found
 
 
-def _of_lesson(name: str, teacher: bool, measured: Mapping[str, object]) -> Iterator[Block]:
-    lesson = texts.lesson(name, values(name) | {key: str(value) for key, value in measured.items()})
-    front = lesson.front
-    yield Block("title", front.title)
-    yield Block("text", front.question)
-    if front.prediction is not None:
-        yield Block("heading", "Predict first")
-        yield Block("text", front.prediction.ask)
-        for number, choice in enumerate(front.prediction.choices):
-            yield Block("right" if teacher and number == front.prediction.right else "choice", choice.text)
-        if teacher:
-            yield Block("note", front.prediction.reveal)
-        else:
-            yield Block("text", "My prediction, and why:")
-            yield Block("lines", count=2)
+def single(plan: Single, *, teacher: bool = False, measured: Measured | None = None) -> list[Block]:
+    """The sheet of the one lesson, minute by minute: what is done, what is predicted, room to write. The teacher's is a plan to teach by."""
+    found = [Block("title", plan.title), *_named(teacher)]
+    for number, step in enumerate(plan.steps):
+        found.append(Block("heading", f"{step.start}′  {step.title} ({plan.minutes(number)} minutes)"))
+        found.append(Block("text", step.do))
+        found += [Block("note", step.teach)] if teacher else []
+        again = step.page in [
+            later.page for later in plan.steps[number + 1 :]
+        ]  # its prediction comes with the last of them
+        if texts.has(step.page) and not again:
+            lesson = _lesson(step.page, measured)
+            found += _prediction(lesson.front.prediction, teacher)
+            found += [Block("note", f"To keep: {lesson.front.sentence}")] if teacher else []
+        found += quiz_blocks(step.questions, teacher=teacher)
+        found += [] if teacher or step.questions else [Block("text", "What I saw:"), Block("lines", count=3)]
+    return [*found, Block("text", f"**Hand in:** {plan.hand_in}")]
+
+
+def _named(teacher: bool) -> list[Block]:
+    return [] if teacher else [Block("text", "Name ____________________   Group ____________   Date ____________")]
+
+
+def _lesson(name: str, measured: Measured | None) -> Lesson:
+    own = {key: str(value) for key, value in (measured or {}).get(name, {}).items()}
+    return texts.lesson(name, values(name) | own)
+
+
+def _prediction(wanted: Prediction | None, teacher: bool) -> Iterator[Block]:
+    if wanted is None:
+        return
+    yield Block("text", f"**Predict first.** {wanted.ask}")
+    for number, choice in enumerate(wanted.choices):
+        yield Block("right" if teacher and number == wanted.right else "choice", choice.text)
+    if teacher:
+        yield Block("note", wanted.reveal)
+    else:
+        yield Block("text", "My prediction, and why:")
+        yield Block("lines", count=2)
+
+
+def _of_lesson(lesson: Lesson, teacher: bool) -> Iterator[Block]:
+    yield Block("text", lesson.front.question)
+    yield from _prediction(lesson.front.prediction, teacher)
     yield Block("heading", "Do")
     for number, section in enumerate(lesson.sections.values(), 1):
-        yield Block(
-            "text", f"**{number}  {section.title}{'' if section.title.endswith('?') else '.'}** {_first(section.text)}"
-        )
+        title = section.title if section.title.endswith("?") else f"{section.title}."
+        yield Block("text", f"**{number}  {title}** {_first(section.text)}")
         if not teacher:
             yield Block("lines", count=2)
     if teacher:
-        yield Block("note", f"Trap: {front.trap}")
-        yield Block("note", f"To notice: {front.notice}")
-    if front.exit:
-        yield Block("heading", "Before you go")
-    for each in (quiz.load()[number] for number in front.exit):
-        yield from _question(each, teacher)
-    yield Block("heading", "In one sentence")
-    yield Block("note", front.sentence) if teacher else Block("lines", count=2)
+        yield Block("note", f"Trap: {lesson.front.trap}")
+        yield Block("note", f"To notice: {lesson.front.notice}")
 
 
 def _question(asked: quiz.Question, teacher: bool) -> Iterator[Block]:
-    yield Block(
-        "text", f"**{asked.id[1:].lstrip('0')}.** {asked.question}" + (f" ({asked.unit})" if asked.unit else "")
-    )
+    number, unit = asked.id[1:].lstrip("0"), f" ({asked.unit})" if asked.unit else ""
+    yield Block("text", f"**{number}.** {asked.question}{unit}")
     if asked.kind == "choice":
         for option in asked.options():
             yield Block("right" if teacher and option == str(asked.answer) else "choice", option)

@@ -33,8 +33,6 @@ from pneumo.training.precision import Precision
 from pneumo.training.schedules import STEP_SCHEDULES
 from pneumo.training.tasks import Batch, Task
 
-# Of an optimiser's group, what a schedule computes rates from; one-cycle keeps its own there.
-GROUP_RATES = {"lr", "initial_lr", "max_lr", "min_lr"}
 # The most work a kill can cost; writing takes a tenth of a second. The variable is for tests and shaky machines.
 CHECKPOINT_EVERY_S = float(os.environ.get("PNEUMO_CHECKPOINT_S", "60"))
 
@@ -361,18 +359,16 @@ class Trainer:
         self.progress(Progress(epoch, self.recipe.epochs, state.step, steps, rate, left, losses, rows, words))
 
     def change_rate(self, rate: float) -> None:
-        """From the next step on, another learning rate for every phase; a schedule goes on from there. rate: above 0."""
+        """From the next step to the end this learning rate, times each phase's own factor: the schedule is over.
+
+        rate: above 0. For trainings that somebody watches; such a one is not resumed.
+        """
         if not (math.isfinite(rate) and rate > 0):
             raise PneumoError(f"the learning rate is {rate}; expected a number above 0")
-        now = self.optimisers[0].param_groups[0]["lr"]
-        if not now:  # a cosine has come to its end: there is no share of nothing
-            return
-        for optimiser, schedule in zip(self.optimisers, self.schedules, strict=True):
+        for optimiser, phase in zip(self.optimisers, self.phases, strict=True):
             for group in optimiser.param_groups:
-                for key in GROUP_RATES & group.keys():
-                    group[key] *= rate / now
-            if hasattr(schedule, "base_lrs"):
-                schedule.base_lrs = [each * rate / now for each in schedule.base_lrs]
+                group["lr"] = rate * phase.rate
+        self.schedules = []
 
     # --- checkpoints --------------------------------------------------------------------------------------
 

@@ -133,8 +133,17 @@ def test_layers_forget_in_the_player(visit):
 # --- thresholds ------------------------------------------------------------------------------------------------------------
 
 
+def shown_anyway(page):
+    """The people below the curves are the reveal: hidden until one predicts, or asks for them."""
+    assert page.locator(".bottom").is_hidden()
+    page.get_by_role("button", name="Show me anyway").click()
+    page.locator(".said").wait_for()
+    browser.wait_complete(page)
+
+
 def test_the_line_is_dragged_and_everything_follows(visit):
     page = visit("thresholds", "canvas.curves")
+    shown_anyway(page)
     said = page.locator(".said")
     assert said.inner_text().startswith("Of 100 alarms, 33 have pneumonia")
     drag(page, "canvas.curves", (0.44, 0.5), (0.6, 0.5))
@@ -159,6 +168,7 @@ def test_the_line_is_dragged_and_everything_follows(visit):
 
 def test_moving_the_curves_apart_raises_both_rates(visit):
     page = visit("thresholds", "canvas.curves")
+    shown_anyway(page)
     before = page.locator("dl div").first.locator("dd.number").inner_text()
     drag(page, "canvas.curves", (0.6, 0.5), (0.7, 0.5))
     assert float(page.locator("dl div").first.locator("dd.number").inner_text()[:-1]) > float(before[:-1])

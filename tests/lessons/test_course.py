@@ -85,6 +85,26 @@ def test_measured_values_fill_what_is_otherwise_left_open():
     assert worksheets.OPEN not in text_of(worksheets.blocks(["gradcam"], teacher=True, measured=measured))
 
 
+def test_the_one_lessons_sheet_is_short_and_the_teachers_is_a_plan():
+    plan = course.load().lesson
+    student, teacher = worksheets.single(plan), worksheets.single(plan, teacher=True)
+    assert len(PdfReader(io.BytesIO(worksheets.pdf(student))).pages) <= 4
+    assert text_of(student).count("Name ___") == 1 and "Name ___" not in text_of(teacher)
+    for number, step in enumerate(plan.steps):
+        head = f"{step.start}′  {step.title} ({plan.minutes(number)} minutes)"
+        assert head in text_of(student) and head in text_of(teacher)
+        assert step.teach in text_of(teacher) and step.teach not in text_of(student)
+    for name in {step.page for step in plan.steps if texts.has(step.page)}:
+        front = texts.lesson(name, worksheets.values(name)).front
+        assert text_of(student).count(front.prediction.ask) == 1, name
+        assert front.prediction.reveal not in text_of(student) and front.prediction.reveal in text_of(teacher)
+
+
+def test_no_question_stands_on_a_sheet_twice():
+    sheet = text_of(worksheets.blocks(LESSONS, questions=["q01", "q17", "q19"]))
+    assert sheet.count(quiz.load()["q01"].question) == sheet.count(quiz.load()["q17"].question) == 1
+
+
 def test_html_is_escaped_and_prints(sheets):
     page = worksheets.html(
         [worksheets.Block("title", "<b>A & B</b>"), worksheets.Block("text", "**bold** $w^2$ `code`")]

@@ -7,9 +7,11 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from pneumo.lessons import gallery, gallery_texts
+from pneumo.lessons import gallery, gallery_exhibits, gallery_texts
 from pneumo.lessons import gallery_mistakes as mistakes
-from pneumo.lessons.gallery import EXHIBITS, FOLDER, Films
+from pneumo.lessons.gallery import FOLDER
+from pneumo.lessons.gallery_exhibits import EXHIBITS
+from pneumo.lessons.gallery_training import Films
 from pneumo.schema import CHARACTERS, AugmentSpec, ImageSpec, PneumoError, Recipe
 from pneumo.training.recognition import CharacterTask
 from pneumo.training.tasks import ClassificationTask
@@ -38,7 +40,7 @@ def test_there_is_a_text_and_a_recording_for_each_exhibit_and_no_other():
 @pytest.mark.parametrize("name", EXHIBITS)
 def test_a_recording_is_whole(name):
     found = gallery.recorded(name)
-    assert found["name"] == name and found["found"] and found["seed"] == gallery.SEED
+    assert found["name"] == name and found["found"] and found["seed"] == gallery_exhibits.SEED
     for training in found["trainings"]:
         looks = training["looks"]
         assert [look["row"]["epoch"] for look in looks] == list(range(len(looks)))
@@ -61,9 +63,9 @@ def test_a_recording_that_is_missing_says_how_to_make_it():
 
 
 def test_a_symptom_that_does_not_show_is_not_recorded(monkeypatch):
-    monkeypatch.setitem(EXHIBITS, "good", lambda: gallery.Exhibit([], False, "nothing at all"))
+    monkeypatch.setitem(EXHIBITS, "good", lambda: gallery_exhibits.Exhibit([], False, "nothing at all"))
     with pytest.raises(PneumoError, match="good does not show what it should: nothing at all"):
-        gallery.record("good")
+        gallery_exhibits.record("good")
 
 
 # --- the symptoms -----------------------------------------------------------------------------------------------------
@@ -144,7 +146,7 @@ def test_sixteen_films_move_by_an_eighth_and_more():
 
 @pytest.mark.slow
 def test_too_low_recorded_anew_is_what_is_shown():
-    again, kept = gallery.record("too_low"), recorded("too_low")
+    again, kept = gallery_exhibits.record("too_low"), recorded("too_low")
     losses = [look["row"]["train_loss"] for look in again["trainings"][0]["looks"]]
     np.testing.assert_allclose(losses, column("too_low", "train_loss"), atol=0.002)
     assert again["found"] == kept["found"]

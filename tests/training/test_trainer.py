@@ -391,31 +391,20 @@ def test_a_card_names_a_folder_without_its_place_on_the_disk(tmp_path):
 # --- while it trains ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "schedule",
-    [
-        "constant", "plateau", "step", "exponential", "cosine",
-        "onecycle",
-    ],
-)  # fmt: skip
-def test_another_rate_holds_and_the_schedule_goes_on_from_there(tmp_path, schedule):
-    """From the second step of the first epoch on, each rate is a tenth of what it would have been."""
+@pytest.mark.parametrize("schedule", ["constant", "plateau", "step", "exponential", "cosine", "onecycle"])
+def test_another_rate_holds_to_the_end_whatever_the_schedule(tmp_path, schedule):
     recipe = recipes.override(RECIPE, [f"schedule={schedule}", "optimiser=sgd", "learning_rate=.01", "epochs=3"])
-    seen = {}
+    seen = []
 
-    def trained(change: bool):
-        def progress(now):
-            rate = trainer.optimisers[0].param_groups[0]["lr"]
-            seen.setdefault(change, []).append(rate)
-            if change and (now.epoch, now.step) == (1, 2):
-                trainer.change_rate(rate / 10)
+    def progress(now):
+        if (now.epoch, now.step) == (1, 2):
+            trainer.change_rate(0.004)
+            seen.clear()
+        seen.append(trainer.optimisers[0].param_groups[0]["lr"])
 
-        trainer = Trainer(make_task(recipe), recipe, tmp_path / str(change), progress=progress)
-        trainer.fit()
-
-    trained(False), trained(True)
-    at = len(seen[True]) - len(seen[False]) + 3  # epoch 0 reports once, then two steps
-    np.testing.assert_allclose(seen[True][at:], np.array(seen[False][at:]) / 10, atol=1e-9)
+    trainer = Trainer(make_task(recipe), recipe, tmp_path, progress=progress)
+    trainer.fit()
+    assert len(seen) > 3 and set(seen) == {0.004}
 
 
 @pytest.mark.parametrize("rate", [0, -1, math.nan, math.inf])
